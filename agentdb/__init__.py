@@ -1,0 +1,56 @@
+"""agentdb: the state of agents in a database that migrates itself at every start."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb import migrations as migrations
+    from agentdb.clients import create_client as create_client
+    from agentdb.clients import create_client_sync as create_client_sync
+    from agentdb.engine.loader import load_migrations as load_migrations
+    from agentdb.engine.migration import Finding as Finding
+    from agentdb.engine.migration import Migration as Migration
+    from agentdb.engine.migration import MigrationResult as MigrationResult
+    from agentdb.engine.migration import MigrationSummary as MigrationSummary
+    from agentdb.engine.migration import ValidationResult as ValidationResult
+    from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
+    from agentdb.engine.migrator import Migrator as Migrator
+    from agentdb.engine.validation import validate_migrations as validate_migrations
+    from agentdb.operations import Async as Async
+    from agentdb.operations import Sync as Sync
+
+__version__ = "0.1.0"
+
+#: name -> where it lives; imported when it is first asked for, so that a start pays for what it uses.
+_EXPORTS = {
+    "Async": "operations",
+    "AsyncMigrator": "engine.migrator",
+    "Finding": "engine.migration",
+    "Migration": "engine.migration",
+    "MigrationResult": "engine.migration",
+    "MigrationSummary": "engine.migration",
+    "Migrator": "engine.migrator",
+    "Sync": "operations",
+    "ValidationResult": "engine.migration",
+    "create_client": "clients",
+    "create_client_sync": "clients",
+    "load_migrations": "engine.loader",
+    "validate_migrations": "engine.validation",
+}
+__all__ = [*sorted(_EXPORTS), "errors", "migrations"]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("errors", "migrations"):
+        return __import__(f"agentdb.{name}", fromlist=("",))
+    try:
+        module = _EXPORTS[name]
+    except KeyError:
+        raise AttributeError(f"module 'agentdb' has no attribute {name!r}") from None
+    value = getattr(__import__(f"agentdb.{module}", fromlist=("",)), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

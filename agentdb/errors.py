@@ -1,0 +1,203 @@
+"""Every exception of agentdb, and the one table of codes.
+
+An error carries `.code` (stable, for programs), `.remedy` (what to do next, for people) and, where a database engine
+spoke, `.engine_code` (for instance `SQLITE_BUSY`). `str(error)` is the message and the remedy.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agentdb.engine.migration import Migration, MigrationResult
+
+#: code -> what to do next. A remedy given to an exception at the place where it is raised wins over this one.
+REMEDIES: dict[str, str] = {
+    # how the library is called
+    "invalid_argument": "Pass a value that the documentation of this call allows.",
+    "not_bindable": "Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an "
+    "integer yourself, so that it reads back as you expect.",
+    "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
+    "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table "
+    "does so by creating the new table, copying, and renaming while its children refer to nothing that goes away.",
+    "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
+    "unsupported_url": "Use a path, a file: URL or ':memory:'.",
+    "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
+    "foreign_client": "Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client.",
+    "wrong_world": "Use Migrator with create_client_sync() and AsyncMigrator with create_client().",
+    # the state of a handle
+    "closed": "Open it again; a closed handle stays closed.",
+    "forked": "Open a client of your own in the child process; a SQLite connection must not cross a fork.",
+    "transaction_lost": "Run the whole transaction again; the database has already rolled it back.",
+    "transaction_active": "Inside the block, work through the transaction object; or end it first.",
+    "callback_active": "Do not use the database from an event callback; note what you need and act after the call returns.",
+    # the database file
+    "folder_missing": "Create the folder first, or correct the path.",
+    "file_missing": "Check the path; a command that only reads does not create a database.",
+    "is_a_directory": "Name a file inside that folder.",
+    "cannot_open": "Check that the path can be opened by this user, then try again.",
+    "not_a_database": "Point to a SQLite file. If this one should be one, restore it from a backup; it was not changed.",
+    "corrupt": "Keep the file, and restore from a backup; `sqlite3 FILE .recover` may save what is left.",
+    "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it).",
+    "disk_full": "Free some space on that disk, then try again; nothing was changed.",
+    "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
+    "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
+    # statements
+    "statement_failed": "Correct the statement.",
+    "constraint": "Correct the values, or the rows that they refer to.",
+    "foreign_key": "Create the row that is referred to first, or remove the rows that refer to this one.",
+    "unique": "Use another value; one row already has this one.",
+    "not_null": "Give this column a value.",
+    "check": "Give a value that the column's CHECK allows.",
+    "too_big": "Store less in one value; SQLite's limit is 1,000,000,000 bytes.",
+    "interrupted": "The statement was interrupted and has changed nothing; run it again if it is still wanted.",
+    # migrations: how they are written
+    "invalid_migration": "Correct the migration.",
+    "invalid_id": "Use digits, as in '001'.",
+    "duplicate_id": "Give each migration a number of its own; ids are compared as numbers, so '1' is '001'.",
+    "no_statement": "Write at least one statement, or delete the entry.",
+    "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
+    "cannot run in one.",
+    "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
+    # migrations: what a database says to them
+    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration.",
+    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(), which works from "
+    "the recorded downs.",
+    "out_of_order": "Give the new migration a number above the newest applied one, or pass allow_out_of_order=True.",
+    "duplicate_in_table": "Delete the row that is wrong from the tracking table; ids are compared as numbers.",
+    "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
+    "foreign_table": "This table belongs to something else: pass table='another_name' to Migrator.",
+    "no_down": "Write a down for it, or roll back to a target above it.",
+    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`.",
+    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice.",
+    "gap": "Nothing, if the number was skipped on purpose.",
+    "changed_description": "Nothing, if the new wording is meant.",
+    "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",
+    "manual_row": "Nothing, if the row was put in by hand on purpose; its text cannot be compared.",
+    "up_failed": "Correct the up.",
+    "down_failed": "Correct the down.",
+    "down_incomplete": "Let the down undo all that the up made.",
+    "not_repeatable": "Let down undo all that up made, so that up can run again with the same result.",
+    # rows
+    "not_found": "Check the id.",
+    "already_exists": "Use another id, or update the one that is there.",
+}
+
+
+class AgentDBError(Exception):
+    """The root of all errors that agentdb raises.
+
+    Attributes: `message` (what and where), `code` (stable), `remedy` (what next), `engine_code` (the engine's own name
+    for it, or None), `results` (what a migration call had applied before it failed; empty elsewhere).
+    """
+
+    code: str = "invalid_argument"
+    engine_code: str | None = None
+    results: tuple[MigrationResult, ...] = ()
+
+    def __init__(
+        self, message: str, *, code: str | None = None, remedy: str | None = None, engine_code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        if engine_code is not None:
+            self.engine_code = engine_code
+        self.remedy: str = remedy if remedy is not None else REMEDIES[self.code]
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def after(self, earlier: Iterable[MigrationResult]) -> None:
+        """Put what a migration call had done before this error in front of `.results`."""
+        self.results = (*earlier, *self.results)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy} [{self.code}]"
+
+
+class InvalidArgumentError(AgentDBError, ValueError):
+    """A call that cannot be right, whatever the database holds."""
+
+
+class ClosedError(AgentDBError):
+    """Use of a client or a transaction that is closed, lost, or from before a fork."""
+
+    code = "closed"
+
+
+class TransactionActiveError(AgentDBError):
+    """The owner of an open transaction used the client beside it, or an event callback used the database."""
+
+    code = "transaction_active"
+
+
+class BusyError(AgentDBError):
+    """The write lock was not to be had within the busy timeout."""
+
+    code = "busy"
+
+
+class StorageError(AgentDBError):
+    """The file or its disk: missing folder, directory, not a database, corrupt, read-only, full, failing."""
+
+    code = "io_error"
+
+
+class StatementError(AgentDBError):
+    """A statement that the database refused: a syntax error, no such table."""
+
+    code = "statement_failed"
+
+
+class IntegrityError(AgentDBError):
+    """A row that a constraint of the schema refuses."""
+
+    code = "constraint"
+
+
+class NotFoundError(AgentDBError):
+    """Nothing has that id."""
+
+    code = "not_found"
+
+
+class AlreadyExistsError(AgentDBError):
+    """Something has that id already."""
+
+    code = "already_exists"
+
+
+class MigrationError(AgentDBError):
+    """A migration that was refused or that failed.
+
+    Attributes beside those of AgentDBError: `migration` (the one that failed, or None), `migration_id` (its id, also
+    where this build does not have it), `statement` (the SQL, or None), `statement_number` (from 1, or None).
+    What was applied before it stays applied and is in `.results`, followed by the failed one.
+    """
+
+    code = "invalid_migration"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        remedy: str | None = None,
+        engine_code: str | None = None,
+        migration: Migration | None = None,
+        migration_id: str | None = None,
+        statement: str | None = None,
+        statement_number: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy, engine_code=engine_code)
+        self.migration = migration
+        self.migration_id = migration_id if migration_id is not None or migration is None else migration.id
+        self.statement = statement
+        self.statement_number = statement_number
+
+
+class InvalidMigrationError(MigrationError, InvalidArgumentError):
+    """A migration that can never be run as it is written; raised when it is made or registered."""

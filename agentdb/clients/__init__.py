@@ -1,0 +1,55 @@
+"""How agentdb reaches a database: one interface, several engines."""
+
+from __future__ import annotations
+
+from agentdb.clients.location import local_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.local import LocalClient
+    from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.location import Place
+
+
+def create_client_sync(
+    url: Place,
+    *,
+    busy_timeout: float = 5.0,
+    synchronous: str = "NORMAL",
+    journal_size_limit: int = 64 * 1024 * 1024,
+    readers: int = 4,
+    read_only: bool = False,
+) -> LocalClient:
+    """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
+
+    busy_timeout: seconds to wait for a lock, of another process and of this one. synchronous: OFF, NORMAL, FULL or
+    EXTRA; with NORMAL a power cut may cost the last transactions, never the file. journal_size_limit: bytes that the
+    -wal file is cut down to after a checkpoint, -1 for no limit. readers: how many reads may run at once, beside the one
+    writer. read_only: create nothing, change nothing, and refuse to write.
+
+    Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
+    InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported`.
+    """
+    from agentdb.clients.connection import Settings
+    from agentdb.clients.local import LocalClient
+
+    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    return LocalClient(local_path(url), settings)
+
+
+def create_client(
+    url: Place,
+    *,
+    busy_timeout: float = 5.0,
+    synchronous: str = "NORMAL",
+    journal_size_limit: int = 64 * 1024 * 1024,
+    readers: int = 4,
+    read_only: bool = False,
+) -> AsyncLocalClient:
+    """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
+    create_client_sync(), but a file that is locked against reading is waited for at its first use."""
+    from agentdb.clients.connection import Settings
+    from agentdb.clients.local_async import AsyncLocalClient
+
+    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    return AsyncLocalClient(local_path(url), settings)

@@ -1,0 +1,141 @@
+"""From what sqlite3 raises to what agentdb raises."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from agentdb.clients.location import MEMORY
+from agentdb.errors import (
+    AgentDBError,
+    BusyError,
+    ClosedError,
+    IntegrityError,
+    InvalidArgumentError,
+    StatementError,
+    StorageError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: What stdlib sqlite3 is known to raise from execute(): Warning for two statements (3.10 to 3.11), ValueError for NUL
+#: characters, UnicodeEncodeError (a ValueError) for lone surrogates, OverflowError for integers beyond 64 bits.
+FAULTS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError)
+
+_STORAGE = {
+    "NOTADB": ("not_a_database", "{path} is not a SQLite database"),
+    "CORRUPT": ("corrupt", "{path} is damaged"),
+    "READONLY": ("read_only", "{path} cannot be written"),
+    "FULL": ("disk_full", "the disk of {path} is full"),
+    "IOERR": ("io_error", "reading or writing {path} failed"),
+    "CANTOPEN": ("cannot_open", "{path} (or the -wal and -shm files beside it) cannot be opened"),
+    "PERM": ("cannot_open", "{path} cannot be opened"),
+    "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
+}
+_CONSTRAINTS = {
+    "FOREIGNKEY": "foreign_key",
+    "UNIQUE": "unique",
+    "PRIMARYKEY": "unique",
+    "ROWID": "unique",
+    "NOTNULL": "not_null",
+    "CHECK": "check",
+}
+
+
+def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> AgentDBError:
+    """The agentdb error for what sqlite3 raised. Values never go into a message: they are somebody's conversation."""
+    engine_code = getattr(error, "sqlite_errorname", None)
+    where = f" in: {shorten(sql)}" if sql else ""
+    if engine_code is None:
+        return _misuse(error, where, args)
+    family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
+    if family in ("BUSY", "LOCKED"):
+        return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)
+    if family in _STORAGE:
+        code, text = _STORAGE[family]
+        if code == "io_error" and _is_full(path):
+            code, text = _STORAGE["FULL"]
+        return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
+    if family == "CONSTRAINT":
+        return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
+    code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
+    return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
+
+
+def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:
+    """What the sqlite3 module refuses before SQLite sees it; it has no error codes, only words."""
+    text = str(error)
+    if "one statement at a time" in text:
+        return InvalidArgumentError(f"several statements in one call{where}", code="many_statements")
+    if "closed database" in text:
+        return ClosedError("the connection is closed")
+    if isinstance(error, (OverflowError, UnicodeEncodeError)):
+        name, reason = _culprit(args)
+        return InvalidArgumentError(f"{name} {reason}{where}", code="not_bindable")
+    if isinstance(error, sqlite3.Error) and not isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+        return StatementError(f"{text}{where}")
+    return InvalidArgumentError(f"{text}{where}")
+
+
+def _culprit(args: Any) -> tuple[str, str]:
+    for name, value in named(args):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return name, f"is {value}, which does not fit in 64 bits"
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                return name, f"holds a lone surrogate at index {error.start}, which is not text in UTF-8"
+    return "the SQL", "holds a character that is not text in UTF-8"
+
+
+def check_args(args: Any) -> Any:
+    """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter.
+
+    Returns the arguments as sqlite3 wants them (a mapping without the `:`, `@` or `$` that libsql-client allows).
+    """
+    if not isinstance(args, (list, tuple, dict)):
+        if hasattr(args, "keys"):
+            args = dict(args)
+        elif isinstance(args, (str, bytes, bytearray)) or not hasattr(args, "__iter__"):
+            raise InvalidArgumentError(f"arguments are a sequence or a mapping, not {type(args).__name__}")
+        else:
+            args = tuple(args)
+    for name, value in named(args):
+        if isinstance(value, float):
+            if value != value:
+                raise InvalidArgumentError(f"{name} is NaN, which SQLite stores as NULL", code="not_bindable")
+        elif value is not None and not isinstance(value, (int, str, bytes, bytearray, memoryview)):
+            raise InvalidArgumentError(f"{name} is a {type(value).__name__}", code="not_bindable")
+    if isinstance(args, dict) and any(not isinstance(key, str) or key[:1] in (":", "@", "$") for key in args):
+        for key in args:
+            if not isinstance(key, str):
+                raise InvalidArgumentError(f"the parameter name {key!r} is not text")
+        return {key[1:] if key[:1] in (":", "@", "$") else key: value for key, value in args.items()}
+    return args
+
+
+def named(args: Any) -> list[tuple[str, Any]]:
+    """The arguments with the names that a person knows them by."""
+    if isinstance(args, dict):
+        return [(f"parameter {key!r}", value) for key, value in args.items()]
+    return [(f"parameter {number}", value) for number, value in enumerate(args, 1)]
+
+
+def shorten(sql: str, limit: int = 160) -> str:
+    """SQL on one line, cut to `limit` characters."""
+    line = " ".join(sql.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _is_full(path: str) -> bool:
+    """Whether an I/O error is in truth a full disk: extending -shm or -wal fails with IOERR, not with FULL."""
+    if path == MEMORY or not hasattr(os, "statvfs"):
+        return False
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < 65_536

@@ -1,0 +1,96 @@
+"""What a path or a URL means."""
+
+from __future__ import annotations
+
+import os
+
+from agentdb.errors import AgentDBError, InvalidArgumentError, StorageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    #: A path, a `file:` URL, or ':memory:'.
+    Place: TypeAlias = "str | os.PathLike[str]"
+
+MEMORY = ":memory:"
+_REMOTE = ("http://", "https://", "ws://", "wss://", "libsql:")
+
+
+def is_place(value: object) -> bool:
+    """Whether this is something that names a database, rather than a client."""
+    return isinstance(value, (str, os.PathLike))
+
+
+def local_path(place: Place) -> str:
+    """The absolute path that a path or a `file:` URL names, or ':memory:'.
+
+    Percent-escapes of a `file:` URL are decoded; those of a path are part of its name. Raises InvalidArgumentError for
+    what names no database, AgentDBError `remote_not_supported` for the URL of a server.
+    """
+    if not is_place(place):
+        raise InvalidArgumentError(f"a database is named by a path or a URL, not by {type(place).__name__}")
+    text = os.fspath(place)
+    if not isinstance(text, str):
+        text = os.fsdecode(text)
+    if isinstance(place, str):
+        lowered = text[:9].lower()
+        if lowered.startswith(_REMOTE):
+            raise AgentDBError(f"{_without_secrets(text)!r} names a libSQL server", code="remote_not_supported")
+        if lowered.startswith("file:"):
+            text = _path_of_file_url(text)
+        elif "://" in text:
+            raise InvalidArgumentError(f"{_without_secrets(text)!r} has an unknown scheme", code="unsupported_url")
+        if text == MEMORY:
+            return MEMORY
+    if not text:
+        raise InvalidArgumentError("the path of the database is empty")
+    if "\0" in text:
+        raise InvalidArgumentError(f"the path {text!r} holds a NUL character")
+    return os.path.abspath(text)
+
+
+def _path_of_file_url(url: str) -> str:
+    rest = url[5:]
+    for mark in "?#":
+        if mark in rest:
+            raise InvalidArgumentError(
+                f"{url!r} carries options after {mark!r}",
+                code="unsupported_url",
+                remedy="Give options as arguments of create_client(); write ? and # in a file name as %3F and %23.",
+            )
+    if rest.startswith("//"):
+        authority, slash, path = rest[2:].partition("/")
+        if authority not in ("", "localhost"):
+            raise InvalidArgumentError(
+                f"{url!r} names the host {authority!r}",
+                code="unsupported_url",
+                remedy="Write file:///absolute/path or file:relative/path.",
+            )
+        rest = slash + path
+    from urllib.parse import unquote
+
+    path = unquote(rest)
+    if os.name == "nt" and path[:1] == "/" and path[2:3] == ":":
+        path = path[1:]
+    return path
+
+
+def _without_secrets(url: str) -> str:
+    """The URL without user, password and query: an error message must not carry a token into a log."""
+    head, _, _ = url.partition("?")
+    scheme, mark, rest = head.partition("://")
+    return scheme + mark + rest.rpartition("@")[2]
+
+
+def check_place(path: str, *, read_only: bool) -> None:
+    """Refuse, each by its own name, what SQLite would only call 'unable to open database file'."""
+    if os.path.isdir(path):
+        raise StorageError(f"{path} is a directory", code="is_a_directory")
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        if os.path.exists(folder):
+            raise StorageError(f"{folder} is a file, not a folder, so {path} cannot be in it", code="folder_missing")
+        raise StorageError(f"the folder {folder} does not exist", code="folder_missing")
+    if read_only and not os.path.exists(path):
+        raise StorageError(f"there is no database at {path}", code="file_missing")

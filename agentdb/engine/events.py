@@ -1,0 +1,58 @@
+"""What a migrator tells while it works; enough for a splash screen with a progress bar."""
+
+from __future__ import annotations
+
+from agentdb.engine.migration import Migration, MigrationResult
+from agentdb.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    Direction: TypeAlias = Literal["up", "down"]
+
+
+class Planned(Record):
+    """What will run, in this order. Empty where nothing is pending."""
+
+    direction: Direction
+    migrations: tuple[Migration, ...]
+
+
+class Started(Record):
+    """One migration is about to run; the write lock is not held yet."""
+
+    direction: Direction
+    migration: Migration
+
+
+class StatementDone(Record):
+    """One statement has run, `number` of `total`. Told inside the write lock, unlike the others: be quick."""
+
+    direction: Direction
+    migration: Migration
+    number: int
+    total: int
+
+
+class Applied(Record):
+    """One migration is applied, and committed."""
+
+    result: MigrationResult
+
+
+class Reverted(Record):
+    """One migration is taken back, and committed."""
+
+    result: MigrationResult
+
+
+class Finished(Record):
+    """All that was planned is done."""
+
+    direction: Direction
+    results: tuple[MigrationResult, ...]
+
+
+if TYPE_CHECKING:
+    Event: TypeAlias = Planned | Started | StatementDone | Applied | Reverted | Finished

@@ -1,0 +1,203 @@
+"""The steps that apply or take back one migration under the write lock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import perf_counter
+
+from agentdb.engine import history as h
+from agentdb.engine.events import Applied, Reverted, Started, StatementDone
+from agentdb.engine.migration import MANUAL, MigrationResult
+from agentdb.errors import AgentDBError, BusyError, ClosedError, MigrationError, TransactionActiveError
+from agentdb.logs import INFO, log
+from agentdb.operations import atomically, emit, execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.engine.events import Direction
+    from agentdb.engine.history import History
+    from agentdb.engine.migration import Migration
+    from agentdb.engine.planner import Reversal
+    from agentdb.operations import Steps
+
+
+class _Run:
+    """One migration on its way, one direction: what it is, when it began, and how far it has come."""
+
+    def __init__(self, direction: Direction, migration: Migration, statements: tuple[str, ...]) -> None:
+        self.direction = direction
+        self.migration = migration
+        self.statements = statements
+        self.number = 0
+        self.began = perf_counter()
+        self.at = datetime.now(UTC)
+
+    @property
+    def milliseconds(self) -> float:
+        return round((perf_counter() - self.began) * 1000, 3)
+
+    @property
+    def timestamp(self) -> str:
+        return self.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.at.microsecond // 1000:03d}Z"
+
+    def execute_all(self) -> Steps[None]:
+        total = len(self.statements)
+        for number, sql in enumerate(self.statements, 1):
+            self.number = number
+            yield from execute(sql)
+            yield from emit(StatementDone(self.direction, self.migration, number, total))
+        self.number = 0
+
+    def result(self, error: Exception | None = None) -> MigrationResult:
+        return MigrationResult(self.migration, error is None, error, self.at, self.milliseconds, False, self.statements)
+
+    def failure(self, error: AgentDBError) -> MigrationError:
+        doing = "applying" if self.direction == h.UP else "rolling back"
+        number = self.number or None
+        where = f", statement {number} of {len(self.statements)}" if number else ""
+        failure = MigrationError(
+            f"{doing} migration {self.migration.label} failed{where}: {error.message}",
+            code=error.code,
+            remedy=error.remedy,
+            engine_code=error.engine_code,
+            migration=self.migration,
+            statement=self.statements[number - 1] if number else None,
+            statement_number=number,
+        )
+        failure.results = (self.result(failure),)
+        return failure
+
+
+def _passes_through(error: AgentDBError) -> bool:
+    """Whether an error speaks of the caller's situation, rather than of this migration."""
+    return isinstance(error, (BusyError, TransactionActiveError)) or (
+        isinstance(error, ClosedError) and error.code != "transaction_lost"
+    )
+
+
+def apply(
+    history: History, migration: Migration, *, use_transaction: bool, checksums: bool, app_version: str | None
+) -> Steps[MigrationResult | None]:
+    """Apply one migration and record it. None where another process has done so meanwhile.
+
+    Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
+    outside a transaction, which stays marked as in progress once a statement of it is done.
+    """
+    yield from emit(Started(h.UP, migration))
+    run = _Run(h.UP, migration, migration.up)
+    body = _apply_inside if use_transaction else _apply_outside
+    try:
+        done = yield from body(history, run, checksums, app_version)
+    except AgentDBError as error:
+        if _passes_through(error):
+            raise
+        raise run.failure(error) from error
+    if not done:
+        return None
+    result = run.result()
+    log(INFO, "applied migration %s in %.1f ms", migration.label, result.execution_time)
+    yield from emit(Applied(result))
+    return result
+
+
+def _is_applied(history: History, migration: Migration, checksums: bool) -> Steps[bool]:
+    """Read this id again, now that the lock is ours: a process that started with us may have been faster."""
+    row = yield from history.find(migration.id)
+    if row is None or row.in_progress == h.UP:
+        return False
+    if checksums and row.checksum not in (migration.checksum, MANUAL):
+        raise MigrationError(
+            f"another process has just applied another migration {migration.id}",
+            code="checksum_mismatch",
+            migration=migration,
+        )
+    return True
+
+
+def _apply_inside(history: History, run: _Run, checksums: bool, app_version: str | None) -> Steps[bool]:
+    def body() -> Steps[bool]:
+        yield from history.create()
+        if (yield from _is_applied(history, run.migration, checksums)):
+            return False
+        yield from run.execute_all()
+        yield from history.write(
+            run.migration,
+            applied_at=run.timestamp,
+            execution_time=run.milliseconds,
+            app_version=app_version,
+            use_transaction=True,
+        )
+        return True
+
+    return (yield from atomically(body()))
+
+
+def _apply_outside(history: History, run: _Run, checksums: bool, app_version: str | None) -> Steps[bool]:
+    def begin() -> Steps[bool]:
+        yield from history.create()
+        if (yield from _is_applied(history, run.migration, checksums)):
+            return False
+        yield from history.write(
+            run.migration,
+            applied_at=run.timestamp,
+            execution_time=None,
+            app_version=app_version,
+            use_transaction=False,
+            in_progress=h.UP,
+        )
+        return True
+
+    if not (yield from atomically(begin())):
+        return False
+    try:
+        yield from run.execute_all()
+    except AgentDBError:
+        if run.number == 1:  # nothing of it is done, so nothing is in progress
+            yield from history.remove(run.migration.id)
+        raise
+    yield from history.settle(run.migration.id, run.milliseconds)
+    return True
+
+
+def revert(history: History, reversal: Reversal, *, use_transaction: bool) -> Steps[MigrationResult | None]:
+    """Take one migration back and forget it. None where another process has done so meanwhile. Errors as in apply()."""
+    yield from emit(Started(h.DOWN, reversal.migration))
+    run = _Run(h.DOWN, reversal.migration, reversal.statements)
+    body = _revert_inside if use_transaction else _revert_outside
+    try:
+        done = yield from body(history, run, reversal.recorded_id)
+    except AgentDBError as error:
+        if _passes_through(error):
+            raise
+        raise run.failure(error) from error
+    if not done:
+        return None
+    result = run.result()
+    log(INFO, "took back migration %s in %.1f ms", reversal.migration.label, result.execution_time)
+    yield from emit(Reverted(result))
+    return result
+
+
+def _revert_inside(history: History, run: _Run, recorded_id: str) -> Steps[bool]:
+    def body() -> Steps[bool]:
+        if (yield from history.find(recorded_id)) is None:
+            return False
+        yield from run.execute_all()
+        yield from history.remove(recorded_id)
+        return True
+
+    return (yield from atomically(body()))
+
+
+def _revert_outside(history: History, run: _Run, recorded_id: str) -> Steps[bool]:
+    def begin() -> Steps[bool]:
+        if (yield from history.find(recorded_id)) is None:
+            return False
+        yield from history.mark(recorded_id, h.DOWN)
+        return True
+
+    if not (yield from atomically(begin())):
+        return False
+    yield from run.execute_all()
+    yield from history.remove(recorded_id)
+    return True

@@ -1,0 +1,284 @@
+"""What a migration is, and what the engine says about migrations: values, canonical text, checksum."""
+
+from __future__ import annotations
+
+from agentdb.errors import InvalidMigrationError
+from agentdb.lexer import TRANSACTION_CONTROL, count, keyword
+from agentdb.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Any
+
+#: The checksum of a row that somebody put into the tracking table by hand.
+MANUAL = "manual"
+#: Digits in an id at the most; a time stamp to the nanosecond has 23.
+MAX_ID_DIGITS = 32
+_hash: Any = None
+
+
+def canonical(text: str) -> str:
+    """The text that is executed, recorded and hashed: no BOM, line ends LF, no trailing blanks of lines or of the whole.
+
+    Nothing else is touched: a comment is part of the text. (A linter, an editor or a checkout on Windows changes just
+    these, and each has kept somebody's application from starting.)
+    """
+    if text[:1] == "\ufeff":
+        text = text.lstrip("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if " \n" in text or "\t\n" in text:
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    return text.rstrip(" \t\n")
+
+
+def number_of(migration_id: object) -> int:
+    """The number that an id is. Raises InvalidMigrationError `invalid_id` unless it is a str of ASCII digits."""
+    if (
+        type(migration_id) is str
+        and migration_id.isdigit()
+        and migration_id.isascii()
+        and len(migration_id) <= MAX_ID_DIGITS
+    ):
+        return int(migration_id)
+    raise InvalidMigrationError(
+        f"{migration_id!r} is no migration id", code="invalid_id", migration_id=str(migration_id)
+    )
+
+
+class Migration(Record):
+    """One numbered step of a schema.
+
+    id: digits; compared as a number. up: a statement, or a sequence of single statements. down: what undoes it; empty
+    means that it cannot be rolled back. created_at: when it was written, for people. use_transaction: False for VACUUM
+    and its like, which then may run more than once if the process dies in between.
+
+    Raises InvalidMigrationError (a MigrationError and a ValueError) for what can never be run.
+    """
+
+    id: str
+    description: str
+    up: tuple[str, ...]
+    down: tuple[str, ...]
+    created_at: datetime | str | None
+    use_transaction: bool
+    if TYPE_CHECKING:
+        number: int
+
+    def __init__(
+        self,
+        id: str,
+        description: str,
+        up: str | Iterable[str],
+        down: str | Iterable[str] = (),
+        created_at: datetime | str | None = None,
+        use_transaction: bool = True,
+    ) -> None:
+        number = int(id) if type(id) is str and id.isdigit() and len(id) < 20 and id.isascii() else number_of(id)
+        if (
+            type(description) is not str
+            or not description
+            or (
+                not (description.isprintable() and description.isascii())
+                and ("\0" in description or not _encodable(description))
+            )
+        ):
+            raise InvalidMigrationError(
+                f"migration {id} needs a description in plain text, not {description!r}", migration_id=id
+            )
+        if type(use_transaction) is not bool:
+            raise InvalidMigrationError(f"use_transaction of migration {id} is {use_transaction!r}", migration_id=id)
+        statements = _statements(id, "up", up)
+        if not statements:
+            raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
+        state = self.__dict__
+        state["id"] = id
+        state["description"] = description
+        state["up"] = statements
+        state["down"] = _statements(id, "down", down) if down else ()
+        state["created_at"] = created_at
+        state["use_transaction"] = use_transaction
+        state["number"] = number
+
+    @classmethod
+    def recorded(
+        cls, id: str, description: str, up: tuple[str, ...], down: tuple[str, ...], use_transaction: bool
+    ) -> Migration:
+        """A migration as a database remembers it; this build may never have had it."""
+        migration = cls.__new__(cls)
+        migration.__dict__.update(
+            id=id,
+            description=description,
+            up=up,
+            down=down,
+            created_at=None,
+            use_transaction=use_transaction,
+            number=number_of(id),
+        )
+        return migration
+
+    @property
+    def checksum(self) -> str:
+        """`v1:` and the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of {"id": …, "up": […]}.
+
+        The id without leading zeros, so that '1' and '001' are one migration.
+        """
+        checksum: str | None = self.__dict__.get("_checksum")
+        if checksum is None:
+            text = f'{{"id":"{self.number}","up":[{",".join([_json_string(sql) for sql in self.up])}]}}'
+            checksum = self.__dict__["_checksum"] = "v1:" + _sha256(text.encode())
+        return checksum
+
+    @property
+    def label(self) -> str:
+        """`001 (description)`, for messages."""
+        return f"{self.id} ({self.description})"
+
+
+_PLAIN_BEGINNINGS = frozenset(
+    ("CREATE ", "INSERT ", "UPDATE ", "DELETE ", "ALTER T", "DROP TA", "DROP IN", "DROP TR", "DROP VI")
+)
+
+
+def _statements(id: str, part: str, given: object) -> tuple[str, ...]:
+    if type(given) is str:
+        return (_statement(id, part, 1, given),)
+    if isinstance(given, (bytes, dict)) or not hasattr(given, "__iter__"):
+        raise InvalidMigrationError(
+            f"the {part} of migration {id} is a {type(given).__name__}, not SQL or a sequence of SQL", migration_id=id
+        )
+    return tuple([_statement(id, part, position, sql) for position, sql in enumerate(given, 1)])
+
+
+def _statement(id: str, part: str, position: int, sql: object) -> str:
+    # Every start makes every migration, so what is plainly in order is let through by a glance: one line of ASCII, no
+    # `;`, no blank at the end, and a beginning that is never transaction control.
+    if type(sql) is str:
+        if sql.isascii() and sql.isprintable() and ";" not in sql and sql[-1:] != " " and sql[:7] in _PLAIN_BEGINNINGS:
+            return sql
+    else:
+        raise InvalidMigrationError(
+            f"statement {position} of the {part} of migration {id} is a {type(sql).__name__}, not SQL",
+            migration_id=id,
+            statement_number=position,
+        )
+    text = canonical(sql)
+    number = count(text)
+    if number != 1:
+        code = "no_statement" if number == 0 else "many_statements"
+        raise _refused(id, part, position, text, f"holds {number or 'no'} statement{'s' * (number > 1)}", code)
+    word = keyword(text)
+    if word in TRANSACTION_CONTROL:
+        raise _refused(id, part, position, text, f"is {word}", "control_statement")
+    if word == "PRAGMA" and "foreign_keys" in text.lower() and ("=" in text or "(" in text):
+        raise _refused(id, part, position, text, "switches foreign keys", "foreign_keys_stay_on")
+    if "\0" in text:
+        raise _refused(id, part, position, text, "holds a NUL character", "invalid_migration")
+    if not _encodable(text):
+        raise _refused(id, part, position, text, "holds a lone surrogate", "invalid_migration")
+    return text
+
+
+def _refused(id: str, part: str, position: int, sql: str, why: str, code: str) -> InvalidMigrationError:
+    return InvalidMigrationError(
+        f"statement {position} of the {part} of migration {id} {why}: {' '.join(sql.split())[:160]}",
+        code=code,
+        migration_id=id,
+        statement=sql,
+        statement_number=position,
+    )
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json_string(text: str) -> str:
+    # Not the json module: its import costs every start 4 ms. RFC 8785: the shortest escapes, everything else as it is.
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return f'"{text}"'
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    if not text.isprintable():
+        short = {"\b": "\\b", "\f": "\\f", "\r": "\\r"}
+        text = "".join([short.get(c) or (c if c >= " " else f"\\u{ord(c):04x}") for c in text])
+    return f'"{text}"'
+
+
+def _sha256(data: bytes) -> str:
+    global _hash
+    if _hash is None:
+        # hashlib loads OpenSSL, 3 ms at every start; CPython's own implementation stands beside it under two names.
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found]  # 3.12 and newer
+        except ImportError:
+            try:
+                from _sha256 import sha256  # type: ignore[import-not-found]  # 3.11
+            except ImportError:
+                from hashlib import sha256
+        _hash = sha256
+    return _hash(data).hexdigest()  # type: ignore[no-any-return]
+
+
+class MigrationResult(Record):
+    """What became of one migration.
+
+    executed_at: aware UTC, None for a preview. execution_time: milliseconds. statements: those that ran, or would.
+    """
+
+    migration: Migration
+    success: bool
+    error: Exception | None = None
+    executed_at: datetime | None = None
+    execution_time: float = 0.0
+    dry_run: bool = False
+    statements: tuple[str, ...] = ()
+
+
+class MigrationSummary(Record):
+    """Where a database stands.
+
+    current_version: the newest applied id, None if nothing is applied. total_migrations: the registered ones.
+    applied_migrations: those that the database has, also those that this build does not know.
+    """
+
+    current_version: str | None
+    total_migrations: int
+    applied_migrations: int
+    pending_migrations: int
+    pending_migration_ids: tuple[str, ...]
+
+
+class Finding(Record):
+    """One thing that validation has to say; prints as a line."""
+
+    code: str
+    message: str
+    migration_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]"
+
+
+class ValidationResult(Record):
+    """What validation found. `is_valid` where there is no error; warnings do not count."""
+
+    is_valid: bool
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, errors: Iterable[Finding], warnings: Iterable[Finding] = ()) -> ValidationResult:
+        """From findings."""
+        found = tuple(errors)
+        return cls(not found, found, tuple(warnings))
+
+    def __bool__(self) -> bool:
+        return self.is_valid

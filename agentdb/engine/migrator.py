@@ -1,0 +1,291 @@
+"""Migrator and AsyncMigrator: the faces of the engine, one body for both."""
+
+from __future__ import annotations
+
+from agentdb.engine import planner
+from agentdb.engine.events import Finished, Planned
+from agentdb.engine.executor import apply, revert
+from agentdb.engine.history import DOWN, UP, History
+from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult, number_of
+from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError
+from agentdb.logs import DEBUG, log
+from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+    from typing import Any, TypeAlias
+
+    from agentdb.clients.base import AsyncClient, Client
+    from agentdb.operations import Callback, Steps
+
+    #: Migrations, or a module that has them as MIGRATIONS.
+    Migrations: TypeAlias = Iterable[Migration] | ModuleType
+
+
+def migrations_of(source: Any) -> tuple[Migration, ...]:
+    """The migrations of an iterable, or of a module that has MIGRATIONS. Raises InvalidArgumentError."""
+    listed = getattr(source, "MIGRATIONS", source)
+    if isinstance(listed, (str, bytes, Migration)) or not hasattr(listed, "__iter__"):
+        raise InvalidArgumentError(
+            f"{source!r} is no iterable of Migration, and no module with MIGRATIONS",
+            remedy="Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration().",
+        )
+    migrations = tuple(listed)
+    for migration in migrations:
+        if not isinstance(migration, Migration):
+            raise InvalidArgumentError(f"{migration!r} is not a Migration")
+    return migrations
+
+
+class MigratorOperations(Operations[W]):
+    """What Migrator and AsyncMigrator do."""
+
+    def __init__(
+        self,
+        client: Any,
+        migrations: Migrations = (),
+        *,
+        table: str = "migrations",
+        app_version: str | None = None,
+        allow_out_of_order: bool = False,
+        on_event: Callback | None = None,
+    ) -> None:
+        super().__init__(client, on_event)
+        if hasattr(client, "savepoint"):
+            raise InvalidArgumentError("a migrator works on a client, not inside a transaction", code="foreign_client")
+        if app_version is not None and type(app_version) is not str:
+            raise InvalidArgumentError(f"app_version is {app_version!r}; it is text")
+        if on_event is not None and not callable(on_event):
+            raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
+        self._history = History(table)
+        self._app_version = app_version
+        self._allow_out_of_order = bool(allow_out_of_order)
+        self._by_number: dict[int, Migration] = {}
+        self._sorted: list[Migration] | None = None
+        self.add_migrations(migrations)
+
+    def add_migration(self, migration: Migration) -> None:
+        """Register one. Raises InvalidMigrationError `duplicate_id`, InvalidArgumentError for what is no Migration."""
+        self.add_migrations((migration,))
+
+    def add_migrations(self, migrations: Migrations) -> None:
+        """Register migrations, or those of a module that has MIGRATIONS: all of them, or none. Errors as above."""
+        added: dict[int, Migration] = {}
+        for migration in migrations_of(migrations):
+            other = self._by_number.get(migration.number) or added.get(migration.number)
+            if other is not None:
+                raise InvalidMigrationError(
+                    f"migration {migration.label} has the number of {other.label}",
+                    code="duplicate_id",
+                    migration=migration,
+                )
+            added[migration.number] = migration
+        self._by_number.update(added)
+        self._sorted = None
+
+    @property
+    def migrations(self) -> tuple[Migration, ...]:
+        """The registered migrations, in order."""
+        return tuple(self._registered())
+
+    def _registered(self) -> list[Migration]:
+        if self._sorted is None:
+            self._sorted = [self._by_number[number] for number in sorted(self._by_number)]
+        return self._sorted
+
+    @operation
+    def initialize(self) -> Steps[None]:
+        """Create the tracking table where it is missing; migrate() does so when it must.
+
+        Raises MigrationError `foreign_table`, BusyError, StorageError.
+        """
+        if (yield from self._history.read()) is None:
+            yield from atomically(self._history.create())
+
+    @operation
+    def migrate(
+        self,
+        limit: int | None = None,
+        target: str | None = None,
+        dry_run: bool = False,
+        use_transaction: bool = True,
+        validate_checksums: bool = True,
+    ) -> Steps[list[MigrationResult]]:
+        """Apply what is pending, in order, each migration in a transaction of its own.
+
+        limit: how many at the most. target: the id to stop after. dry_run: return what would run, and write nothing.
+        use_transaction: False runs all of them outside a transaction. validate_checksums: False accepts applied
+        migrations whose SQL was edited.
+
+        Returns one result for each that this call applied; none that another process applied meanwhile. With nothing
+        pending: one SELECT, no lock, no write.
+
+        Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
+        `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
+        earlier ones and it), BusyError where the write lock was not to be had, InvalidArgumentError.
+        """
+        applied = yield from self._history.read()
+        plan = planner.plan_upgrade(
+            self._registered(),
+            applied or (),
+            limit=limit,
+            target=target,
+            checksums=validate_checksums,
+            allow_out_of_order=self._allow_out_of_order,
+        )
+        if dry_run:
+            return [MigrationResult(migration, True, dry_run=True, statements=migration.up) for migration in plan]
+        log(DEBUG, "%d migrations to apply", len(plan))
+        yield from emit(Planned(UP, tuple(plan)))
+        results: list[MigrationResult] = []
+        while plan:
+            migration = plan.pop(0)
+            try:
+                result = yield from apply(
+                    self._history,
+                    migration,
+                    use_transaction=use_transaction and migration.use_transaction,
+                    checksums=validate_checksums,
+                    app_version=self._app_version,
+                )
+            except AgentDBError as error:
+                error.after(results)
+                raise
+            if result is not None:
+                results.append(result)
+            else:
+                # Another process is at it. Look once at all that it has done, instead of once under the lock for each.
+                plan, _ = planner.survey(plan, (yield from self._history.read()) or (), checksums=False)
+        yield from emit(Finished(UP, tuple(results)))
+        return results
+
+    @operation
+    def rollback_last(self, dry_run: bool = False) -> Steps[MigrationResult | None]:
+        """Take back the newest applied migration. None if nothing is applied. Errors as in rollback()."""
+        results = yield from self._roll_back(1, None, dry_run)
+        return results[0] if results else None
+
+    @operation
+    def rollback(
+        self, limit: int | None = None, target: str | None = None, dry_run: bool = False
+    ) -> Steps[list[MigrationResult]]:
+        """Take back the newest `limit` migrations, or all above `target`, which stays applied; one of the two is required.
+
+        The registered down is used where this build has that migration with that checksum, else the one recorded when
+        it was applied: a build can take back what it has never heard of.
+
+        Raises MigrationError `no_down` before the first step where one cannot be taken back; MigrationError where one
+        fails (it stays applied, `.results` holds the earlier ones and it), BusyError, InvalidArgumentError.
+        """
+        if limit is None and target is None:
+            raise InvalidArgumentError("rollback() needs a limit or a target")
+        return (yield from self._roll_back(limit, target, dry_run))
+
+    def _roll_back(self, limit: int | None, target: str | None, dry_run: bool) -> Steps[list[MigrationResult]]:
+        planner.check_limit(limit)
+        applied = yield from self._history.read(full=True)
+        plan = planner.plan_downgrade(self._registered(), applied or (), limit=limit, target=target)
+        if dry_run:
+            return [
+                MigrationResult(reversal.migration, True, dry_run=True, statements=reversal.statements)
+                for reversal in plan
+            ]
+        yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
+        results: list[MigrationResult] = []
+        for reversal in plan:
+            try:
+                result = yield from revert(self._history, reversal, use_transaction=reversal.migration.use_transaction)
+            except AgentDBError as error:
+                error.after(results)
+                raise
+            if result is not None:
+                results.append(result)
+        yield from emit(Finished(DOWN, tuple(results)))
+        return results
+
+    @operation
+    def get_migration_summary(self) -> Steps[MigrationSummary]:
+        """Where the database stands. Reads only. Raises MigrationError `foreign_table`, `bad_id_in_table`."""
+        applied = (yield from self._history.read()) or []
+        settled = [row for row in applied if row.in_progress != UP]
+        left, _ = planner.survey(self._registered(), applied, checksums=False)
+        newest = max(settled, key=lambda row: number_of(row.id), default=None)
+        return MigrationSummary(
+            current_version=newest.id if newest else None,
+            total_migrations=len(self._registered()),
+            applied_migrations=len(settled),
+            pending_migrations=len(left),
+            pending_migration_ids=tuple([migration.id for migration in left]),
+        )
+
+    @operation
+    def validate_migrations(self) -> Steps[ValidationResult]:
+        """The registered migrations against this database. Reads only; what it finds is returned, not raised.
+
+        To prove the migrations themselves, without a database: agentdb.validate_migrations().
+        """
+        applied = (yield from self._history.read(full=True)) or []
+        return ValidationResult.of(
+            planner.survey(self._registered(), applied, allow_out_of_order=self._allow_out_of_order)[1],
+            planner.warnings(self._registered(), applied),
+        )
+
+
+class Migrator(MigratorOperations[Sync]):
+    """Migrates one database, for callers that wait.
+
+    client: of create_client_sync(), or a `file:` client of libsql-client's create_client_sync(). migrations: an iterable
+    of Migration, or a module that has MIGRATIONS. table: the tracking table; a host application keeps its own migrations
+    in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
+    pending migration below an applied one. on_event: called with each event of agentdb.engine.events.
+
+    Raises InvalidArgumentError, InvalidMigrationError.
+    """
+
+    def __init__(
+        self,
+        client: Client | Any,
+        migrations: Migrations = (),
+        *,
+        table: str = "migrations",
+        app_version: str | None = None,
+        allow_out_of_order: bool = False,
+        on_event: Callback | None = None,
+    ) -> None:
+        super().__init__(
+            client,
+            migrations,
+            table=table,
+            app_version=app_version,
+            allow_out_of_order=allow_out_of_order,
+            on_event=on_event,
+        )
+        if self._target.is_async:
+            raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
+
+
+class AsyncMigrator(MigratorOperations[Async]):
+    """The same for callers on an event loop: its methods are awaited, and `on_event` may be a coroutine function."""
+
+    def __init__(
+        self,
+        client: AsyncClient | Any,
+        migrations: Migrations = (),
+        *,
+        table: str = "migrations",
+        app_version: str | None = None,
+        allow_out_of_order: bool = False,
+        on_event: Callback | None = None,
+    ) -> None:
+        super().__init__(
+            client,
+            migrations,
+            table=table,
+            app_version=app_version,
+            allow_out_of_order=allow_out_of_order,
+            on_event=on_event,
+        )
+        if not self._target.is_async:
+            raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

@@ -1,0 +1,291 @@
+"""Pure: from what is registered and what is applied to what to run, or why not."""
+
+from __future__ import annotations
+
+from agentdb.engine.history import DOWN, UP
+from agentdb.engine.migration import MANUAL, Finding, Migration, number_of
+from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
+from agentdb.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentdb.engine.history import Row
+
+#: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
+_TIMESTAMP_DIGITS = 8
+
+
+class Reversal(Record):
+    """One migration to take back: the statements, and whether they may run in a transaction."""
+
+    migration: Migration
+    recorded_id: str
+    statements: tuple[str, ...]
+
+
+def survey(
+    registered: Sequence[Migration],
+    applied: Sequence[Row],
+    *,
+    checksums: bool = True,
+    allow_out_of_order: bool = False,
+) -> tuple[list[Migration], list[Finding]]:
+    """What is pending, in order, and what forbids to run it, the gravest kind first. `registered` is sorted by number.
+
+    One that began outside a transaction and did not end counts as pending.
+    """
+    rows, found = _by_number(applied)
+    waiting: list[Migration] = []
+    mismatched: list[Finding] = []
+    for migration in registered:
+        row = rows.pop(migration.number, None)
+        if row is None or row.in_progress == UP:
+            waiting.append(migration)
+        elif checksums and row.checksum != migration.checksum and row.checksum != MANUAL:
+            mismatched.append(
+                Finding(
+                    "checksum_mismatch",
+                    f"the SQL of migration {migration.label} is not what was applied "
+                    f"(recorded {_brief(row.checksum)}, here {_brief(migration.checksum)})",
+                    migration.id,
+                )
+            )
+    for number in sorted(rows):
+        row = rows[number]
+        about = f" ({row.description})" if row.description else ""
+        found.append(
+            Finding("unknown_migration", f"migration {row.id}{about} is applied and unknown to this build", row.id)
+        )
+    found += mismatched
+    if waiting and not allow_out_of_order:
+        found += _late(waiting, applied)
+    return waiting, found
+
+
+def _by_number(applied: Sequence[Row]) -> tuple[dict[int, Row], list[Finding]]:
+    rows: dict[int, Row] = {}
+    found: list[Finding] = []
+    for row in applied:
+        recorded = row.id
+        if not (recorded.isdigit() and recorded.isascii()):
+            found.append(Finding("bad_id_in_table", f"the tracking table holds the id {recorded!r}", recorded))
+            continue
+        number = int(recorded)
+        if number in rows:
+            found.append(
+                Finding(
+                    "duplicate_in_table", f"the tracking table holds {rows[number].id!r} and {recorded!r}", recorded
+                )
+            )
+        rows[number] = row
+        if row.in_progress == DOWN:
+            found.append(
+                Finding(
+                    "interrupted_rollback", f"taking back migration {recorded} was begun and not finished", recorded
+                )
+            )
+    return rows, found
+
+
+def _late(waiting: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
+    begun = {int(row.id) for row in applied if row.id.isdigit()}
+    newest = max((int(row.id) for row in applied if row.id.isdigit() and row.in_progress != UP), default=-1)
+    return [
+        Finding("out_of_order", f"migration {migration.label} is pending below the newest applied one", migration.id)
+        for migration in waiting
+        if migration.number < newest and migration.number not in begun
+    ]
+
+
+def _brief(checksum: str | None) -> str:
+    return checksum[:15] + "…" if checksum and len(checksum) > 16 else repr(checksum)
+
+
+def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
+    """What is worth a look and forbids nothing. Wants full rows."""
+    import json
+
+    found = gaps(registered)
+    by_number = {migration.number: migration for migration in registered}
+    for row in applied:
+        if row.in_progress == UP:
+            found.append(
+                Finding(
+                    "interrupted_migration", f"migration {row.id} was begun and not finished; it is run again", row.id
+                )
+            )
+        if row.checksum == MANUAL:
+            found.append(Finding("manual_row", f"the row of migration {row.id} was put in by hand", row.id))
+            continue
+        try:
+            migration = by_number.get(number_of(row.id))
+        except InvalidMigrationError:
+            continue
+        if migration is None or row.checksum != migration.checksum:
+            continue
+        if row.description is not None and row.description != migration.description:
+            found.append(
+                Finding(
+                    "changed_description",
+                    f"migration {migration.id} was applied as {row.description!r} and is now {migration.description!r}",
+                    migration.id,
+                )
+            )
+        if row.down is not None and row.down != json.dumps(migration.down, ensure_ascii=False):
+            found.append(
+                Finding(
+                    "changed_down", f"the down of migration {migration.label} is not the recorded one", migration.id
+                )
+            )
+    return found
+
+
+def gaps(registered: Sequence[Migration]) -> list[Finding]:
+    """Numbers that are left out between the first and the last."""
+    found: list[Finding] = []
+    for before, after in zip(registered, registered[1:], strict=False):
+        if after.number > before.number + 1 and len(str(after.number)) < _TIMESTAMP_DIGITS:
+            found.append(Finding("gap", f"there is no migration between {before.id} and {after.id}", after.id))
+    return found
+
+
+def plan_upgrade(
+    registered: Sequence[Migration],
+    applied: Sequence[Row],
+    *,
+    limit: int | None = None,
+    target: str | None = None,
+    checksums: bool = True,
+    allow_out_of_order: bool = False,
+) -> list[Migration]:
+    """What migrate() runs. Raises MigrationError where survey() finds something, InvalidArgumentError for a bad limit or
+    target."""
+    check_limit(limit)
+    last = None
+    if target is not None:
+        last = _target(target)
+        if all(migration.number != last for migration in registered):
+            raise InvalidArgumentError(
+                f"target {target!r} is not registered; there are {_listed([m.id for m in registered])}"
+            )
+    plan, found = survey(registered, applied, checksums=checksums, allow_out_of_order=allow_out_of_order)
+    if found:
+        raise refusal(found, registered)
+    if last is not None:
+        plan = [migration for migration in plan if migration.number <= last]
+    return plan[:limit]
+
+
+def plan_downgrade(
+    registered: Sequence[Migration],
+    applied: Sequence[Row],
+    *,
+    limit: int | None = None,
+    target: str | None = None,
+) -> list[Reversal]:
+    """What rollback() runs, newest first; `target` stays applied. Wants full rows.
+
+    Raises MigrationError `no_down` before anything runs where one of them cannot be taken back.
+    """
+    check_limit(limit)
+    rows: dict[int, Row] = {}
+    for row in applied:
+        number = _recorded_number(row)
+        if number in rows:
+            raise MigrationError(
+                f"the tracking table holds {rows[number].id!r} and {row.id!r}",
+                code="duplicate_in_table",
+                migration_id=row.id,
+            )
+        rows[number] = row
+    numbers = sorted(rows, reverse=True)
+    if target is not None:
+        last = _target(target)
+        if last not in rows:
+            raise InvalidArgumentError(
+                f"target {target!r} is not applied; there are {_listed([rows[n].id for n in reversed(numbers)])}"
+            )
+        numbers = [number for number in numbers if number > last]
+    by_number = {migration.number: migration for migration in registered}
+    plan = [_reversal(by_number.get(number), rows[number]) for number in numbers[:limit]]
+    lacking = [reversal.migration for reversal in plan if not reversal.statements]
+    if lacking:
+        raise MigrationError(
+            f"there is no down for {_listed([migration.label for migration in lacking])}; nothing was rolled back",
+            code="no_down",
+            migration=lacking[0],
+        )
+    return plan
+
+
+def _reversal(migration: Migration | None, row: Row) -> Reversal:
+    """The registered down where this build has that very migration, else the recorded one."""
+    if migration is not None and row.checksum in (migration.checksum, MANUAL):
+        return Reversal(migration, row.id, migration.down)
+    recorded = Migration.recorded(
+        row.id, row.description or "unknown", _texts(row, row.up), _texts(row, row.down), bool(row.use_transaction)
+    )
+    return Reversal(recorded, row.id, recorded.down)
+
+
+def _texts(row: Row, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    import json
+
+    try:
+        statements = json.loads(text)
+    except ValueError:
+        statements = None
+    if not isinstance(statements, list) or not all(isinstance(sql, str) for sql in statements):
+        raise MigrationError(
+            f"the recorded statements of migration {row.id} cannot be read",
+            code="no_down",
+            migration_id=row.id,
+            remedy="Run a build that has this migration, or correct the row in the tracking table.",
+        )
+    return tuple(statements)
+
+
+def refusal(found: Sequence[Finding], registered: Sequence[Migration]) -> MigrationError:
+    """The exception for what survey() found: all findings of the gravest kind in one."""
+    code = found[0].code
+    same = [finding for finding in found if finding.code == code]
+    by_id = {migration.id: migration for migration in registered}
+    first = same[0].migration_id
+    return MigrationError(
+        "; ".join([finding.message for finding in same]) + "; nothing was run",
+        code=code,
+        migration=by_id.get(first) if first is not None else None,
+        migration_id=first,
+    )
+
+
+def check_limit(limit: object) -> None:
+    """Raises InvalidArgumentError unless it is None or a positive int."""
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise InvalidArgumentError(f"limit is {limit!r}; it is a number from 1 on, or None for no limit")
+
+
+def _target(target: object) -> int:
+    try:
+        return number_of(target)
+    except InvalidMigrationError:
+        raise InvalidArgumentError(f"target is {target!r}; it is the id of a migration") from None
+
+
+def _recorded_number(row: Row) -> int:
+    try:
+        return number_of(row.id)
+    except InvalidMigrationError:
+        raise MigrationError(
+            f"the tracking table holds the id {row.id!r}", code="bad_id_in_table", migration_id=str(row.id)
+        ) from None
+
+
+def _listed(words: Sequence[str], limit: int = 20) -> str:
+    if not words:
+        return "none"
+    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

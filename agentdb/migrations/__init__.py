@@ -1,0 +1,61 @@
+"""The built-in migrations, in the order in which they are applied: the schema lives here and nowhere else."""
+
+from __future__ import annotations
+
+from agentdb.engine.migration import number_of
+from agentdb.errors import InvalidArgumentError, NotFoundError
+from agentdb.migrations.m001_initial_schema import MIGRATION as _INITIAL_SCHEMA
+from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND_LOGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.engine.migration import Migration
+
+__all__ = ["MIGRATIONS", "get_migration", "latest_migration_id", "migrations_after", "migrations_up_to"]
+
+MIGRATIONS: tuple[Migration, ...] = (_INITIAL_SCHEMA, _SESSIONS_AND_LOGS)
+
+
+def get_migration(id: str) -> Migration:
+    """The migration with this id; '1' is '001'.
+
+    Raises NotFoundError if no migration has it, InvalidArgumentError if it is not a text of digits.
+    """
+    position = _position(id)
+    if position is None:
+        raise NotFoundError(f"There is no built-in migration {id!r}.", remedy=f"The ids are {_ids()}.")
+    return MIGRATIONS[position]
+
+
+def migrations_up_to(id: str) -> tuple[Migration, ...]:
+    """The migrations from the first one to this one, included. Raises InvalidArgumentError for an unknown id."""
+    return MIGRATIONS[: _known_position(id) + 1]
+
+
+def migrations_after(id: str) -> tuple[Migration, ...]:
+    """The migrations that follow this one. Raises InvalidArgumentError for an unknown id."""
+    return MIGRATIONS[_known_position(id) + 1 :]
+
+
+def latest_migration_id() -> str:
+    """The id of the newest migration."""
+    return MIGRATIONS[-1].id
+
+
+def _known_position(id: str) -> int:
+    position = _position(id)
+    if position is None:
+        raise InvalidArgumentError(f"There is no built-in migration {id!r}.", remedy=f"The ids are {_ids()}.")
+    return position
+
+
+def _position(id: str) -> int | None:
+    number = number_of(id)
+    for position, migration in enumerate(MIGRATIONS):
+        if migration.number == number:
+            return position
+    return None
+
+
+def _ids() -> str:
+    return ", ".join(migration.id for migration in MIGRATIONS)

@@ -1,0 +1,31 @@
+"""The SQL of agentdb: one module of constants per entity, each loaded when it is first asked for."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.queries import agents, session_logs, sessions
+    from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import session_logs as SessionLogQueries
+    from agentdb.queries import sessions as SessionQueries
+else:
+    _MODULES = {
+        "agents": "agents",
+        "sessions": "sessions",
+        "session_logs": "session_logs",
+        "AgentQueries": "agents",
+        "SessionQueries": "sessions",
+        "SessionLogQueries": "session_logs",
+    }
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = globals()[name] = __import__(f"{__name__}.{_MODULES[name]}", fromlist=("",))
+        return module
+
+    def __dir__():
+        return sorted({*globals(), *_MODULES})
+
+
+__all__ = ["AgentQueries", "SessionLogQueries", "SessionQueries", "agents", "session_logs", "sessions"]

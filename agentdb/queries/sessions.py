@@ -1,0 +1,129 @@
+"""SQL for sessions. Parameters are named as the columns; paging is :limit and :offset."""
+
+# Adds a session; NULL for a column with a default means the default, for id a new UUID, for an override: inherit.
+INSERT = """\
+INSERT INTO sessions (
+  id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at
+) VALUES (
+  COALESCE(:id, lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
+    || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))
+  )),
+  :name, :main_agent_id, :sub_agent_ids, :user_goal,
+  COALESCE(:status, 'idle'),
+  :external_session_id, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+)"""
+
+# Replaces all of a session but created_at; NULL means what it means in INSERT (updated_at: now).
+UPDATE = """\
+UPDATE sessions SET
+  name = :name,
+  main_agent_id = :main_agent_id,
+  sub_agent_ids = :sub_agent_ids,
+  user_goal = :user_goal,
+  status = COALESCE(:status, 'idle'),
+  external_session_id = :external_session_id,
+  model = :model,
+  plan_model = :plan_model,
+  small_model = :small_model,
+  built_in_tools = :built_in_tools,
+  mcps = :mcps,
+  knowledges = :knowledges,
+  configuration = :configuration,
+  accessible_paths = :accessible_paths,
+  permission_mode = :permission_mode,
+  max_steps = :max_steps,
+  updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id"""
+
+# Sets the status of a session, which NULL is not; NULL for updated_at means now.
+UPDATE_STATUS = """\
+UPDATE sessions SET
+  status = :status,
+  updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id"""
+
+# Sets the id that another program knows a session by, or clears it with NULL; NULL for updated_at means now.
+UPDATE_EXTERNAL_SESSION_ID = """\
+UPDATE sessions SET
+  external_session_id = :external_session_id,
+  updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id"""
+
+# Which session has this id? One row with every column, or none.
+GET_BY_ID = "SELECT * FROM sessions WHERE id = :id"
+
+# Which sessions are there? All, newest first.
+LIST = "SELECT * FROM sessions ORDER BY created_at DESC, id DESC"
+
+# Which sessions are on this page? At most :limit after the first :offset, newest first.
+LIST_WITH_LIMIT = "SELECT * FROM sessions ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
+
+# Which sessions have this status? All, newest first.
+GET_BY_STATUS = "SELECT * FROM sessions WHERE status = :status ORDER BY created_at DESC, id DESC"
+
+# What does a session run with? One row: its columns, its main agent, and for each override the value in force.
+GET_SESSION_WITH_AGENT = """\
+SELECT
+  sessions.*,
+  agents.name AS agent_name,
+  agents.description AS agent_description,
+  agents.avatar AS agent_avatar,
+  agents.instructions AS agent_instructions,
+  COALESCE(sessions.model, agents.model) AS effective_model,
+  COALESCE(sessions.plan_model, agents.plan_model) AS effective_plan_model,
+  COALESCE(sessions.small_model, agents.small_model) AS effective_small_model,
+  COALESCE(sessions.built_in_tools, agents.built_in_tools) AS effective_built_in_tools,
+  COALESCE(sessions.mcps, agents.mcps) AS effective_mcps,
+  COALESCE(sessions.knowledges, agents.knowledges) AS effective_knowledges,
+  COALESCE(sessions.configuration, agents.configuration) AS effective_configuration,
+  COALESCE(sessions.accessible_paths, agents.accessible_paths) AS effective_accessible_paths,
+  COALESCE(sessions.permission_mode, agents.permission_mode) AS effective_permission_mode,
+  COALESCE(sessions.max_steps, agents.max_steps) AS effective_max_steps
+FROM sessions
+JOIN agents ON agents.id = sessions.main_agent_id
+WHERE sessions.id = :id"""
+
+# Which sessions does another program know by this id? All, newest first.
+GET_BY_EXTERNAL_SESSION_ID = """\
+SELECT * FROM sessions WHERE external_session_id = :external_session_id ORDER BY created_at DESC, id DESC"""
+
+# How many sessions are there? One row: total.
+COUNT = "SELECT count(*) AS total FROM sessions"
+
+# Removes a session, and with it its logs.
+DELETE = "DELETE FROM sessions WHERE id = :id"
+
+# Is there a session with this id? One row with the id if there is, else none.
+CHECK_EXISTS = "SELECT id FROM sessions WHERE id = :id"
+
+# Which sessions come after this one? Cards: at most :limit behind (:cursor_time, :cursor_id), newest first.
+CARDS = """\
+SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
+WHERE (created_at, id) < (:cursor_time, :cursor_id)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which sessions with this status come after this one? Cards, as above.
+CARDS_BY_STATUS = """\
+SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
+WHERE status = :status AND (created_at, id) < (:cursor_time, :cursor_id)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which sessions of this agent, with this status or any, come after this one? Cards, as above.
+CARDS_BY_AGENT = """\
+SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
+WHERE main_agent_id = :main_agent_id AND (created_at, id) < (:cursor_time, :cursor_id)
+  AND (:status IS NULL OR status = :status)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# How many sessions have this status? One row: total.
+COUNT_BY_STATUS = "SELECT count(*) AS total FROM sessions WHERE status = :status"
+
+# How many sessions does this agent have, with this status or any? One row: total.
+COUNT_BY_AGENT = """\
+SELECT count(*) AS total FROM sessions
+WHERE main_agent_id = :main_agent_id AND (:status IS NULL OR status = :status)"""

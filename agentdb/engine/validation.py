@@ -1,0 +1,132 @@
+"""Proof of migrations without a database of anybody's: every up and down is run in memory."""
+
+from __future__ import annotations
+
+from agentdb.engine.migration import Finding, Migration, ValidationResult
+from agentdb.engine.migrator import Migrator, migrations_of
+from agentdb.engine.planner import gaps
+from agentdb.errors import AgentDBError, MigrationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from agentdb.clients.local import LocalClient
+    from agentdb.engine.migrator import Migrations
+
+    #: What a schema is, for comparison: the rows of sqlite_master, white space folded.
+    Schema: TypeAlias = frozenset[tuple[Any, ...]]
+
+#: Where the migrations under test, and those they stand on, keep their history while they are proved.
+_TABLE, _BASE_TABLE = "agentdb_proof", "agentdb_proof_base"
+
+
+def validate_migrations(migrations: Migrations, base: Migrations = ()) -> ValidationResult:
+    """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, and that
+    up, down, up gives the schema that up gave.
+
+    migrations: an iterable of Migration, or a module that has MIGRATIONS. base: migrations that are there before, for a
+    host application whose tables refer to agentdb's: `base=agentdb.migrations`.
+
+    Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`. Warnings: `gap`, `no_down`, `down_incomplete`
+    (the schema after up and down is not the one before). Raises InvalidArgumentError for what are no migrations.
+    """
+    given = sorted(migrations_of(migrations), key=lambda migration: migration.number)
+    standing = migrations_of(base)
+    errors = _duplicates(given)
+    if errors:
+        return ValidationResult.of(errors)
+    warnings = gaps(given)
+    from agentdb.clients import create_client_sync
+
+    with create_client_sync(":memory:") as client:
+        try:
+            Migrator(client, standing, table=_BASE_TABLE).migrate()
+        except MigrationError as error:
+            return ValidationResult.of(
+                [Finding("up_failed", f"in base: {error.message}", error.migration_id)], warnings
+            )
+        migrator = Migrator(client, given, table=_TABLE)
+        migrator.initialize()
+        for migration in given:
+            try:
+                _prove(client, migrator, migration, errors, warnings)
+            except AgentDBError as error:
+                errors.append(Finding(_failed(error, "up_failed"), error.message, migration.id))
+                break  # whatever comes after stands on this one
+    return ValidationResult.of(errors, warnings)
+
+
+def _duplicates(migrations: list[Migration]) -> list[Finding]:
+    return [
+        Finding("duplicate_id", f"migration {after.label} has the number of {before.label}", after.id)
+        for before, after in zip(migrations, migrations[1:], strict=False)
+        if before.number == after.number
+    ]
+
+
+def _prove(
+    client: LocalClient, migrator: Migrator, migration: Migration, errors: list[Finding], warnings: list[Finding]
+) -> None:
+    before = _schema(client)
+    migrator.migrate(target=migration.id)
+    first = _schema(client)
+    if not migration.down:
+        warnings.append(Finding("no_down", f"migration {migration.label} has no down", migration.id))
+        return
+    try:
+        migrator.rollback_last()
+    except AgentDBError as error:
+        errors.append(Finding(_failed(error, "down_failed"), error.message, migration.id))
+        return
+    after_down = _schema(client)
+    if after_down != before:
+        warnings.append(
+            Finding(
+                "down_incomplete",
+                f"the down of migration {migration.label} does not restore the schema: {_difference(before, after_down)}",
+                migration.id,
+            )
+        )
+    try:
+        migrator.migrate(target=migration.id)
+    except AgentDBError as error:
+        errors.append(
+            Finding(
+                "not_repeatable", f"after its down, migration {migration.label} fails: {error.message}", migration.id
+            )
+        )
+        return
+    second = _schema(client)
+    if second != first:
+        errors.append(
+            Finding(
+                "not_repeatable",
+                f"up, down, up of migration {migration.label} gives another schema: {_difference(first, second)}",
+                migration.id,
+            )
+        )
+
+
+def _failed(error: AgentDBError, code: str) -> str:
+    """The code of a finding: that something failed; but what agentdb itself refuses keeps its own code."""
+    return code if isinstance(error, MigrationError) else error.code
+
+
+def _schema(client: LocalClient) -> Schema:
+    rows = client.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+    )
+    return frozenset([(kind, name, table, " ".join((sql or "").split())) for kind, name, table, sql in rows.tuples])
+
+
+def _difference(one: Schema, other: Schema) -> str:
+    missing = [f"{row[0]} {row[1]}" for row in sorted(one - other)]
+    more = [f"{row[0]} {row[1]}" for row in sorted(other - one)]
+    changed = [name for name in missing if name in more]
+    parts = [
+        ("missing", [name for name in missing if name not in more]),
+        ("left over", [name for name in more if name not in missing]),
+        ("changed", changed),
+    ]
+    return "; ".join([f"{word}: {', '.join(names)}" for word, names in parts if names])

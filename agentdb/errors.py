@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
     from agentdb.engine.migration import Migration, MigrationResult
 
@@ -79,8 +80,20 @@ REMEDIES: dict[str, str] = {
     "down_failed": "Correct the down.",
     "down_incomplete": "Let the down undo all that the up made.",
     "not_repeatable": "Let down undo all that up made, so that up can run again with the same result.",
+    # fields
+    "missing_value": "Give this field a value.",
+    "wrong_type": "Give a value of that type.",
+    "not_text": "Leave the surrogate out, or decode the text with errors='replace' before it gets here.",
+    "too_large": "Give a smaller value, or store it as text.",
+    "too_small": "Give a value from 0 on.",
+    "naive_datetime": "Give it a time zone: datetime.now(UTC), or value.replace(tzinfo=…).",
+    "not_json": "Give None, bool, int, finite float, str, list, and dict with text as keys; anything else in a form of yours.",
+    "not_one_of": "Give one of those values.",
+    "other_session": "Name a log of the same session, or None.",
+    "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
     "not_found": "Check the id.",
+    "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
     "already_exists": "Use another id, or update the one that is there.",
 }
 
@@ -120,6 +133,28 @@ class AgentDBError(Exception):
 
 class InvalidArgumentError(AgentDBError, ValueError):
     """A call that cannot be right, whatever the database holds."""
+
+
+class FieldError(InvalidArgumentError):
+    """A value that a field cannot hold; nothing was written.
+
+    Attributes beside those of AgentDBError: `field` (its name) and `value` (what was given).
+    """
+
+    code = "wrong_type"
+    field: str = ""
+    value: object = None
+
+    @classmethod
+    def of(cls, field: str, value: object, why: str, *, code: str, remedy: str | None = None) -> Self:
+        """The error of one field; the message holds the value, shortened."""
+        try:
+            text = repr(value)
+        except Exception:  # nested too deep, too many digits, or an object's own mistake
+            text = f"a {type(value).__name__} that cannot be shown"
+        error = cls(f"{field} {why}: {text if len(text) <= 120 else text[:119] + '…'}", code=code, remedy=remedy)
+        error.field, error.value = field, value
+        return error
 
 
 class ClosedError(AgentDBError):

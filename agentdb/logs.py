@@ -14,6 +14,8 @@ def log(level: int, message: str, *args: object, error: BaseException | None = N
     """
     if level < WARNING and "logging" not in sys.modules:
         return
-    import logging
-
+    try:
+        import logging
+    except ImportError:  # the interpreter is on its way out, and something is dropped as late as that
+        return
     logging.getLogger("agentdb").log(level, message, *args, exc_info=error)

@@ -24,11 +24,25 @@ if TYPE_CHECKING:
 class _Run:
     """One migration on its way, one direction: what it is, when it began, and how far it has come."""
 
-    def __init__(self, direction: Direction, migration: Migration, statements: tuple[str, ...]) -> None:
-        self.direction = direction
+    def __init__(
+        self,
+        direction: Direction,
+        migration: Migration,
+        statements: tuple[str, ...],
+        recorded_id: str,
+        told: bool,
+    ) -> None:
+        self.direction: Direction = direction
         self.migration = migration
         self.statements = statements
+        self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
+        self.told = told  # whether anybody hears of it
+        self.is_repeated = False
         self.number = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The write lock is ours, so it begins now: the wait for it is not part of it."""
         self.began = perf_counter()
         self.at = datetime.now(UTC)
 
@@ -38,14 +52,15 @@ class _Run:
 
     @property
     def timestamp(self) -> str:
-        return self.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.at.microsecond // 1000:03d}Z"
+        return self.at.isoformat(timespec="milliseconds")[:23] + "Z"
 
     def execute_all(self) -> Steps[None]:
         total = len(self.statements)
         for number, sql in enumerate(self.statements, 1):
             self.number = number
             yield from execute(sql)
-            yield from emit(StatementDone(self.direction, self.migration, number, total))
+            if self.told:
+                yield from emit(StatementDone(self.direction, self.migration, number, total))
         self.number = 0
 
     def result(self, error: Exception | None = None) -> MigrationResult:
@@ -76,18 +91,30 @@ def _passes_through(error: AgentDBError) -> bool:
 
 
 def apply(
-    history: History, migration: Migration, *, use_transaction: bool, checksums: bool, app_version: str | None
+    history: History,
+    migration: Migration,
+    *,
+    recorded_id: str,
+    create_table: bool,
+    use_transaction: bool,
+    checksums: bool,
+    app_version: str | None,
+    told: bool,
 ) -> Steps[MigrationResult | None]:
     """Apply one migration and record it. None where another process has done so meanwhile.
+
+    recorded_id: of the row of a migration that was begun and not finished, which is written anew; else its own.
+    create_table: the tracking table was not there. told: whether anybody hears the events.
 
     Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
     outside a transaction, which stays marked as in progress once a statement of it is done.
     """
-    yield from emit(Started(h.UP, migration))
-    run = _Run(h.UP, migration, migration.up)
+    if told:
+        yield from emit(Started(h.UP, migration))
+    run = _Run(h.UP, migration, migration.up, recorded_id, told)
     body = _apply_inside if use_transaction else _apply_outside
     try:
-        done = yield from body(history, run, checksums, app_version)
+        done = yield from body(history, run, create_table, checksums, app_version)
     except AgentDBError as error:
         if _passes_through(error):
             raise
@@ -96,14 +123,20 @@ def apply(
         return None
     result = run.result()
     log(INFO, "applied migration %s in %.1f ms", migration.label, result.execution_time)
-    yield from emit(Applied(result))
+    if told:
+        yield from emit(Applied(result))
     return result
 
 
-def _is_applied(history: History, migration: Migration, checksums: bool) -> Steps[bool]:
+def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     """Read this id again, now that the lock is ours: a process that started with us may have been faster."""
-    row = yield from history.find(migration.id)
+    migration = run.migration
+    run.begin()
+    row = yield from history.find(run.recorded_id)
     if row is None or row.in_progress == h.UP:
+        run.is_repeated = row is not None
+        if run.recorded_id != migration.id:
+            yield from history.remove(run.recorded_id)
         return False
     if checksums and row.checksum not in (migration.checksum, MANUAL):
         raise MigrationError(
@@ -114,10 +147,13 @@ def _is_applied(history: History, migration: Migration, checksums: bool) -> Step
     return True
 
 
-def _apply_inside(history: History, run: _Run, checksums: bool, app_version: str | None) -> Steps[bool]:
+def _apply_inside(
+    history: History, run: _Run, create_table: bool, checksums: bool, app_version: str | None
+) -> Steps[bool]:
     def body() -> Steps[bool]:
-        yield from history.create()
-        if (yield from _is_applied(history, run.migration, checksums)):
+        if create_table:
+            yield from history.create()
+        if (yield from _is_applied(history, run, checksums)):
             return False
         yield from run.execute_all()
         yield from history.write(
@@ -125,24 +161,25 @@ def _apply_inside(history: History, run: _Run, checksums: bool, app_version: str
             applied_at=run.timestamp,
             execution_time=run.milliseconds,
             app_version=app_version,
-            use_transaction=True,
         )
         return True
 
     return (yield from atomically(body()))
 
 
-def _apply_outside(history: History, run: _Run, checksums: bool, app_version: str | None) -> Steps[bool]:
+def _apply_outside(
+    history: History, run: _Run, create_table: bool, checksums: bool, app_version: str | None
+) -> Steps[bool]:
     def begin() -> Steps[bool]:
-        yield from history.create()
-        if (yield from _is_applied(history, run.migration, checksums)):
+        if create_table:
+            yield from history.create()
+        if (yield from _is_applied(history, run, checksums)):
             return False
         yield from history.write(
             run.migration,
             applied_at=run.timestamp,
             execution_time=None,
             app_version=app_version,
-            use_transaction=False,
             in_progress=h.UP,
         )
         return True
@@ -152,20 +189,21 @@ def _apply_outside(history: History, run: _Run, checksums: bool, app_version: st
     try:
         yield from run.execute_all()
     except AgentDBError:
-        if run.number == 1:  # nothing of it is done, so nothing is in progress
+        if run.number == 1 and not run.is_repeated:  # nothing of it is done, so nothing is in progress
             yield from history.remove(run.migration.id)
         raise
     yield from history.settle(run.migration.id, run.milliseconds)
     return True
 
 
-def revert(history: History, reversal: Reversal, *, use_transaction: bool) -> Steps[MigrationResult | None]:
+def revert(history: History, reversal: Reversal, *, use_transaction: bool, told: bool) -> Steps[MigrationResult | None]:
     """Take one migration back and forget it. None where another process has done so meanwhile. Errors as in apply()."""
-    yield from emit(Started(h.DOWN, reversal.migration))
-    run = _Run(h.DOWN, reversal.migration, reversal.statements)
+    if told:
+        yield from emit(Started(h.DOWN, reversal.migration))
+    run = _Run(h.DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
     body = _revert_inside if use_transaction else _revert_outside
     try:
-        done = yield from body(history, run, reversal.recorded_id)
+        done = yield from body(history, run)
     except AgentDBError as error:
         if _passes_through(error):
             raise
@@ -174,30 +212,33 @@ def revert(history: History, reversal: Reversal, *, use_transaction: bool) -> St
         return None
     result = run.result()
     log(INFO, "took back migration %s in %.1f ms", reversal.migration.label, result.execution_time)
-    yield from emit(Reverted(result))
+    if told:
+        yield from emit(Reverted(result))
     return result
 
 
-def _revert_inside(history: History, run: _Run, recorded_id: str) -> Steps[bool]:
+def _revert_inside(history: History, run: _Run) -> Steps[bool]:
     def body() -> Steps[bool]:
-        if (yield from history.find(recorded_id)) is None:
+        run.begin()
+        if (yield from history.find(run.recorded_id)) is None:
             return False
         yield from run.execute_all()
-        yield from history.remove(recorded_id)
+        yield from history.remove(run.recorded_id)
         return True
 
     return (yield from atomically(body()))
 
 
-def _revert_outside(history: History, run: _Run, recorded_id: str) -> Steps[bool]:
+def _revert_outside(history: History, run: _Run) -> Steps[bool]:
     def begin() -> Steps[bool]:
-        if (yield from history.find(recorded_id)) is None:
+        run.begin()
+        if (yield from history.find(run.recorded_id)) is None:
             return False
-        yield from history.mark(recorded_id, h.DOWN)
+        yield from history.mark(run.recorded_id, h.DOWN)
         return True
 
     if not (yield from atomically(begin())):
         return False
     yield from run.execute_all()
-    yield from history.remove(recorded_id)
+    yield from history.remove(run.recorded_id)
     return True

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from agentdb.engine.migration import is_encodable
 from agentdb.errors import InvalidArgumentError, MigrationError, StatementError
 from agentdb.operations import execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from collections.abc import Callable
+    from typing import Any, Literal, TypeAlias
 
     from agentdb.engine.migration import Migration
     from agentdb.operations import Steps
+
+    #: The id, checksum and in_progress of a row, bare: an application that starts compares all of them with what it has
+    #: registered. A Row begins with them.
+    Key: TypeAlias = tuple[Any, ...]
 
 UP: Literal["up"] = "up"
 DOWN: Literal["down"] = "down"
@@ -30,51 +36,77 @@ _COLUMNS = """
   in_progress TEXT CHECK (in_progress IN ('up', 'down')),
   note TEXT
 """
+_encode: Callable[[object], str] | None = None
 _FULL = "id, checksum, in_progress, description, up, down, use_transaction, applied_at, execution_time"
 
 
-class Row:
-    """One row of the tracking table. What was not read, or is not recorded, is None.
+class Row(tuple["Any", ...]):
+    """One row of the tracking table, in the order of the columns that are read. What was not read is None."""
 
-    in_progress: 'up' or 'down' where a migration outside a transaction began and has not ended.
-    """
+    __slots__ = ()
 
-    __slots__ = (
-        "applied_at",
-        "checksum",
-        "description",
-        "down",
-        "execution_time",
-        "id",
-        "in_progress",
-        "up",
-        "use_transaction",
-    )
+    @classmethod
+    def of(cls, id: str, checksum: str | None, in_progress: str | None = None, *more: Any) -> Row:
+        """From values in the order of the properties below."""
+        return cls((id, checksum, in_progress, *more))
 
-    def __init__(
-        self,
-        id: str,
-        checksum: str | None,
-        in_progress: str | None = None,
-        description: str | None = None,
-        up: str | None = None,
-        down: str | None = None,
-        use_transaction: int = 1,
-        applied_at: str | None = None,
-        execution_time: float | None = None,
-    ) -> None:
-        self.id = id
-        self.checksum = checksum
-        self.in_progress = in_progress
-        self.description = description
-        self.up = up
-        self.down = down
-        self.use_transaction = use_transaction
-        self.applied_at = applied_at
-        self.execution_time = execution_time
+    def _get(self, index: int) -> Any:
+        return self[index] if len(self) > index else None
 
-    def __repr__(self) -> str:
-        return f"<Row {self.id}{' ' + self.in_progress if self.in_progress else ''}>"
+    @property
+    def id(self) -> str:
+        """As it is written in the table."""
+        return self[0]  # type: ignore[no-any-return]
+
+    @property
+    def checksum(self) -> str | None:
+        """As it was recorded; `manual` in a row that was put in by hand."""
+        return self[1]  # type: ignore[no-any-return]
+
+    @property
+    def in_progress(self) -> str | None:
+        """'up' or 'down' where a migration outside a transaction began and has not ended."""
+        return self[2]  # type: ignore[no-any-return]
+
+    @property
+    def description(self) -> str | None:
+        """As it was applied."""
+        return self._get(3)  # type: ignore[no-any-return]
+
+    @property
+    def up(self) -> str | None:
+        """The statements as applied, a JSON array."""
+        return self._get(4)  # type: ignore[no-any-return]
+
+    @property
+    def down(self) -> str | None:
+        """The statements that take it back, a JSON array."""
+        return self._get(5)  # type: ignore[no-any-return]
+
+    @property
+    def use_transaction(self) -> bool:
+        """The flag of the migration."""
+        return bool(self._get(6) != 0)
+
+    @property
+    def applied_at(self) -> str | None:
+        """When, as text in UTC."""
+        return self._get(7)  # type: ignore[no-any-return]
+
+    @property
+    def execution_time(self) -> float | None:
+        """How long it took, in milliseconds."""
+        return self._get(8)  # type: ignore[no-any-return]
+
+
+def as_json(statements: tuple[str, ...]) -> str:
+    """Statements as the table keeps them."""
+    global _encode
+    if _encode is None:
+        from json import JSONEncoder  # with something to record, its 4 ms do not matter
+
+        _encode = JSONEncoder(ensure_ascii=False).encode
+    return _encode(statements)
 
 
 class History:
@@ -82,7 +114,13 @@ class History:
 
     def __init__(self, table: str) -> None:
         """Raises InvalidArgumentError for a name that cannot be a table's."""
-        if type(table) is not str or not table or "\0" in table or table.lower().startswith("sqlite_"):
+        if (
+            type(table) is not str
+            or not table
+            or "\0" in table
+            or not is_encodable(table)
+            or table.lower().startswith("sqlite_")
+        ):
             raise InvalidArgumentError(f"{table!r} cannot be the name of the tracking table")
         self.table = table
         name = '"' + table.replace('"', '""') + '"'
@@ -103,20 +141,38 @@ class History:
         """Create the table if it is missing."""
         yield from execute(self._create)
 
-    def read(self, *, full: bool = False) -> Steps[list[Row] | None]:
-        """All rows, or None where the table is missing; `full` with texts and times. One SELECT.
+    def read_keys(self) -> Steps[list[Key] | None]:
+        """Id, checksum and in_progress of all rows, or None where the table is missing. One SELECT where it is there.
 
         Raises MigrationError `foreign_table` where a table of that name has another shape.
         """
+        return (yield from self._select(self._read))
+
+    def read(self) -> Steps[list[Row]]:
+        """All rows, whole; none where the table is missing. Errors as above."""
+        rows = yield from self._select(self._read_full)
+        return list(map(Row, rows or ()))
+
+    def _select(self, select: str) -> Steps[list[Key] | None]:
         try:
-            result = yield from execute(self._read_full if full else self._read)
-        except StatementError as error:
+            result = yield from execute(select)
+        except StatementError:
             if not (yield from self._exists()):
                 return None
-            raise MigrationError(
-                f"the table {self.table!r} is not a tracking table of agentdb: {error.message}", code="foreign_table"
-            ) from error
-        return [Row(*values) for values in result.tuples]
+            # It is of another shape; or another process that starts with us has just created it.
+            try:
+                result = yield from execute(select)
+            except StatementError as error:
+                raise self._foreign(error.message) from error
+        for row in result.tuples:
+            if type(row[0]) is not str:  # ours is STRICT
+                raise self._foreign("its ids are not text")
+        return result.tuples
+
+    def _foreign(self, why: str) -> MigrationError:
+        return MigrationError(
+            f"the table {self.table!r} is not a tracking table of agentdb: {why}", code="foreign_table"
+        )
 
     def _exists(self) -> Steps[bool]:
         result = yield from execute("SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", (self.table,))
@@ -125,7 +181,7 @@ class History:
     def find(self, migration_id: str) -> Steps[Row | None]:
         """One row, by the id as it is written there."""
         result = yield from execute(self._find, {"id": migration_id})
-        return Row(migration_id, *result.tuples[0]) if result.tuples else None
+        return Row.of(migration_id, *result.tuples[0]) if result.tuples else None
 
     def write(
         self,
@@ -134,21 +190,18 @@ class History:
         applied_at: str,
         execution_time: float | None,
         app_version: str | None,
-        use_transaction: bool,
         in_progress: str | None = None,
     ) -> Steps[None]:
         """Put a migration's row in, with its texts, so that any later or earlier build can take it back."""
-        import json
-
         values: dict[str, Any] = {
             "id": migration.id,
             "description": migration.description,
             "applied_at": applied_at,
             "execution_time": execution_time,
             "checksum": migration.checksum,
-            "up": json.dumps(migration.up, ensure_ascii=False),
-            "down": json.dumps(migration.down, ensure_ascii=False),
-            "use_transaction": use_transaction,
+            "up": as_json(migration.up),
+            "down": as_json(migration.down),
+            "use_transaction": migration.use_transaction,
             "app_version": app_version,
             "in_progress": in_progress,
         }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agentdb.errors import InvalidMigrationError
-from agentdb.lexer import TRANSACTION_CONTROL, count, keyword
+from agentdb.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword
 from agentdb.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
 
@@ -66,6 +67,7 @@ class Migration(Record):
     use_transaction: bool
     if TYPE_CHECKING:
         number: int
+        _plain: bool
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class Migration(Record):
             or not description
             or (
                 not (description.isprintable() and description.isascii())
-                and ("\0" in description or not _encodable(description))
+                and ("\0" in description or not is_encodable(description))
             )
         ):
             raise InvalidMigrationError(
@@ -90,17 +92,25 @@ class Migration(Record):
             )
         if type(use_transaction) is not bool:
             raise InvalidMigrationError(f"use_transaction of migration {id} is {use_transaction!r}", migration_id=id)
-        statements = _statements(id, "up", up)
-        if not statements:
+        if created_at is not None and type(created_at) is not str and not hasattr(created_at, "isoformat"):
+            raise InvalidMigrationError(f"created_at of migration {id} is {created_at!r}", migration_id=id)
+        ups = _sequence(id, "up", up)
+        downs = () if down is None or down == "" else _sequence(id, "down", down)
+        plain = _is_plain(ups + downs)
+        if not plain:
+            ups = tuple([_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
+            downs = tuple([_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
+        if not ups:
             raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
         state = self.__dict__
         state["id"] = id
         state["description"] = description
-        state["up"] = statements
-        state["down"] = _statements(id, "down", down) if down else ()
+        state["up"] = ups
+        state["down"] = downs
         state["created_at"] = created_at
         state["use_transaction"] = use_transaction
         state["number"] = number
+        state["_plain"] = plain
 
     @classmethod
     def recorded(
@@ -116,6 +126,7 @@ class Migration(Record):
             created_at=None,
             use_transaction=use_transaction,
             number=number_of(id),
+            _plain=False,
         )
         return migration
 
@@ -127,8 +138,12 @@ class Migration(Record):
         """
         checksum: str | None = self.__dict__.get("_checksum")
         if checksum is None:
-            text = f'{{"id":"{self.number}","up":[{",".join([_json_string(sql) for sql in self.up])}]}}'
-            checksum = self.__dict__["_checksum"] = "v1:" + _sha256(text.encode())
+            up = '","'.join(self.up if self._plain else [_escaped(sql) for sql in self.up])
+            if self._plain:
+                up = up.replace("\n", "\\n")
+            text = f'{{"id":"{self.number}","up":["{up}"]}}'
+            digest = (_hash or _load_hash())(text.encode()).hexdigest()
+            checksum = self.__dict__["_checksum"] = "v1:" + digest
         return checksum
 
     @property
@@ -137,28 +152,46 @@ class Migration(Record):
         return f"{self.id} ({self.description})"
 
 
-_PLAIN_BEGINNINGS = frozenset(
-    ("CREATE ", "INSERT ", "UPDATE ", "DELETE ", "ALTER T", "DROP TA", "DROP IN", "DROP TR", "DROP VI")
-)
-
-
-def _statements(id: str, part: str, given: object) -> tuple[str, ...]:
-    if type(given) is str:
-        return (_statement(id, part, 1, given),)
-    if isinstance(given, (bytes, dict)) or not hasattr(given, "__iter__"):
+def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, (tuple, list)):
+        return tuple(given)
+    if isinstance(given, (bytes, dict, set, frozenset)) or not isinstance(given, Iterable):
         raise InvalidMigrationError(
             f"the {part} of migration {id} is a {type(given).__name__}, not SQL or a sequence of SQL", migration_id=id
         )
-    return tuple([_statement(id, part, position, sql) for position, sql in enumerate(given, 1)])
+    return tuple(given)
+
+
+#: Beginnings of statements that are never transaction control.
+_PLAIN_BEGINNINGS = frozenset(
+    ("CREATE ", "INSERT ", "UPDATE ", "DELETE ", "ALTER T", "DROP TA", "DROP IN", "DROP TR", "DROP VI")
+)
+#: Characters that mean nothing to the canonical text, to what is one statement, and to JSON; but the line feed, which
+#: has one escape there.
+_PLAIN_CHARACTERS = bytes(code for code in range(32, 127) if code not in b';"\\') + b"\n"
+
+
+def _is_plain(statements: tuple[Any, ...]) -> bool:
+    """Whether all is in order at a glance; every start makes every migration, and few hold more than this.
+
+    Plain characters, no blank at the end of a line, and a beginning that is never transaction control.
+    """
+    try:
+        text = "".join(statements)
+    except TypeError:
+        return False
+    if not text.isascii() or " \n" in text or text.encode().translate(None, _PLAIN_CHARACTERS):
+        return False
+    for sql in statements:
+        if sql[:7] not in _PLAIN_BEGINNINGS or sql[-1] <= " ":  # any() would cost twice the loop
+            return False
+    return True
 
 
 def _statement(id: str, part: str, position: int, sql: object) -> str:
-    # Every start makes every migration, so what is plainly in order is let through by a glance: one line of ASCII, no
-    # `;`, no blank at the end, and a beginning that is never transaction control.
-    if type(sql) is str:
-        if sql.isascii() and sql.isprintable() and ";" not in sql and sql[-1:] != " " and sql[:7] in _PLAIN_BEGINNINGS:
-            return sql
-    else:
+    if type(sql) is not str:
         raise InvalidMigrationError(
             f"statement {position} of the {part} of migration {id} is a {type(sql).__name__}, not SQL",
             migration_id=id,
@@ -169,6 +202,8 @@ def _statement(id: str, part: str, position: int, sql: object) -> str:
     if number != 1:
         code = "no_statement" if number == 0 else "many_statements"
         raise _refused(id, part, position, text, f"holds {number or 'no'} statement{'s' * (number > 1)}", code)
+    if ";" in text and has_stray_end(text):
+        raise _refused(id, part, position, text, "has something behind its `;`", "many_statements")
     word = keyword(text)
     if word in TRANSACTION_CONTROL:
         raise _refused(id, part, position, text, f"is {word}", "control_statement")
@@ -176,7 +211,7 @@ def _statement(id: str, part: str, position: int, sql: object) -> str:
         raise _refused(id, part, position, text, "switches foreign keys", "foreign_keys_stay_on")
     if "\0" in text:
         raise _refused(id, part, position, text, "holds a NUL character", "invalid_migration")
-    if not _encodable(text):
+    if not is_encodable(text):
         raise _refused(id, part, position, text, "holds a lone surrogate", "invalid_migration")
     return text
 
@@ -191,7 +226,8 @@ def _refused(id: str, part: str, position: int, sql: str, why: str, code: str) -
     )
 
 
-def _encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Whether it is text in UTF-8; a lone surrogate is not."""
     if text.isascii():
         return True
     try:
@@ -201,30 +237,27 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _json_string(text: str) -> str:
+def _escaped(text: str) -> str:
     # Not the json module: its import costs every start 4 ms. RFC 8785: the shortest escapes, everything else as it is.
-    if text.isprintable() and "\\" not in text and '"' not in text:
-        return f'"{text}"'
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     if not text.isprintable():
         short = {"\b": "\\b", "\f": "\\f", "\r": "\\r"}
         text = "".join([short.get(c) or (c if c >= " " else f"\\u{ord(c):04x}") for c in text])
-    return f'"{text}"'
+    return text
 
 
-def _sha256(data: bytes) -> str:
+def _load_hash() -> Any:
     global _hash
-    if _hash is None:
-        # hashlib loads OpenSSL, 3 ms at every start; CPython's own implementation stands beside it under two names.
+    # hashlib loads OpenSSL, 3 ms at every start; CPython's own implementation stands beside it under two names.
+    try:
+        from _sha2 import sha256  # type: ignore[import-not-found]  # 3.12 and newer
+    except ImportError:
         try:
-            from _sha2 import sha256  # type: ignore[import-not-found]  # 3.12 and newer
+            from _sha256 import sha256  # type: ignore[import-not-found]  # 3.11
         except ImportError:
-            try:
-                from _sha256 import sha256  # type: ignore[import-not-found]  # 3.11
-            except ImportError:
-                from hashlib import sha256
-        _hash = sha256
-    return _hash(data).hexdigest()  # type: ignore[no-any-return]
+            from hashlib import sha256
+    _hash = sha256
+    return sha256
 
 
 class MigrationResult(Record):

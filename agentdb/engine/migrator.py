@@ -5,8 +5,8 @@ from __future__ import annotations
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, Planned
 from agentdb.engine.executor import apply, revert
-from agentdb.engine.history import DOWN, UP, History
-from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult, number_of
+from agentdb.engine.history import DOWN, UP, History, Row
+from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
 from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError
 from agentdb.logs import DEBUG, log
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
@@ -52,7 +52,7 @@ class MigratorOperations(Operations[W]):
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
     ) -> None:
-        super().__init__(client, on_event)
+        self._bind(client, on_event)
         if hasattr(client, "savepoint"):
             raise InvalidArgumentError("a migrator works on a client, not inside a transaction", code="foreign_client")
         if app_version is not None and type(app_version) is not str:
@@ -101,7 +101,7 @@ class MigratorOperations(Operations[W]):
 
         Raises MigrationError `foreign_table`, BusyError, StorageError.
         """
-        if (yield from self._history.read()) is None:
+        if (yield from self._history.read_keys()) is None:
             yield from atomically(self._history.create())
 
     @operation
@@ -126,7 +126,7 @@ class MigratorOperations(Operations[W]):
         `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
         earlier ones and it), BusyError where the write lock was not to be had, InvalidArgumentError.
         """
-        applied = yield from self._history.read()
+        applied = yield from self._history.read_keys()
         plan = planner.plan_upgrade(
             self._registered(),
             applied or (),
@@ -140,15 +140,21 @@ class MigratorOperations(Operations[W]):
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
         results: list[MigrationResult] = []
+        begun = [Row(key) for key in applied or () if key[2]] if plan else []
         while plan:
             migration = plan.pop(0)
             try:
                 result = yield from apply(
                     self._history,
                     migration,
+                    recorded_id=next(
+                        (r.id for r in begun if planner.recorded_number(r) == migration.number), migration.id
+                    ),
+                    create_table=applied is None and not results,
                     use_transaction=use_transaction and migration.use_transaction,
                     checksums=validate_checksums,
                     app_version=self._app_version,
+                    told=self._on_event is not None,
                 )
             except AgentDBError as error:
                 error.after(results)
@@ -157,7 +163,8 @@ class MigratorOperations(Operations[W]):
                 results.append(result)
             else:
                 # Another process is at it. Look once at all that it has done, instead of once under the lock for each.
-                plan, _ = planner.survey(plan, (yield from self._history.read()) or (), checksums=False)
+                applied = yield from self._history.read_keys()
+                plan, _ = planner.survey(plan, applied or (), checksums=False)
         yield from emit(Finished(UP, tuple(results)))
         return results
 
@@ -185,8 +192,8 @@ class MigratorOperations(Operations[W]):
 
     def _roll_back(self, limit: int | None, target: str | None, dry_run: bool) -> Steps[list[MigrationResult]]:
         planner.check_limit(limit)
-        applied = yield from self._history.read(full=True)
-        plan = planner.plan_downgrade(self._registered(), applied or (), limit=limit, target=target)
+        applied = yield from self._history.read()
+        plan = planner.plan_downgrade(self._registered(), applied, limit=limit, target=target)
         if dry_run:
             return [
                 MigrationResult(reversal.migration, True, dry_run=True, statements=reversal.statements)
@@ -196,7 +203,12 @@ class MigratorOperations(Operations[W]):
         results: list[MigrationResult] = []
         for reversal in plan:
             try:
-                result = yield from revert(self._history, reversal, use_transaction=reversal.migration.use_transaction)
+                result = yield from revert(
+                    self._history,
+                    reversal,
+                    use_transaction=reversal.migration.use_transaction,
+                    told=self._on_event is not None,
+                )
             except AgentDBError as error:
                 error.after(results)
                 raise
@@ -208,10 +220,10 @@ class MigratorOperations(Operations[W]):
     @operation
     def get_migration_summary(self) -> Steps[MigrationSummary]:
         """Where the database stands. Reads only. Raises MigrationError `foreign_table`, `bad_id_in_table`."""
-        applied = (yield from self._history.read()) or []
-        settled = [row for row in applied if row.in_progress != UP]
+        applied = (yield from self._history.read_keys()) or []
+        settled = [row for row in map(Row, applied) if row.in_progress != UP]
         left, _ = planner.survey(self._registered(), applied, checksums=False)
-        newest = max(settled, key=lambda row: number_of(row.id), default=None)
+        newest = max(settled, key=planner.recorded_number, default=None)
         return MigrationSummary(
             current_version=newest.id if newest else None,
             total_migrations=len(self._registered()),
@@ -226,7 +238,7 @@ class MigratorOperations(Operations[W]):
 
         To prove the migrations themselves, without a database: agentdb.validate_migrations().
         """
-        applied = (yield from self._history.read(full=True)) or []
+        applied = yield from self._history.read()
         return ValidationResult.of(
             planner.survey(self._registered(), applied, allow_out_of_order=self._allow_out_of_order)[1],
             planner.warnings(self._registered(), applied),
@@ -246,7 +258,7 @@ class Migrator(MigratorOperations[Sync]):
 
     def __init__(
         self,
-        client: Client | Any,
+        client: Client,
         migrations: Migrations = (),
         *,
         table: str = "migrations",
@@ -271,7 +283,7 @@ class AsyncMigrator(MigratorOperations[Async]):
 
     def __init__(
         self,
-        client: AsyncClient | Any,
+        client: AsyncClient,
         migrations: Migrations = (),
         *,
         table: str = "migrations",

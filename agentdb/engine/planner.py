@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentdb.engine.history import DOWN, UP
-from agentdb.engine.migration import MANUAL, Finding, Migration, number_of
+from agentdb.engine.history import DOWN, UP, Row, as_json
+from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Finding, Migration, number_of
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
 from agentdb.records import Record
 
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentdb.engine.history import Row
+    from agentdb.engine.history import Key
 
 #: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
 _TIMESTAMP_DIGITS = 8
@@ -27,7 +27,7 @@ class Reversal(Record):
 
 def survey(
     registered: Sequence[Migration],
-    applied: Sequence[Row],
+    applied: Sequence[Key],
     *,
     checksums: bool = True,
     allow_out_of_order: bool = False,
@@ -36,6 +36,8 @@ def survey(
 
     One that began outside a transaction and did not end counts as pending.
     """
+    if checksums and [(migration.id, migration.checksum, None) for migration in registered] == applied:
+        return [], []  # nearly every start of nearly every application
     rows, found = _by_number(applied)
     waiting: list[Migration] = []
     mismatched: list[Finding] = []
@@ -64,12 +66,12 @@ def survey(
     return waiting, found
 
 
-def _by_number(applied: Sequence[Row]) -> tuple[dict[int, Row], list[Finding]]:
+def _by_number(applied: Sequence[Key]) -> tuple[dict[int, Row], list[Finding]]:
     rows: dict[int, Row] = {}
     found: list[Finding] = []
-    for row in applied:
+    for row in map(Row, applied):
         recorded = row.id
-        if not (recorded.isdigit() and recorded.isascii()):
+        if not (recorded.isdigit() and recorded.isascii() and len(recorded) <= MAX_ID_DIGITS):
             found.append(Finding("bad_id_in_table", f"the tracking table holds the id {recorded!r}", recorded))
             continue
         number = int(recorded)
@@ -89,9 +91,9 @@ def _by_number(applied: Sequence[Row]) -> tuple[dict[int, Row], list[Finding]]:
     return rows, found
 
 
-def _late(waiting: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
-    begun = {int(row.id) for row in applied if row.id.isdigit()}
-    newest = max((int(row.id) for row in applied if row.id.isdigit() and row.in_progress != UP), default=-1)
+def _late(waiting: Sequence[Migration], applied: Sequence[Key]) -> list[Finding]:
+    begun, _ = _by_number(applied)
+    newest = max((number for number, row in begun.items() if row.in_progress != UP), default=-1)
     return [
         Finding("out_of_order", f"migration {migration.label} is pending below the newest applied one", migration.id)
         for migration in waiting
@@ -100,13 +102,11 @@ def _late(waiting: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]
 
 
 def _brief(checksum: str | None) -> str:
-    return checksum[:15] + "…" if checksum and len(checksum) > 16 else repr(checksum)
+    return checksum[:15] + "…" if type(checksum) is str and len(checksum) > 16 else repr(checksum)
 
 
 def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
     """What is worth a look and forbids nothing. Wants full rows."""
-    import json
-
     found = gaps(registered)
     by_number = {migration.number: migration for migration in registered}
     for row in applied:
@@ -133,7 +133,7 @@ def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Fi
                     migration.id,
                 )
             )
-        if row.down is not None and row.down != json.dumps(migration.down, ensure_ascii=False):
+        if row.down is not None and row.down != as_json(migration.down):
             found.append(
                 Finding(
                     "changed_down", f"the down of migration {migration.label} is not the recorded one", migration.id
@@ -153,7 +153,7 @@ def gaps(registered: Sequence[Migration]) -> list[Finding]:
 
 def plan_upgrade(
     registered: Sequence[Migration],
-    applied: Sequence[Row],
+    applied: Sequence[Key],
     *,
     limit: int | None = None,
     target: str | None = None,
@@ -192,7 +192,7 @@ def plan_downgrade(
     check_limit(limit)
     rows: dict[int, Row] = {}
     for row in applied:
-        number = _recorded_number(row)
+        number = recorded_number(row)
         if number in rows:
             raise MigrationError(
                 f"the tracking table holds {rows[number].id!r} and {row.id!r}",
@@ -225,7 +225,7 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
     recorded = Migration.recorded(
-        row.id, row.description or "unknown", _texts(row, row.up), _texts(row, row.down), bool(row.use_transaction)
+        row.id, row.description or "unknown", _texts(row, row.up), _texts(row, row.down), row.use_transaction
     )
     return Reversal(recorded, row.id, recorded.down)
 
@@ -276,7 +276,8 @@ def _target(target: object) -> int:
         raise InvalidArgumentError(f"target is {target!r}; it is the id of a migration") from None
 
 
-def _recorded_number(row: Row) -> int:
+def recorded_number(row: Row) -> int:
+    """The number of a row's id. Raises MigrationError `bad_id_in_table`."""
     try:
         return number_of(row.id)
     except InvalidMigrationError:

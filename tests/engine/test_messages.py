@@ -1,0 +1,385 @@
+"""What people read when something is wrong: each message says what, where, and what to do next.
+
+Read this file from top to bottom as a reviewer of words. `FILE` stands for the path of the database.
+"""
+
+# ruff: noqa: E501 - the messages stand here as they are printed
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_harness import Database, caught, hand_made_row, make, outside
+
+from agentdb import AsyncMigrator, Migration, Migrator
+from agentdb.errors import REMEDIES, AgentDBError
+
+TABLE = "CREATE TABLE notes (text)"
+NOTES = Migration("001", "notes", TABLE, "DROP TABLE notes")
+TAGS = Migration("002", "tags", "CREATE TABLE tags (name)", "DROP TABLE tags")
+STARS = Migration("003", "stars", "ALTER TABLE notes ADD COLUMN stars", "ALTER TABLE notes DROP COLUMN stars")
+ALL = [NOTES, TAGS, STARS]
+
+Situation = Callable[[Database], Any]
+SITUATIONS: list[Any] = []
+
+
+def situation(expected: str) -> Callable[[Situation], Situation]:
+    """Registers a situation with the text that a person gets."""
+
+    def register(function: Situation) -> Situation:
+        SITUATIONS.append(pytest.param(function, expected.strip(), id=function.__name__))
+        return function
+
+    return register
+
+
+# -- migrations that can never be run
+
+
+@situation("""
+'1a' is no migration id
+Use digits, as in '001'. [invalid_id]
+""")
+def an_id_that_is_no_number(db: Database) -> Any:
+    return caught(Migration, "1a", "d", TABLE)
+
+
+@situation("""
+migration 001 needs a description in plain text, not ''
+Correct the migration. [invalid_migration]
+""")
+def no_description(db: Database) -> Any:
+    return caught(Migration, "001", "", TABLE)
+
+
+@situation("""
+the up of migration 001 is empty
+Write at least one statement, or delete the entry. [no_statement]
+""")
+def no_statement_at_all(db: Database) -> Any:
+    return caught(Migration, "001", "d", [])
+
+
+@situation("""
+statement 2 of the up of migration 001 holds no statement: -- later
+Write at least one statement, or delete the entry. [no_statement]
+""")
+def only_a_comment(db: Database) -> Any:
+    return caught(Migration, "001", "d", [TABLE, "-- later"])
+
+
+@situation("""
+statement 1 of the down of migration 001 holds 2 statements: DROP TABLE a; DROP TABLE b
+Pass one statement per call; agentdb.lexer.split() takes a script apart. [many_statements]
+""")
+def two_statements_in_one(db: Database) -> Any:
+    return caught(Migration, "001", "d", TABLE, "DROP TABLE a;\nDROP TABLE b")
+
+
+@situation("""
+statement 1 of the up of migration 001 is COMMIT: commit
+Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that cannot run in one. [control_statement]
+""")
+def transaction_control(db: Database) -> Any:
+    return caught(Migration, "001", "d", "commit")
+
+
+@situation("""
+statement 1 of the up of migration 001 switches foreign keys: PRAGMA foreign_keys = OFF
+Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table does so by creating the new table, copying, and renaming while its children refer to nothing that goes away. [foreign_keys_stay_on]
+""")
+def foreign_keys_off(db: Database) -> Any:
+    return caught(Migration, "001", "d", "PRAGMA foreign_keys = OFF")
+
+
+@situation("""
+statement 1 of the up of migration 001 is a bytes, not SQL
+Correct the migration. [invalid_migration]
+""")
+def bytes_for_sql(db: Database) -> Any:
+    return caught(Migration, "001", "d", [b"SELECT 1"])
+
+
+@situation("""
+migration 1 (stars) has the number of 001 (notes)
+Give each migration a number of its own; ids are compared as numbers, so '1' is '001'. [duplicate_id]
+""")
+def one_number_twice(db: Database) -> Any:
+    return caught(db.migrator, [NOTES, Migration("1", "stars", "SELECT 1")])
+
+
+# -- calls that cannot be right
+
+
+@situation("""
+limit is 0; it is a number from 1 on, or None for no limit
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def a_limit_of_zero(db: Database) -> Any:
+    return caught(db.migrator(ALL).migrate, limit=0)
+
+
+@situation("""
+target is 'newest'; it is the id of a migration
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def a_target_that_is_no_id(db: Database) -> Any:
+    return caught(db.migrator(ALL).migrate, target="newest")
+
+
+@situation("""
+target '009' is not registered; there are 001, 002, 003
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def an_unknown_target(db: Database) -> Any:
+    return caught(db.migrator(ALL).migrate, target="009")
+
+
+@situation("""
+target '003' is not applied; there are 001, 002
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def a_target_that_is_not_applied(db: Database) -> Any:
+    db.migrator(ALL).migrate(limit=2)
+    return caught(db.migrator(ALL).rollback, target="003")
+
+
+@situation("""
+rollback() needs a limit or a target
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def a_rollback_of_nobody_knows_what(db: Database) -> Any:
+    return caught(db.migrator(ALL).rollback)
+
+
+@situation("""
+'sqlite_x' cannot be the name of the tracking table
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def a_table_name_that_cannot_be(db: Database) -> Any:
+    return caught(db.migrator, ALL, table="sqlite_x")
+
+
+@situation("""
+'my.module' is no iterable of Migration, and no module with MIGRATIONS
+Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration(). [invalid_argument]
+""")
+def a_name_for_migrations(db: Database) -> Any:
+    return caught(db.migrator, "my.module")
+
+
+@situation("""
+KIND was given a client of the other world
+Use Migrator with create_client_sync() and AsyncMigrator with create_client(). [wrong_world]
+""")
+def the_wrong_world(db: Database) -> Any:
+    error = caught(Migrator if db.is_async else AsyncMigrator, db.client)
+    own, other = ("Migrator", "an async client") if db.is_async else ("AsyncMigrator", "a sync client")
+    return str(error).replace(f"{own} was given {other}", "KIND was given a client of the other world")
+
+
+@situation("""
+str is not a client
+Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client. [foreign_client]
+""")
+def a_path_for_a_client(db: Database) -> Any:
+    return caught(Migrator, "agents.db")
+
+
+# -- a database and a build that do not fit
+
+
+@situation("""
+the SQL of migration 001 (notes) is not what was applied (recorded v1:0ff036cb9c7b…, here v1:851f8169d425…); nothing was run
+Restore the migration's original text, and put the change into a new migration. [checksum_mismatch]
+""")
+def an_edited_migration(db: Database) -> Any:
+    db.migrator(ALL).migrate()
+    return caught(db.migrator([Migration("001", "notes", "CREATE TABLE notes (text, more)"), TAGS, STARS]).migrate)
+
+
+@situation("""
+migration 002 is applied and unknown to this build; migration 003 is applied and unknown to this build; nothing was run
+Update the application to a build that has them, or take them back with rollback(), which works from the recorded downs. [unknown_migration]
+""")
+def an_older_build(db: Database) -> Any:
+    db.migrator(ALL).migrate()
+    return caught(db.migrator([NOTES]).migrate)
+
+
+@situation("""
+migration 002 (tags) is pending below the newest applied one; nothing was run
+Give the new migration a number above the newest applied one, or pass allow_out_of_order=True. [out_of_order]
+""")
+def a_late_migration(db: Database) -> Any:
+    db.migrator([NOTES, STARS]).migrate()
+    return caught(db.migrator(ALL).migrate)
+
+
+@situation("""
+the tracking table holds '001' and '1'; nothing was run
+Delete the row that is wrong from the tracking table; ids are compared as numbers. [duplicate_in_table]
+""")
+def one_number_twice_in_the_table(db: Database) -> Any:
+    db.migrator([NOTES]).migrate()
+    hand_made_row(db.path, 1)
+    return caught(db.migrator(ALL).migrate)
+
+
+@situation("""
+the tracking table holds the id 'initial'; nothing was run
+Delete or correct that row of the tracking table; ids are digits. [bad_id_in_table]
+""")
+def an_id_in_the_table_that_is_none(db: Database) -> Any:
+    db.migrator([NOTES]).migrate()
+    hand_made_row(db.path, "initial")
+    return caught(db.migrator(ALL).migrate)
+
+
+@situation("""
+the table 'migrations' is not a tracking table of agentdb: no such column: id in: SELECT id, checksum, in_progress FROM "migrations"
+This table belongs to something else: pass table='another_name' to Migrator. [foreign_table]
+""")
+def somebody_elses_table(db: Database) -> Any:
+    with outside(db.path) as other:
+        other.execute("CREATE TABLE migrations (version TEXT)")
+    return caught(db.migrator(ALL).migrate)
+
+
+@situation("""
+there is no down for 001 (notes); nothing was rolled back
+Write a down for it, or roll back to a target above it. [no_down]
+""")
+def a_missing_down(db: Database) -> Any:
+    registered = [Migration("001", "notes", TABLE), TAGS]
+    db.migrator(registered).migrate()
+    return caught(db.migrator(registered).rollback, limit=2)
+
+
+@situation("""
+the recorded statements of migration 002 cannot be read
+Run a build that has this migration, or correct the row in the tracking table. [no_down]
+""")
+def a_recorded_down_that_cannot_be_read(db: Database) -> Any:
+    db.migrator(ALL[:2]).migrate()
+    db.execute("UPDATE migrations SET down = 'DROP TABLE tags' WHERE id = '002'")
+    return caught(db.migrator([NOTES]).rollback_last)
+
+
+@situation("""
+taking back migration 001 was begun and not finished; nothing was run
+Finish it first: call rollback_last(), or `agentdb rollback`. [interrupted_rollback]
+""")
+def an_interrupted_rollback(db: Database) -> Any:
+    bad = Migration("001", "notes", TABLE, ["DROP TABLE notes", "DROP TABLE nowhere"], use_transaction=False)
+    db.migrator([bad]).migrate()
+    caught(db.migrator([bad]).rollback_last)
+    return caught(db.migrator([bad]).migrate)
+
+
+# -- migrations that fail
+
+
+@situation("""
+applying migration 002 (tags) failed, statement 2 of 2: no such table: nowhere in: INSERT INTO nowhere SELECT text FROM notes
+Correct the statement. [statement_failed]
+""")
+def a_statement_that_fails(db: Database) -> Any:
+    up = ["CREATE TABLE tags (name)", "INSERT INTO nowhere\n  SELECT text FROM notes"]
+    return caught(db.migrator([NOTES, Migration("002", "tags", up)]).migrate)
+
+
+@situation("""
+applying migration 002 (tags) failed, statement 2 of 2: UNIQUE constraint failed: tags.name in: INSERT INTO tags VALUES ('a'), ('a')
+Use another value; one row already has this one. [unique]
+""")
+def a_constraint_that_fails(db: Database) -> Any:
+    up = ["CREATE TABLE tags (name UNIQUE)", "INSERT INTO tags VALUES ('a'), ('a')"]
+    return caught(db.migrator([NOTES, Migration("002", "tags", up)]).migrate)
+
+
+@situation("""
+applying migration 001 (notes) failed: FOREIGN KEY constraint failed in: COMMIT
+Create the row that is referred to first, or remove the rows that refer to this one. [foreign_key]
+""")
+def a_constraint_that_fails_at_commit(db: Database) -> Any:
+    up = [
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE tags (note REFERENCES notes DEFERRABLE INITIALLY DEFERRED)",
+        "INSERT INTO tags VALUES (1)",
+    ]
+    return caught(db.migrator([Migration("001", "notes", up)]).migrate)
+
+
+@situation("""
+rolling back migration 001 (notes) failed, statement 1 of 1: no such table: note in: DROP TABLE note
+Correct the statement. [statement_failed]
+""")
+def a_down_that_fails(db: Database) -> Any:
+    bad = Migration("001", "notes", TABLE, "DROP TABLE note")
+    db.migrator([bad]).migrate()
+    return caught(db.migrator([bad]).rollback_last)
+
+
+@situation("""
+FILE is locked by another writer in: BEGIN IMMEDIATE
+Another process or thread is writing. Try again, or open with a longer busy_timeout. [busy]
+""")
+def another_writer(db: Database) -> Any:
+    db.migrator([NOTES]).migrate()
+    with outside(db.path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        return caught(db.migrator(ALL).migrate)
+
+
+# -- what validation says
+
+
+@situation("""
+migration 002 (tags) is applied and unknown to this build [unknown_migration]
+the SQL of migration 001 (notes) is not what was applied (recorded v1:0ff036cb9c7b…, here v1:8481c2b067a9…) [checksum_mismatch]
+there is no migration between 001 and 3 [gap]
+there is no migration between 3 and 005 [gap]
+migration 3 was applied as 'stars' and is now 'ratings' [changed_description]
+the down of migration 3 (ratings) is not the recorded one [changed_down]
+the row of migration 5 was put in by hand [manual_row]
+""")
+def findings(db: Database) -> Any:
+    db.migrator(ALL).migrate()
+    hand_made_row(db.path, 5)
+    registered = [
+        Migration("001", "notes", "SELECT 1"),
+        Migration("3", "ratings", STARS.up),
+        make("005", up="SELECT 1"),
+    ]
+    result = db.migrator(registered).validate_migrations()
+    return "\n".join(str(finding) for finding in (*result.errors, *result.warnings))
+
+
+@pytest.mark.parametrize(("function", "expected"), SITUATIONS)
+def test_the_message_is(function: Situation, expected: str, open_database: Callable[..., Database], path: Path) -> None:
+    text = function(open_database(busy_timeout=0.05))
+    assert str(text).replace(str(path), "FILE") == expected
+
+
+@pytest.mark.parametrize(("function", "expected"), SITUATIONS)
+def test_the_remedy_and_the_code_are_for_programs_too(
+    function: Situation, expected: str, open_database: Callable[..., Database]
+) -> None:
+    error = function(open_database(busy_timeout=0.05))
+    if isinstance(error, AgentDBError):
+        assert error.code in REMEDIES
+        assert str(error) == f"{error.message}\n{error.remedy} [{error.code}]"
+        assert error.remedy.endswith((".", ")"))
+
+
+def test_every_code_has_a_remedy_that_is_a_sentence() -> None:
+    for code, remedy in REMEDIES.items():
+        assert code.isidentifier()
+        assert code.islower()
+        assert remedy[0].isupper() or remedy[0] == "`"
+        assert remedy.endswith(".")

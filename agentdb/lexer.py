@@ -51,7 +51,7 @@ def has_stray_end(sql: str) -> bool:
     if len(spans) != 1:
         return False
     at = _token(sql, spans[0][1], _SPACE)
-    return sql[at : at + 1] == ";" and _token(sql, at + 1, _SPACE) < len(sql)
+    return sql[at : at + 1] == ";" and _token(sql, at + 1, " \t\n\f\r") < len(sql)
 
 
 def keyword(sql: str) -> str:

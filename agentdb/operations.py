@@ -24,26 +24,24 @@ Bodies never `yield` a request themselves: each asking function has a return typ
 from __future__ import annotations
 
 from agentdb.clients.adapters import borrow
+from agentdb.clients.base import Async as Async
+from agentdb.clients.base import Sync as Sync
 from agentdb.errors import InvalidArgumentError
 from agentdb.logs import ERROR, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-    from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
+    from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
+    from typing import Generic as Generic
 
     from agentdb.clients.base import InArgs, InStatement, ResultSet
-
-    class Sync:
-        """The world of callers that wait: `NoteStore[Sync]` in an annotation."""
-
-    class Async:
-        """The world of callers on an event loop: `NoteStore[Async]` in an annotation."""
 
     P = ParamSpec("P")
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
     W = TypeVar("W", Sync, Async)
+    W_co = TypeVar("W_co", Sync, Async, covariant=True)
     #: A body's return type: what it asks for is between it and the runner, what it gives is T.
     Steps: TypeAlias = Generator[Any, Any, T]
     Callback: TypeAlias = Callable[[Any], Awaitable[None] | None]
@@ -54,6 +52,18 @@ if TYPE_CHECKING:
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
         def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[T_co]: ...
 
+    class AnyCall(Protocol[P, T_co]):
+        """An operation inside a body, whose world is not known yet: only its steps can be asked for."""
+
+        def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[T_co]: ...
+
+    class Target(Protocol[W_co]):
+        """What operations can be bound to: a client, a transaction, a database. (To a type checker the clients of
+        libsql-client, which has no types, are Any.)"""
+
+        @property
+        def world(self) -> W_co: ...
+
     class AsyncCall(Protocol[P, T_co]):
         """An operation bound to an async client."""
 
@@ -61,17 +71,13 @@ if TYPE_CHECKING:
         def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[T_co]: ...
 
 else:
-    P = T = W = Steps = Callback = None
-
-    class Sync:
-        """The world of callers that wait."""
-
-    class Async:
-        """The world of callers on an event loop."""
+    P = T = W = None
 
     class Generic:
         def __class_getitem__(cls, _item):
             return cls
+
+    Steps = Callback = Generic  # for annotations that are evaluated: Steps[int]
 
     def overload(function):
         return function
@@ -174,6 +180,8 @@ class operation(Generic[P, T]):
     def __get__(self, obj: Operations[Sync], owner: type) -> SyncCall[P, T]: ...
     @overload
     def __get__(self, obj: Operations[Async], owner: type) -> AsyncCall[P, T]: ...
+    @overload
+    def __get__(self, obj: Operations[Any], owner: type) -> AnyCall[P, T]: ...
     def __get__(self, obj: Operations[Any] | None, owner: type) -> Any:
         return self if obj is None else _Bound(self, obj)
 
@@ -222,14 +230,36 @@ class _Bound:
         return f"<{self._operation.__qualname__} of {self._obj!r}>"
 
 
+class HasTarget(Generic[W]):
+    """Base of what stands for a client or a transaction: a database, a transaction's block."""
+
+    def __init__(self, target: Any) -> None:
+        self._target: Any = target
+
+    @property
+    def world(self) -> W:
+        """Which world its operations are of."""
+        world: W = self._target.world
+        return world
+
+    @property
+    def operations_target(self) -> Any:
+        """The client or transaction that operations on this work on."""
+        return self._target
+
+
 class Operations(Generic[W]):
     """Base of whatever has operations: bound to a client, or to an open transaction of one."""
 
-    def __init__(self, target: Any, on_event: Callback | None = None) -> None:
-        """`target`: a client of agentdb, a transaction of one, or a `file:` client that libsql-client made.
+    def __init__(self, target: Target[W], on_event: Callback | None = None) -> None:
+        """`target`: a client of agentdb, a transaction of one, a database, or a `file:` client that libsql-client made.
 
         Raises InvalidArgumentError for anything else.
         """
+        self._bind(target, on_event)
+
+    def _bind(self, target: Any, on_event: Callback | None) -> None:
+        target = getattr(target, "operations_target", target)
         borrowed = borrow(target)
         self._target: Any = target if borrowed is None else borrowed
         self._on_event = on_event
@@ -249,7 +279,7 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     """Drive steps on a sync client or transaction, on the caller's thread."""
     levels: list[tuple[Any, str | None]] = []
     try:
-        request = next(steps)
+        request = _first(steps)
         while True:
             try:
                 answer: Any = None
@@ -262,7 +292,7 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 else:
-                    _end(*levels.pop(), keep=type(request) is Commit)
+                    _end(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
                 request = steps.throw(error)
             else:
@@ -272,6 +302,28 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     finally:
         while levels:
             _end(*levels.pop(), keep=False)
+
+
+def _first(steps: Any) -> Any:
+    """What a body asks for first. Raises StopIteration where it asks for nothing, InvalidArgumentError if it is no body."""
+    if not hasattr(steps, "send"):
+        raise InvalidArgumentError(
+            f"the body of an operation gave {type(steps).__name__}, where steps are wanted",
+            remedy="Write it as a generator that asks by `yield from execute(…)` and its like.",
+        )
+    return next(steps)
+
+
+def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, str | None]:
+    """The innermost open level, for a request to end it. Raises InvalidArgumentError for anything that is no request."""
+    if type(request) is not Commit and type(request) is not Rollback:
+        raise InvalidArgumentError(
+            f"the body of an operation yielded {type(request).__name__}, which is no request",
+            remedy="Ask by `yield from execute(…)`, batch(…), emit(…) or another operation's steps(…).",
+        )
+    if not levels:
+        raise InvalidArgumentError("the body of an operation ended a transaction that it had not begun")
+    return levels.pop()
 
 
 def _begin(target: Any) -> tuple[Any, str | None]:
@@ -295,14 +347,17 @@ def _end(transaction: Any, savepoint: str | None, *, keep: bool) -> None:
 def _deliver(target: Any, on_event: Callback | None, event: object) -> None:
     if on_event is None:
         return
-    before = target.bar("callback_active")
+    bar = target.bar()
     try:
-        if hasattr(on_event(event), "__await__"):
+        waiting = on_event(event)
+        if waiting is not None and hasattr(waiting, "__await__"):
+            if hasattr(waiting, "close"):
+                waiting.close()
             raise InvalidArgumentError("an async callback was given to a sync object; nobody awaits it")
     except Exception as error:
         log(ERROR, "the event callback failed on %r", event, error=error)
     finally:
-        target.unbar(before)
+        target.unbar(bar)
 
 
 async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
@@ -313,7 +368,7 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
     """
     levels: list[tuple[Any, str | None]] = []
     try:
-        request = next(steps)
+        request = _first(steps)
         while True:
             try:
                 answer: Any = None
@@ -326,13 +381,19 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 else:
-                    await _end_async(*levels.pop(), keep=type(request) is Commit)
+                    await _end_async(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
                 request = steps.throw(error)
             else:
                 request = steps.send(answer)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
+    except GeneratorExit:
+        # Nobody awaits this any more, so nothing can be awaited; a savepoint alone cannot be taken back like that.
+        if levels:
+            levels[0][0].close()
+            levels.clear()
+        raise
     finally:
         while levels:
             await _end_async(*levels.pop(), keep=False)
@@ -356,7 +417,7 @@ async def _end_async(transaction: Any, savepoint: str | None, *, keep: bool) -> 
 async def _deliver_async(target: Any, on_event: Callback | None, event: object) -> None:
     if on_event is None:
         return
-    before = target.bar("callback_active")
+    bar = target.bar()
     try:
         waiting = on_event(event)
         if waiting is not None and hasattr(waiting, "__await__"):
@@ -364,7 +425,7 @@ async def _deliver_async(target: Any, on_event: Callback | None, event: object) 
     except Exception as error:
         log(ERROR, "the event callback failed on %r", event, error=error)
     finally:
-        target.unbar(before)
+        target.unbar(bar)
 
 
 def run_borrowed(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:

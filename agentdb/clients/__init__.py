@@ -6,9 +6,26 @@ from agentdb.clients.location import local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from agentdb.clients.base import AsyncClient as AsyncClient
+    from agentdb.clients.base import AsyncTransaction as AsyncTransaction
+    from agentdb.clients.base import Client as Client
+    from agentdb.clients.base import ResultSet as ResultSet
+    from agentdb.clients.base import Row as Row
+    from agentdb.clients.base import Statement as Statement
+    from agentdb.clients.base import Transaction as Transaction
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
+
+_OF_BASE = ("AsyncClient", "AsyncTransaction", "Client", "ResultSet", "Row", "Statement", "Transaction")
+
+
+def __getattr__(name: str) -> object:
+    if name in _OF_BASE:
+        from agentdb.clients import base
+
+        return getattr(base, name)
+    raise AttributeError(f"module 'agentdb.clients' has no attribute {name!r}")
 
 
 def create_client_sync(
@@ -30,8 +47,8 @@ def create_client_sync(
     Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
     InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported`.
     """
-    from agentdb.clients.connection import Settings
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.settings import Settings
 
     settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
     return LocalClient(local_path(url), settings)
@@ -48,8 +65,8 @@ def create_client(
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
-    from agentdb.clients.connection import Settings
     from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.settings import Settings
 
     settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
     return AsyncLocalClient(local_path(url), settings)

@@ -57,7 +57,7 @@ def borrow(client: Any) -> BorrowedFile | None:
     Never imports libsql_client: whoever has such a client has imported it already. Raises InvalidArgumentError for an
     in-memory database of theirs (every call of theirs sees another, empty one), AgentDBError for their remote clients.
     """
-    if type(client).__module__.partition(".")[0] != "libsql_client":
+    if not any(base.__module__.partition(".")[0] == "libsql_client" for base in type(client).__mro__):
         return None
     inner = getattr(client, "_client", client)
     is_async = inner is client

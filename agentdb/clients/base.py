@@ -29,6 +29,17 @@ else:
         pass
 
 
+class Sync:
+    """The world of callers that wait: `NoteStore[Sync]` in an annotation."""
+
+
+class Async:
+    """The world of callers on an event loop: `NoteStore[Async]` in an annotation."""
+
+
+SYNC, ASYNC = Sync(), Async()
+
+
 class Statement:
     """SQL with its arguments: positional (`?`) in a sequence, or named (`:name`) in a mapping."""
 
@@ -43,7 +54,10 @@ class Statement:
 
 
 class Row(Sequence["Value"]):
-    """One row, by index and by name: `row[0]`, `row["name"]`, `row.asdict()`. Equal to a tuple of the same values."""
+    """One row, by index and by name: `row[0]`, `row["name"]`, `row.asdict()`. Equal to a tuple of the same values.
+
+    Of columns with the same name, `row["name"]` and `asdict()` give the last.
+    """
 
     __slots__ = ("_columns", "_values")
 
@@ -58,7 +72,7 @@ class Row(Sequence["Value"]):
     def __getitem__(self, key: int | str | slice) -> Any:
         if isinstance(key, str):
             try:
-                return self._values[self._columns.index(key)]
+                return self._values[~self._columns[::-1].index(key)]
             except ValueError:
                 raise KeyError(f"no column {key!r}; there are {', '.join(self._columns)}") from None
         return self._values[key]
@@ -86,24 +100,22 @@ class Row(Sequence["Value"]):
         return self._values
 
     def asdict(self) -> dict[str, Any]:
-        """The values by column name; of columns with the same name the first, as `row[name]` gives it."""
-        values: dict[str, Any] = {}
-        for name, value in zip(self._columns, self._values, strict=True):
-            values.setdefault(name, value)
-        return values
+        """The values by column name."""
+        return dict(zip(self._columns, self._values, strict=True))
 
     _asdict = asdict
 
     @property
     def _fields(self) -> tuple[str, ...]:
-        return self._columns
+        return tuple(dict.fromkeys(self._columns))
 
 
 class ResultSet:
     """What one statement gave.
 
     `rows` is a list of Row; `tuples` the same values without the names, which costs nothing to make. `rows_affected` is
-    0 for a statement that writes nothing. `last_insert_rowid` is None where no row was inserted.
+    0 for what is no INSERT, UPDATE or DELETE. `last_insert_rowid` is None for what is no INSERT, or affected no row; after
+    an upsert that updated a row it is SQLite's: the rowid that was inserted last on that connection.
     """
 
     __slots__ = ("_columns", "_description", "_rows", "last_insert_rowid", "rows_affected", "tuples")
@@ -164,6 +176,8 @@ class Transaction(Protocol):
     def rollback(self) -> None: ...
     def close(self) -> None: ...
     @property
+    def world(self) -> Sync: ...
+    @property
     def closed(self) -> bool: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -179,7 +193,13 @@ class Client(Protocol):
     def transaction(self) -> Transaction: ...
     def close(self) -> None: ...
     @property
+    def world(self) -> Sync: ...
+    @property
     def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class AsyncTransaction(Protocol):
@@ -187,11 +207,18 @@ class AsyncTransaction(Protocol):
 
     async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet: ...
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]: ...
+    async def begin(self) -> None: ...
     async def commit(self) -> None: ...
     async def rollback(self) -> None: ...
     def close(self) -> None: ...
     @property
+    def world(self) -> Async: ...
+    @property
     def closed(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -206,4 +233,10 @@ class AsyncClient(Protocol):
     def transaction(self) -> AsyncTransaction: ...
     async def close(self) -> None: ...
     @property
+    def world(self) -> Async: ...
+    @property
     def closed(self) -> bool: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: What stdlib sqlite3 is known to raise from execute(): Warning for two statements (3.10 to 3.11), ValueError for NUL
-#: characters, UnicodeEncodeError (a ValueError) for lone surrogates, OverflowError for integers beyond 64 bits.
-FAULTS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError)
+#: characters, UnicodeEncodeError (a ValueError) for lone surrogates, OverflowError for integers beyond 64 bits,
+#: BufferError for a memoryview with gaps.
+FAULTS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, BufferError)
 
 _STORAGE = {
     "NOTADB": ("not_a_database", "{path} is not a SQLite database"),
@@ -51,12 +52,14 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     if engine_code is None:
         return _misuse(error, where, args)
     family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
-    if family in ("BUSY", "LOCKED"):
+    if family in ("BUSY", "LOCKED", "PROTOCOL"):
         return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)
     if family in _STORAGE:
         code, text = _STORAGE[family]
         if code == "io_error" and _is_full(path):
             code, text = _STORAGE["FULL"]
+        elif code == "cannot_open" and not _is_writable(path):
+            code, text = _STORAGE["READONLY"]
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
         return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
@@ -71,23 +74,26 @@ def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:
         return InvalidArgumentError(f"several statements in one call{where}", code="many_statements")
     if "closed database" in text:
         return ClosedError("the connection is closed")
-    if isinstance(error, (OverflowError, UnicodeEncodeError)):
+    if isinstance(error, (OverflowError, UnicodeEncodeError, BufferError)):
         name, reason = _culprit(args)
         return InvalidArgumentError(f"{name} {reason}{where}", code="not_bindable")
     if isinstance(error, sqlite3.Error) and not isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
-        return StatementError(f"{text}{where}")
+        # A column that is no UTF-8 is quoted with its value.
+        return StatementError(f"{text.partition(' with text ')[0]}{where}")
     return InvalidArgumentError(f"{text}{where}")
 
 
 def _culprit(args: Any) -> tuple[str, str]:
     for name, value in named(args):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            return name, f"is {value}, which does not fit in 64 bits"
+            return name, "is an integer that does not fit in 64 bits"
         if isinstance(value, str):
             try:
                 value.encode()
             except UnicodeEncodeError as error:
                 return name, f"holds a lone surrogate at index {error.start}, which is not text in UTF-8"
+        if isinstance(value, memoryview) and not value.c_contiguous:
+            return name, "is a memoryview with gaps; make it bytes"
     return "the SQL", "holds a character that is not text in UTF-8"
 
 
@@ -103,18 +109,23 @@ def check_args(args: Any) -> Any:
             raise InvalidArgumentError(f"arguments are a sequence or a mapping, not {type(args).__name__}")
         else:
             args = tuple(args)
-    for name, value in named(args):
+    for value in args.values() if isinstance(args, dict) else args:
         if isinstance(value, float):
             if value != value:
-                raise InvalidArgumentError(f"{name} is NaN, which SQLite stores as NULL", code="not_bindable")
+                raise _not_bindable(args, value, "is NaN, which SQLite stores as NULL")
         elif value is not None and not isinstance(value, (int, str, bytes, bytearray, memoryview)):
-            raise InvalidArgumentError(f"{name} is a {type(value).__name__}", code="not_bindable")
+            raise _not_bindable(args, value, f"is a {type(value).__name__}")
     if isinstance(args, dict) and any(not isinstance(key, str) or key[:1] in (":", "@", "$") for key in args):
         for key in args:
             if not isinstance(key, str):
                 raise InvalidArgumentError(f"the parameter name {key!r} is not text")
         return {key[1:] if key[:1] in (":", "@", "$") else key: value for key, value in args.items()}
     return args
+
+
+def _not_bindable(args: Any, culprit: object, why: str) -> InvalidArgumentError:
+    name = next(name for name, value in named(args) if value is culprit)
+    return InvalidArgumentError(f"{name} {why}", code="not_bindable")
 
 
 def named(args: Any) -> list[tuple[str, Any]]:
@@ -126,8 +137,17 @@ def named(args: Any) -> list[tuple[str, Any]]:
 
 def shorten(sql: str, limit: int = 160) -> str:
     """SQL on one line, cut to `limit` characters."""
-    line = " ".join(sql.split())
+    line = " ".join(sql.split()).encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _is_writable(path: str) -> bool:
+    """Whether this user may write the file, or create it: SQLite says of both only that it cannot open it."""
+    if path == MEMORY:
+        return True
+    return os.access(os.path.dirname(path), os.W_OK | os.X_OK) and (
+        not os.path.exists(path) or os.access(path, os.W_OK)
+    )
 
 
 def _is_full(path: str) -> bool:

@@ -3,11 +3,44 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
+from _weakref import ref
 from collections import deque
+from time import monotonic
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from _thread import LockType
+#: Seconds after which one who waits looks for itself: an exception may have struck whoever was to wake it.
+_LOOK_AGAIN = 0.1
+
+
+class Token:
+    """The right to pass.
+
+    One that is dropped goes back by itself: a KeyboardInterrupt may strike between any two steps of a caller, also
+    between taking a token and the `try` that would give it back.
+    """
+
+    __slots__ = ("_gate", "spent")
+
+    def __init__(self, gate: Gate) -> None:
+        #: Whether it is worth nothing: not yet, or no more. There is no call between a change of this in one token and in
+        #: another, so no exception can strike there.
+        self.spent = True
+        self._gate = ref(gate)
+
+    def __del__(self) -> None:
+        gate = None if self.spent else self._gate()
+        if gate is not None:
+            gate.exchange(self)
+
+
+class _Turn:
+    """One who waits: woken by `lock`, with the token in `token`."""
+
+    __slots__ = ("lock", "token")
+
+    def __init__(self) -> None:
+        self.lock = allocate_lock()
+        self.lock.acquire()
+        self.token: Token | None = None
 
 
 class Gate:
@@ -18,59 +51,75 @@ class Gate:
     the first who waits.
     """
 
-    __slots__ = ("_tokens", "_waiting")
+    __slots__ = ("__weakref__", "_tokens", "_waiting")
 
     def __init__(self, capacity: int) -> None:
-        self._tokens: list[None] = [None] * capacity
-        self._waiting: deque[LockType] = deque()
+        self._tokens = [Token(self) for _ in range(capacity)]
+        for token in self._tokens:
+            token.spent = False
+        self._waiting: deque[_Turn] = deque()
 
-    def enter(self, timeout: float) -> bool:
-        """Take a token, waiting up to `timeout` seconds. False if none came."""
+    def enter(self, timeout: float) -> Token | None:
+        """Take a token, for leave(), waiting up to `timeout` seconds. None if none came."""
         try:
-            self._tokens.pop()
+            return self._tokens.pop()
         except IndexError:
             return self._wait(timeout)
-        return True
 
-    def _wait(self, timeout: float) -> bool:
-        turn = allocate_lock()
-        turn.acquire()
+    def leave(self, token: Token) -> None:
+        """Give the token to the first who waits, or put it back."""
+        self._tokens.append(token)
+        if self._waiting:
+            self._hand_over()
+
+    def exchange(self, token: Token) -> None:
+        """leave(), for who may be finalized together with the token, as parts of a cycle are: in any order, and each once."""
+        fresh = Token(self)
+        if not token.spent:
+            token.spent = True
+            fresh.spent = False
+            self.leave(fresh)
+
+    def _wait(self, timeout: float) -> Token | None:
+        turn = _Turn()
+        deadline = monotonic() + timeout
         self._waiting.append(turn)
         try:
-            # A token that was put back between the look and the queue would otherwise be waited for in vain.
-            self._tokens.pop()
-        except IndexError:
-            try:
-                came = turn.acquire(timeout=timeout)
-            except BaseException:
-                if not self._forget(turn):
-                    self.leave()
-                raise
-            # A turn that is no longer queued was handed over in the very moment that the patience ended.
-            return came or not self._forget(turn)
-        if not self._forget(turn):
-            self.leave()  # one was handed over as well: two are too many
-        return True
+            while True:
+                # A token may have been put back between the look and the queue, or the last time that we slept.
+                self._hand_over()
+                left = deadline - monotonic()
+                if turn.token is not None or left <= 0:
+                    break
+                turn.lock.acquire(timeout=min(left, _LOOK_AGAIN))
+        except BaseException:
+            self._forget(turn)
+            token, turn.token = turn.token, None
+            if token is not None:
+                self.leave(token)
+            raise
+        self._forget(turn)
+        # A token that is handed over from now on is dropped with the turn, and so goes back.
+        token, turn.token = turn.token, None
+        return token
 
-    def _forget(self, turn: LockType) -> bool:
+    def _hand_over(self) -> None:
+        """Give free tokens to those who wait, in their order."""
+        while self._waiting:
+            try:
+                token = self._tokens.pop()
+            except IndexError:
+                return  # whoever has it looks here when leaving
+            try:
+                turn = self._waiting.popleft()
+            except IndexError:
+                self._tokens.append(token)
+                continue  # and look again: somebody may have queued just now
+            turn.token = token
+            turn.lock.release()
+
+    def _forget(self, turn: _Turn) -> None:
         try:
             self._waiting.remove(turn)
         except ValueError:
-            return False
-        return True
-
-    def leave(self) -> None:
-        """Give the token to the first who waits, or put it back."""
-        while True:
-            try:
-                self._waiting.popleft().release()
-                return
-            except IndexError:
-                self._tokens.append(None)
-            # Somebody may have queued after that look and before the token was back.
-            if not self._waiting:
-                return
-            try:
-                self._tokens.pop()
-            except IndexError:
-                return
+            pass

@@ -7,6 +7,9 @@ from _queue import SimpleQueue
 from _thread import allocate_lock
 from threading import Thread
 
+from agentdb.errors import ClosedError
+from agentdb.logs import ERROR, log
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
@@ -42,14 +45,15 @@ class _Job:
 class Lane:
     """One connection and the thread that uses it. The thread starts with the first job and ends with close()."""
 
-    __slots__ = ("_jobs", "_started", "_turn", "connection")
+    __slots__ = ("_closed", "_jobs", "_started", "_turn", "connection")
 
-    def __init__(self, connection: Connection | None = None) -> None:
-        """`connection` may be set later, by a job of this lane."""
+    def __init__(self, connection: Connection) -> None:
+        """`connection` may be opened later, by a job of this lane."""
         self.connection = connection
         self._jobs: SimpleQueue[_Job | Callable[[], None] | None] = SimpleQueue()
         self._turn = allocate_lock()
         self._started = False
+        self._closed = False
 
     async def run(self, function: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
         """Run it on the lane's thread and return what it returns.
@@ -62,6 +66,8 @@ class Lane:
         job = _Job(loop, future, function, arguments)
         if not self._started:
             self._start()
+        if self._closed:
+            raise ClosedError("the connection is closed")
         self._jobs.put(job)
         try:
             return await future
@@ -76,12 +82,17 @@ class Lane:
         self._jobs.put(_Job(job.loop, fence, _nothing, ()))
         while not fence.done():
             with self._turn:  # another task's job on this lane must not be hit
-                if interrupt and job.running and self.connection is not None:
+                if interrupt and job.running:
                     self.connection.interrupt()
             try:
                 await asyncio.wait((fence,), timeout=_INTERRUPT_AGAIN if interrupt else None)
             except asyncio.CancelledError:
                 continue  # cancelled once more: the first one goes on as soon as the connection is at rest
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing runs on it, and nothing is queued."""
+        return self._jobs.empty() and self.connection.usable
 
     def post(self, function: Callable[[], None]) -> None:
         """Run it on the lane's thread after all that is queued; nobody waits for it. May be called from any thread."""
@@ -91,18 +102,17 @@ class Lane:
 
     def close(self) -> None:
         """Close the connection and end the thread, after all that is queued."""
-        if not self._started:
-            if self.connection is not None:
-                self.connection.close()
-            return
-        if self.connection is not None:
+        if self._started and not self._closed:
             self._jobs.put(self.connection.close)
-        self._jobs.put(None)
+            self._jobs.put(None)
+        elif not self._started:
+            self.connection.close()
+        self._closed = True
 
     def _start(self) -> None:
-        self._started = True
         # A daemon: a program that forgot to close must still be able to end.
         Thread(target=_work, args=(self._jobs, self._turn), name="agentdb", daemon=True).start()
+        self._started = True
 
 
 def _nothing() -> None:
@@ -115,24 +125,26 @@ def _work(jobs: SimpleQueue[_Job | Callable[[], None] | None], turn: LockType) -
         if job is None:
             return
         if not isinstance(job, _Job):
-            job()
-            continue
-        if not job.abandoned:
+            try:
+                job()
+            except BaseException as error:
+                log(ERROR, "closing a transaction or a connection failed", error=error)
+        elif not job.abandoned:
             with turn:
                 job.running = True
             result: Any = None
-            error: BaseException | None = None
+            failure: BaseException | None = None
             try:
                 result = job.function(*job.arguments)
             except BaseException as raised:
-                error = raised
+                failure = raised
             with turn:
                 job.running = False
             try:
-                job.loop.call_soon_threadsafe(_answer, job.future, result, error)
+                job.loop.call_soon_threadsafe(_answer, job.future, result, failure)
             except RuntimeError:
                 pass  # the loop was closed: nobody is left to hear it
-            del result, error
+            del result, failure
         del job
 
 

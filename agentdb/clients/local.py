@@ -6,44 +6,62 @@ has one connection, and a long read never delays a write.
 
 from __future__ import annotations
 
-from _thread import get_ident
+from _thread import RLock, _local
 from _weakref import ref
 
 from agentdb.clients import forks
-from agentdb.clients.connection import Connection, kind_of, statement_of
+from agentdb.clients.base import SYNC
+from agentdb.clients.connection import Connection
 from agentdb.clients.gate import Gate
 from agentdb.clients.location import MEMORY
-from agentdb.clients.pool import Pool
+from agentdb.clients.pool import Pool, TransactionBase
+from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
 from agentdb.errors import ClosedError
 from agentdb.logs import WARNING, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
     from types import TracebackType
     from typing import Self
 
     from agentdb.clients.base import InArgs, InStatement, ResultSet
-    from agentdb.clients.connection import Settings
+    from agentdb.clients.gate import Token
+    from agentdb.clients.settings import Settings
+
+
+class _Thread(_local):
+    """What tells a thread from every other; its number will not do, because the next thread may get it."""
+
+    def __init__(self) -> None:
+        self.identity = object()
+
+
+_thread = _Thread()
 
 
 class LocalClient(Pool):
     """The sync client. Thread-safe; see agentdb.clients.base.Client for its interface."""
 
     is_async = False
+    world = SYNC
 
     def __init__(self, path: str, settings: Settings) -> None:
         super().__init__(path, settings)
         self._write_gate = Gate(1)
         self._read_gate = self._write_gate if path == MEMORY else Gate(settings.readers)
         self._transaction: ref[LocalTransaction] | None = None
-        self._idle = [Connection(path, settings)]
+        self._idle = [Connection(path, settings).open()]
+        #: The connection that is the database, where it is in memory.
+        self._only = self._idle[0] if path == MEMORY else None
 
-    def _caller(self) -> int:
-        return get_ident()
+    def _caller(self) -> Hashable:
+        return _thread.identity
 
     def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement; a writing one in a transaction of its own.
+
+        What belongs to one connection of SQLite (TEMP tables, ATTACH, most PRAGMAs) may not be there at the next call.
 
         Raises InvalidArgumentError for what cannot be bound or is no single statement, BusyError where the lock was not
         to be had, IntegrityError, StatementError or StorageError for what SQLite says, ClosedError,
@@ -51,68 +69,58 @@ class LocalClient(Pool):
         """
         sql, values = statement_of(stmt, args)
         kind = kind_of(sql)
-        if self._closed or self._barred or self._born != forks.generation:
+        if self._closed or self._owner is not None or self._in_callback or self._born != forks.generation:
             self._check()
-        gate = self._read_gate if kind == "read" else self._write_gate
-        if not gate.enter(self.settings.busy_timeout):
+        gate = self._read_gate if kind == READ else self._write_gate
+        token = gate.enter(self.settings.busy_timeout)
+        if token is None:
             raise self._busy()
         try:
             connection = self._take()
             try:
-                if kind == "read":
+                if kind == READ:
                     return connection.execute(sql, values)
                 return connection.write(sql, values, kind)
             finally:
                 self._give(connection)
         finally:
-            gate.leave()
+            gate.leave(token)
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements in one transaction: all, or none. Errors as in execute()."""
-        prepared = [statement_of(stmt) for stmt in stmts]
-        writing = any(kind_of(sql) != "read" for sql, _ in prepared)
+        prepared, writing = statements_of(stmts)
         self._check()
         gate = self._write_gate if writing else self._read_gate
-        if not gate.enter(self.settings.busy_timeout):
+        token = gate.enter(self.settings.busy_timeout)
+        if token is None:
             raise self._busy()
         try:
             connection = self._take()
             try:
-                return connection.batch(prepared, writing=writing)
+                return connection.batch(prepared, writing)
             finally:
                 self._give(connection)
         finally:
-            gate.leave()
+            gate.leave(token)
 
     def transaction(self) -> LocalTransaction:
         """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back."""
         self._check()
-        if not self._write_gate.enter(self.settings.busy_timeout):
-            raise self._busy()
-        try:
-            connection = self._take()
-            try:
-                connection.begin()
-            except BaseException:
-                self._give(connection)
-                raise
-        except BaseException:
-            self._write_gate.leave()
-            raise
-        transaction = LocalTransaction(self, connection, self.bar("transaction_active"))
-        self._transaction = ref(transaction)
+        transaction = LocalTransaction(self)
+        transaction._begin()
         return transaction
 
     def close(self) -> None:
-        """Close. May be called twice. An open transaction is rolled back, by its next use if another thread has it."""
-        if self._born != forks.generation:
+        """Close. May be called twice. A statement that runs on another thread comes to its end first; a transaction of
+        another thread is rolled back at its next use."""
+        if self._born == forks.generation:
+            transaction = self._transaction and self._transaction()
+            if transaction and self._owner == self._caller():
+                transaction.close()
             self._closed = True
-            return
-        transaction = self._transaction and self._transaction()
-        if transaction and self._barred.get(get_ident()) == "transaction_active":
-            transaction.close()
+            self._only = None
+            self._close_idle()
         self._closed = True
-        self._close_idle()
 
     def __enter__(self) -> Self:
         return self
@@ -126,12 +134,24 @@ class LocalClient(Pool):
         try:
             return self._idle.pop()
         except IndexError:
-            return Connection(self.path, self.settings)
+            pass
+        if self._closed:
+            raise ClosedError(f"the client of {self.path} is closed")
+        if self._only is not None:  # lost on its way back, to a KeyboardInterrupt; and so may be its ROLLBACK
+            self._only.rollback()
+            return self._only
+        return Connection(self.path, self.settings).open()
 
     def _give(self, connection: Connection) -> None:
+        if not connection.usable:
+            connection.rollback()
         if connection.usable:
             self._idle.append(connection)
         if self._closed:
+            self._close_idle()
+
+    def _close_idle_files(self) -> None:
+        if self._only is None:
             self._close_idle()
 
     def _close_idle(self) -> None:
@@ -142,110 +162,126 @@ class LocalClient(Pool):
                 return
             connection.close()
 
-    def _end(self, connection: Connection, owner: int, before: str | None) -> None:
-        """A transaction has ended: its connection comes back and the next writer may come."""
-        self._lift(owner, before)
-        self._give(connection)
-        self._write_gate.leave()
 
-
-class LocalTransaction:
+class LocalTransaction(TransactionBase):
     """A write transaction of a LocalClient. Belongs to the thread that began it."""
 
     is_async = False
+    world = SYNC
+    _client: LocalClient
+    _token: Token | None = None
 
-    def __init__(self, client: LocalClient, connection: Connection, before: str | None) -> None:
+    def __init__(self, client: LocalClient) -> None:
         self._client = client
-        self._connection: Connection | None = connection
-        self._owner = get_ident()
-        self._before = before
+        self._lock = RLock()  # what one thread finds, that the transaction is still open, must hold while it uses it
+        self._ended = False
+        self._owner: Hashable | None = None
+        self._connection: Connection | None = None
+
+    def _begin(self) -> None:
+        client = self._client
+        self._token = client._write_gate.enter(client.settings.busy_timeout)
+        if self._token is None:
+            raise client._busy()
+        try:
+            self._connection = client._take()
+            self._connection.begin()
+            self._owner = client._owner = client._caller()
+            client._transaction = ref(self)
+        except BaseException:
+            self._finish()
+            raise
 
     def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement inside the transaction. Errors as in LocalClient.execute()."""
         sql, values = statement_of(stmt, args)
-        kind_of(sql)
-        return self._open_connection().execute(sql, values)
+        kind = kind_of(sql)
+        self._check(ended=self._ended)
+        with self._lock:
+            return self._open_connection().execute(sql, values, kind)
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements inside the transaction: all, or none of them."""
-        prepared = [statement_of(stmt) for stmt in stmts]
-        for sql, _ in prepared:
-            kind_of(sql)
-        connection = self._open_connection()
-        name = connection.savepoint()
-        try:
-            results = [connection.execute(sql, values) for sql, values in prepared]
-        except BaseException:
-            connection.rollback_to(name)
-            raise
-        connection.release(name)
-        return results
+        prepared, _ = statements_of(stmts)
+        self._check(ended=self._ended)
+        with self._lock:
+            return self._open_connection().batch_inside(prepared)
 
     def savepoint(self) -> str:
         """Open a SAVEPOINT and return its name, for release() or rollback_to()."""
-        return self._open_connection().savepoint()
+        self._check(ended=self._ended)
+        with self._lock:
+            return self._open_connection().savepoint()
 
     def release(self, name: str) -> None:
         """Keep what was done since the savepoint."""
-        self._open_connection().release(name)
+        self._check(ended=self._ended)
+        with self._lock:
+            self._open_connection().release(name)
 
     def rollback_to(self, name: str) -> None:
         """Take back what was done since the savepoint. Does nothing where the transaction is gone already."""
-        if self._connection is not None:
-            self._connection.rollback_to(name)
+        if self._client._born == forks.generation:
+            with self._lock:
+                if self._connection is not None:
+                    self._connection.rollback_to(name)
 
     def commit(self) -> None:
         """Keep everything, and end. Where it fails everything is rolled back."""
-        connection = self._open_connection()
-        try:
-            connection.commit()
-        finally:
-            self._finish()
+        self._check(ended=self._ended)
+        with self._lock:
+            connection = self._open_connection()
+            try:
+                connection.commit()
+            finally:
+                self._finish()
 
     def rollback(self) -> None:
         """Take everything back, and end. Does nothing where it has ended."""
-        connection = self._connection
-        if connection is not None:
+        if self._client._born != forks.generation:
+            self._ended = True
+            return
+        with self._lock:
             try:
-                if self._client._born == forks.generation:
-                    connection.rollback()
+                if self._connection is not None:
+                    self._connection.rollback()
             finally:
                 self._finish()
 
     close = rollback
 
-    def bar(self, reason: str) -> str | None:
-        """Refuse the client to the caller until unbar(); see Pool.bar()."""
-        return self._client.bar(reason)
-
-    def unbar(self, before: str | None = None) -> None:
-        """End the caller's bar, or put the one before back."""
-        self._client.unbar(before)
-
     @property
     def closed(self) -> bool:
         """Whether it has ended."""
-        return self._connection is None
+        return self._ended
 
     def _open_connection(self) -> Connection:
-        if self._client._born != forks.generation:
-            raise ClosedError("the transaction was begun before a fork", code="forked")
-        if self._connection is None:
-            raise ClosedError("the transaction has ended", remedy="Begin another with client.transaction().")
+        """What the transaction runs on. Raises ClosedError where it has ended, by somebody else or by SQLite itself."""
+        connection = self._connection
+        if connection is None:
+            self._check(ended=True)
+            raise AssertionError
         if self._client.closed:
             self.close()
             raise ClosedError("the client was closed, so its transaction was rolled back")
         try:
-            self._connection.check_transaction()
+            connection.check_transaction()
         except ClosedError:
             self._finish()
             raise
-        return self._connection
+        return connection
 
     def _finish(self) -> None:
+        """Give back all that it has: to the client the connection, to the next writer the turn."""
+        client = self._client
+        self._ended = True
+        client._lift(self._owner)
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._client._end(connection, self._owner, self._before)
+            client._give(connection)
+        token, self._token = self._token, None
+        if token is not None:
+            client._write_gate.exchange(token)
 
     def __enter__(self) -> Self:
         return self
@@ -256,7 +292,7 @@ class LocalTransaction:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_connection", None) is not None and self._client._born == forks.generation:
+        if self._token is not None and self._client._born == forks.generation:
             log(
                 WARNING,
                 "a transaction on %s was dropped without commit() or close(); it is rolled back",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from stat import S_ISDIR, S_ISREG
 
 from agentdb.errors import AgentDBError, InvalidArgumentError, StorageError
 
@@ -68,9 +69,9 @@ def _path_of_file_url(url: str) -> str:
                 remedy="Write file:///absolute/path or file:relative/path.",
             )
         rest = slash + path
-    from urllib.parse import unquote
+    from urllib.parse import unquote_to_bytes
 
-    path = unquote(rest)
+    path = os.fsdecode(unquote_to_bytes(rest))  # file names are bytes, and need not be UTF-8
     if os.name == "nt" and path[:1] == "/" and path[2:3] == ":":
         path = path[1:]
     return path
@@ -84,13 +85,41 @@ def _without_secrets(url: str) -> str:
 
 
 def check_place(path: str, *, read_only: bool) -> None:
-    """Refuse, each by its own name, what SQLite would only call 'unable to open database file'."""
-    if os.path.isdir(path):
+    """Refuse, each by its own name, what SQLite would only call 'unable to open database file', or would wait on."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        _check_folder(os.path.dirname(path), path)
+        if read_only:
+            raise StorageError(f"there is no database at {path}", code="file_missing") from None
+        return
+    except NotADirectoryError:
+        _check_folder(os.path.dirname(path), path)
+        raise StorageError(
+            f"{path} cannot be opened: a part of it is a file, not a folder", code="folder_missing"
+        ) from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error.strerror}", code="cannot_open") from error
+    mode = found.st_mode
+    if S_ISDIR(mode):
         raise StorageError(f"{path} is a directory", code="is_a_directory")
-    folder = os.path.dirname(path)
+    if not S_ISREG(mode):
+        raise StorageError(f"{path} is a device, a pipe or a socket, not a file", code="cannot_open")
+    if found.st_size == 1 and not _is_made_by_sqlite(path):
+        raise StorageError(f"{path} is not a SQLite database: it holds one byte", code="not_a_database")
+
+
+def _is_made_by_sqlite(path: str) -> bool:
+    """SQLite takes a file of one byte for an empty one, and would overwrite it: on some file systems it makes such."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(1) == b"S"
+    except OSError:
+        return True  # it will say itself what is wrong
+
+
+def _check_folder(folder: str, path: str) -> None:
     if not os.path.isdir(folder):
         if os.path.exists(folder):
             raise StorageError(f"{folder} is a file, not a folder, so {path} cannot be in it", code="folder_missing")
         raise StorageError(f"the folder {folder} does not exist", code="folder_missing")
-    if read_only and not os.path.exists(path):
-        raise StorageError(f"there is no database at {path}", code="file_missing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _weakref import ref
+
 from agentdb.clients import forks
 from agentdb.errors import BusyError, ClosedError, TransactionActiveError
 
@@ -9,12 +11,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from agentdb.clients.connection import Settings
+    from agentdb.clients.settings import Settings
 
-_BARRED = {
-    "transaction_active": "the client was used beside the transaction that this thread or task has open on it",
-    "callback_active": "the database was used from an event callback",
-}
+
+class Bar:
+    """Refuses a client to a caller for as long as it lives."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Pool:
@@ -25,9 +28,11 @@ class Pool:
         self.settings = settings
         self._born = forks.generation
         self._closed = False
-        #: Threads or tasks that may not use the client now, with the reason: the owner of the open transaction, and
-        #: whoever is inside an event callback. Other callers wait; these would wait for themselves.
-        self._barred: dict[Hashable, str] = {}
+        #: The thread or task that has a transaction open, and those that are inside an event callback. Others wait for
+        #: their turn; these would wait for themselves, so they are refused.
+        self._owner: Hashable | None = None
+        self._in_callback: dict[Hashable, ref[Bar]] = {}
+        forks.track_pool(self)
 
     @property
     def closed(self) -> bool:
@@ -38,33 +43,53 @@ class Pool:
         """The thread or the task that is calling."""
         raise AssertionError("subclasses know who calls them")
 
+    def _close_idle_files(self) -> None:
+        """A fork is near: close every connection to a file that nobody uses now."""
+        raise AssertionError("subclasses know what is idle")
+
     def _check(self) -> None:
         """Raises ClosedError or TransactionActiveError where the caller may not use the client now."""
         if self._born != forks.generation:
             raise ClosedError(f"the client of {self.path} was opened before a fork", code="forked")
         if self._closed:
             raise ClosedError(f"the client of {self.path} is closed")
-        if self._barred:
-            reason = self._barred.get(self._caller())
-            if reason is not None:
-                raise TransactionActiveError(_BARRED[reason], code=reason)
+        if self._in_callback:
+            self._check_callback()
+        if self._owner is not None and self._owner == self._caller():
+            raise TransactionActiveError(
+                f"the client of {self.path} was used beside the transaction that this thread or task has open on it"
+            )
 
-    def bar(self, reason: str) -> str | None:
-        """Refuse the client to the caller until it is given back by unbar(); returns the bar that stood before."""
+    def _check_callback(self) -> None:
         caller = self._caller()
-        before = self._barred.get(caller)
-        self._barred[caller] = reason
-        return before
+        bar = self._in_callback.get(caller)
+        if bar is not None:
+            if bar() is not None:
+                raise TransactionActiveError(f"{self.path} was used from an event callback", code="callback_active")
+            self._in_callback.pop(caller, None)  # an exception has struck on the way out
 
-    def unbar(self, before: str | None = None) -> None:
-        """End the caller's bar, or put the one before back."""
-        self._lift(self._caller(), before)
+    def bar(self) -> Bar | None:
+        """Refuse the client and its transaction to the caller, who is about to run an event callback, until unbar().
 
-    def _lift(self, caller: Hashable, before: str | None = None) -> None:
-        if before is None:
-            self._barred.pop(caller, None)
-        else:
-            self._barred[caller] = before
+        Returns what to give to unbar(): None where the caller is in a callback already. A bar that is dropped has ended.
+        """
+        caller = self._caller()
+        before = self._in_callback.get(caller)
+        if before is not None and before() is not None:
+            return None
+        bar = Bar()
+        self._in_callback[caller] = ref(bar)
+        return bar
+
+    def unbar(self, bar: Bar | None) -> None:
+        """End what bar() began."""
+        if bar is not None:
+            self._in_callback.pop(self._caller(), None)
+
+    def _lift(self, owner: Hashable) -> None:
+        """The owner's transaction is at its end."""
+        if self._owner == owner:
+            self._owner = None
 
     def _busy(self) -> BusyError:
         return BusyError(
@@ -73,3 +98,27 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}{' closed' if self._closed else ''}>"
+
+
+class TransactionBase:
+    """What a transaction has in common with its kind in the other world."""
+
+    _client: Pool
+
+    def bar(self) -> Bar | None:
+        """Refuse the client and this transaction to the caller; see Pool.bar()."""
+        return self._client.bar()
+
+    def unbar(self, bar: Bar | None) -> None:
+        """End what bar() began."""
+        self._client.unbar(bar)
+
+    def _check(self, *, ended: bool) -> None:
+        """Raises ClosedError or TransactionActiveError where the caller may not use it now."""
+        client = self._client
+        if client._born != forks.generation:
+            raise ClosedError("the transaction was begun before a fork", code="forked")
+        if ended:
+            raise ClosedError("the transaction has ended", remedy="Begin another with client.transaction().")
+        if client._in_callback:
+            client._check_callback()

@@ -1,0 +1,44 @@
+"""How connections to one database are opened."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agentdb.errors import AgentDBError, InvalidArgumentError
+from agentdb.records import Record
+
+#: The first SQLite with all that the schema uses (STRICT 3.37, unixepoch and JSON built in 3.38).
+MINIMUM_SQLITE = (3, 38, 0)
+SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
+
+class Settings(Record):
+    """How connections to one database are opened. Times in seconds, sizes in bytes."""
+
+    busy_timeout: float = 5.0
+    synchronous: str = "NORMAL"
+    journal_size_limit: int = 64 * 1024 * 1024
+    readers: int = 4
+    read_only: bool = False
+
+    def check(self) -> Settings:
+        """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
+        if type(self.busy_timeout) not in (int, float) or not 0 <= self.busy_timeout <= 86_400:
+            raise InvalidArgumentError(f"busy_timeout is {self.busy_timeout!r}; it is seconds, from 0 to 86,400")
+        if self.synchronous not in SYNCHRONOUS:
+            raise InvalidArgumentError(f"synchronous is {self.synchronous!r}; it is one of {', '.join(SYNCHRONOUS)}")
+        if type(self.journal_size_limit) is not int or not -1 <= self.journal_size_limit < 2**63:
+            raise InvalidArgumentError(
+                f"journal_size_limit is {self.journal_size_limit!r}; it is bytes, or -1 for none"
+            )
+        if type(self.readers) is not int or not 1 <= self.readers <= 64:
+            raise InvalidArgumentError(f"readers is {self.readers!r}; it is a number from 1 to 64")
+        if type(self.read_only) is not bool:
+            raise InvalidArgumentError(f"read_only is {self.read_only!r}; it is True or False")
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            raise AgentDBError(
+                f"this Python has SQLite {sqlite3.sqlite_version}",
+                code="cannot_open",
+                remedy="Use a Python with SQLite 3.38 or newer.",
+            )
+        return self

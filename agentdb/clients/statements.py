@@ -1,0 +1,128 @@
+"""What a caller's statement is: its SQL, its arguments, and what it needs of a connection."""
+
+from __future__ import annotations
+
+from agentdb.clients.base import Statement
+from agentdb.clients.faults import check_args
+from agentdb.errors import InvalidArgumentError, StorageError
+from agentdb.lexer import TRANSACTION_CONTROL, verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypeAlias
+
+    from agentdb.clients.base import InArgs, InStatement
+
+    #: SQL, arguments as sqlite3 takes them, and the kind of the statement.
+    Prepared: TypeAlias = tuple[str, Any, str]
+
+#: The kinds. Only the first needs no write lock; the next two count rows; PRAGMA leaves the file as it is before a write.
+READ, INSERT, CHANGE, OTHER, PRAGMA = "read", "insert", "change", "other", "pragma"
+
+_KINDS = {
+    "SELECT": READ,
+    "VALUES": READ,
+    "EXPLAIN": READ,
+    "INSERT": INSERT,
+    "REPLACE": INSERT,
+    "UPDATE": CHANGE,
+    "DELETE": CHANGE,
+    "PRAGMA": PRAGMA,
+}
+_PLAIN = frozenset((str, int, bytes, type(None), bool))
+#: PRAGMAs that only report, although they take an argument; and those that write without one.
+_REPORTING = ("table_", "index_", "foreign_key_", "integrity_check", "quick_check", "collation_list", "pragma_list")
+_WRITING = ("wal_checkpoint", "incremental_vacuum", "optimize")
+_kinds: dict[str, str] = {}
+
+
+def statement_of(stmt: InStatement, args: InArgs = None) -> tuple[str, Any]:
+    """SQL and arguments of whatever names a statement. Raises InvalidArgumentError for anything else."""
+    if isinstance(stmt, str):
+        sql: object = stmt
+    elif isinstance(stmt, Statement):
+        if args:
+            raise InvalidArgumentError("a Statement brings its own arguments")
+        sql, args = stmt.sql, stmt.args
+    elif isinstance(stmt, tuple) and len(stmt) == 1:
+        sql = stmt[0]
+    elif isinstance(stmt, tuple) and len(stmt) == 2:
+        if args:
+            raise InvalidArgumentError("a (sql, args) tuple brings its own arguments")
+        sql, args = stmt
+    else:
+        raise InvalidArgumentError(f"a statement is SQL, (sql, args) or a Statement, not {type(stmt).__name__}")
+    if not isinstance(sql, str):
+        raise InvalidArgumentError(f"SQL is text, not {type(sql).__name__}")
+    if args is None:
+        args = ()
+    if type(args) is tuple or type(args) is list:
+        if _PLAIN.issuperset(map(type, args)):
+            return sql, args
+    elif type(args) is dict and _PLAIN.issuperset(map(type, args.values())):
+        for key in args:
+            if type(key) is not str or not key.isidentifier():
+                break
+        else:
+            return sql, args
+    return sql, check_args(args)
+
+
+def statements_of(stmts: Iterable[InStatement]) -> tuple[list[Prepared], bool]:
+    """The statements of a batch, and whether one of them needs the write lock. Raises InvalidArgumentError."""
+    if isinstance(stmts, (str, bytes, Statement)) or not hasattr(stmts, "__iter__"):
+        raise InvalidArgumentError(f"a batch is an iterable of statements, not {type(stmts).__name__}")
+    prepared: list[Prepared] = []
+    writing = False
+    for stmt in stmts:
+        sql, values = statement_of(stmt)
+        kind = kind_of(sql)
+        writing = writing or kind != READ
+        prepared.append((sql, values, kind))
+    return prepared, writing
+
+
+def kind_of(sql: str) -> str:
+    """The kind of a statement.
+
+    Raises InvalidArgumentError for BEGIN, COMMIT and their like, and for switching foreign keys off.
+    """
+    kind = _kinds.get(sql)
+    if kind is None:
+        kind = _kind_of(sql)
+        if len(sql) <= 4096:
+            if len(_kinds) >= 1024:
+                _kinds.clear()
+            _kinds[sql] = kind
+    return kind
+
+
+def _kind_of(sql: str) -> str:
+    word = verb(sql)
+    if word in TRANSACTION_CONTROL:
+        raise InvalidArgumentError(f"{word} as a statement", code="transaction_control")
+    kind = _KINDS.get(word, OTHER)
+    if kind is PRAGMA:
+        name, has_argument = _pragma(sql)
+        if has_argument and "foreign_keys" in name:
+            raise InvalidArgumentError("PRAGMA foreign_keys as a statement", code="foreign_keys_stay_on")
+    return kind
+
+
+def refuse_writing_pragma(sql: str, path: str) -> None:
+    """Raises StorageError for a PRAGMA that could change a file which was opened read-only, or make it writable."""
+    name, has_argument = _pragma(sql)
+    name = name.rpartition("pragma")[2].rpartition(".")[2].strip(" \t\r\n\v\f'\"`[]")
+    if name.startswith(_REPORTING) if has_argument else not name.startswith(_WRITING):
+        return
+    raise StorageError(f"{path} was opened read-only; PRAGMA {name} could change it", code="read_only")
+
+
+def _pragma(sql: str) -> tuple[str, bool]:
+    """The text up to a PRAGMA's argument, in lower case, and whether there is one. All of it where a comment is near."""
+    text = sql.lower()
+    ends = [at for at in (text.find("="), text.find("(")) if at >= 0]
+    if not ends or "--" in text or "/*" in text:
+        return text, bool(ends)
+    return text[: min(ends)], True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from agentdb import errors as errors
     from agentdb import migrations as migrations
     from agentdb.clients import create_client as create_client
     from agentdb.clients import create_client_sync as create_client_sync
+    from agentdb.database import AgentDB as AgentDB
+    from agentdb.database import AsyncAgentDB as AsyncAgentDB
     from agentdb.engine.loader import load_migrations as load_migrations
     from agentdb.engine.migration import Finding as Finding
     from agentdb.engine.migration import Migration as Migration
@@ -23,7 +26,9 @@ __version__ = "0.1.0"
 
 #: name -> where it lives; imported when it is first asked for, so that a start pays for what it uses.
 _EXPORTS = {
+    "AgentDB": "database",
     "Async": "operations",
+    "AsyncAgentDB": "database",
     "AsyncMigrator": "engine.migrator",
     "Finding": "engine.migration",
     "Migration": "engine.migration",
@@ -37,7 +42,25 @@ _EXPORTS = {
     "load_migrations": "engine.loader",
     "validate_migrations": "engine.validation",
 }
-__all__ = [*sorted(_EXPORTS), "errors", "migrations"]
+__all__ = [
+    "AgentDB",
+    "Async",
+    "AsyncAgentDB",
+    "AsyncMigrator",
+    "Finding",
+    "Migration",
+    "MigrationResult",
+    "MigrationSummary",
+    "Migrator",
+    "Sync",
+    "ValidationResult",
+    "create_client",
+    "create_client_sync",
+    "errors",
+    "load_migrations",
+    "migrations",
+    "validate_migrations",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -65,6 +65,7 @@ WITH RECURSIVE tree (id, session_id, depth) AS (
   UNION ALL
   SELECT child.id, child.session_id, tree.depth + 1 FROM tree
   JOIN session_logs AS child ON child.session_id = tree.session_id AND child.parent_id = tree.id
+  WHERE child.id <> :id -- a log has one parent, so where raw SQL has closed a circle, it goes through this one
 )
 SELECT session_logs.*, tree.depth FROM tree JOIN session_logs ON session_logs.id = tree.id
 ORDER BY session_logs.created_at, session_logs.id"""
@@ -73,7 +74,7 @@ ORDER BY session_logs.created_at, session_logs.id"""
 DELETE_SUBTREE = """\
 WITH RECURSIVE tree (id, session_id) AS (
   SELECT id, session_id FROM session_logs WHERE id = :id
-  UNION ALL
+  UNION
   SELECT child.id, child.session_id FROM tree
   JOIN session_logs AS child ON child.session_id = tree.session_id AND child.parent_id = tree.id
 )

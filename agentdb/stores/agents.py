@@ -1,0 +1,192 @@
+"""Agents: what a session runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from agentdb.errors import IntegrityError
+from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.queries import agents, sessions
+from agentdb.stores.entity import Entity, Values
+from agentdb.stores.fields import (
+    COUNT,
+    ID,
+    JSON_ARRAY,
+    JSON_OBJECT,
+    TEXT,
+    TIME,
+    UNSET,
+    JsonArray,
+    JsonObject,
+    Unset,
+    one_of,
+)
+from agentdb.stores.pages import Page, page
+
+if TYPE_CHECKING:
+    from agentdb.operations import Steps
+
+AgentType: TypeAlias = Literal["claudeCode", "codex", "custom"]
+PermissionMode: TypeAlias = Literal["readOnly", "acceptEdits", "bypassPermissions"]
+
+PERMISSION_MODE = one_of("readOnly", "acceptEdits", "bypassPermissions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent(Values):
+    """One agent. None in a list or in the configuration: never set."""
+
+    id: str
+    type: AgentType
+    name: str
+    description: str | None
+    avatar: str | None
+    instructions: str | None
+    model: str
+    plan_model: str | None
+    small_model: str | None
+    built_in_tools: JsonArray | None
+    mcps: JsonArray | None
+    knowledges: JsonArray | None
+    accessible_paths: JsonArray | None
+    configuration: JsonObject | None
+    permission_mode: PermissionMode
+    max_steps: int
+    created_at: datetime
+    updated_at: datetime
+
+
+AGENT = Entity(
+    Agent,
+    id=ID,
+    type=one_of("claudeCode", "codex", "custom"),
+    name=TEXT,
+    description=TEXT.or_none(),
+    avatar=TEXT.or_none(),
+    instructions=TEXT.or_none(),
+    model=TEXT,
+    plan_model=TEXT.or_none(),
+    small_model=TEXT.or_none(),
+    built_in_tools=JSON_ARRAY.or_none(),
+    mcps=JSON_ARRAY.or_none(),
+    knowledges=JSON_ARRAY.or_none(),
+    accessible_paths=JSON_ARRAY.or_none(),
+    configuration=JSON_OBJECT.or_none(),
+    permission_mode=PERMISSION_MODE,
+    max_steps=COUNT,
+    created_at=TIME,
+    updated_at=TIME,
+)
+
+
+class AgentStore(Operations[W]):
+    """The agents of a database."""
+
+    @operation
+    def create(
+        self,
+        *,
+        model: str,
+        name: str,
+        id: str | None = None,
+        type: AgentType = "custom",
+        description: str | None = None,
+        avatar: str | None = None,
+        instructions: str | None = None,
+        plan_model: str | None = None,
+        small_model: str | None = None,
+        built_in_tools: JsonArray | None = None,
+        mcps: JsonArray | None = None,
+        knowledges: JsonArray | None = None,
+        accessible_paths: JsonArray | None = None,
+        configuration: JsonObject | None = None,
+        permission_mode: PermissionMode = "readOnly",
+        max_steps: int = 10,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> Steps[Agent]:
+        """Add an agent. Without an id it gets a UUID, without times now.
+
+        Raises FieldError for a value that its field cannot hold, AlreadyExistsError for an id that is taken.
+        """
+        row = AGENT.new(locals())
+        try:
+            yield from execute(agents.INSERT, row)
+        except IntegrityError as error:
+            if error.code == "unique":
+                raise AGENT.taken(row["id"]) from error
+            raise
+        return AGENT.of_encoded(row)
+
+    @operation
+    def get(self, id: str) -> Steps[Agent | None]:
+        """The agent with this id, or None."""
+        return (yield from AGENT.one(agents.GET_BY_ID, {"id": ID.encode("id", id)}))
+
+    @operation
+    def require(self, id: str) -> Steps[Agent]:
+        """The agent with this id. Raises NotFoundError."""
+        agent = yield from self.get.steps(id)
+        if agent is None:
+            raise AGENT.not_found(id)
+        return agent
+
+    @atomic
+    def update(
+        self,
+        id: str,
+        *,
+        name: str | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        avatar: str | None | Unset = UNSET,
+        instructions: str | None | Unset = UNSET,
+        model: str | Unset = UNSET,
+        plan_model: str | None | Unset = UNSET,
+        small_model: str | None | Unset = UNSET,
+        built_in_tools: JsonArray | None | Unset = UNSET,
+        mcps: JsonArray | None | Unset = UNSET,
+        knowledges: JsonArray | None | Unset = UNSET,
+        accessible_paths: JsonArray | None | Unset = UNSET,
+        configuration: JsonObject | None | Unset = UNSET,
+        permission_mode: PermissionMode | Unset = UNSET,
+        max_steps: int | Unset = UNSET,
+    ) -> Steps[Agent]:
+        """Change what is given, stamp updated_at, and return the agent as it is now; None is a value, UNSET is not.
+
+        Raises NotFoundError, FieldError.
+        """
+        changes = AGENT.changes(locals())
+        return (yield from AGENT.change(id, changes, read=agents.GET_BY_ID, write=agents.UPDATE))
+
+    @atomic
+    def delete(self, id: str, *, cascade: bool = False) -> Steps[bool]:
+        """Remove an agent; False if there is none. `cascade` removes its sessions and their logs with it.
+
+        Raises IntegrityError `in_use` while it has sessions.
+        """
+        args = {"id": ID.encode("id", id)}
+        # Counted in the transaction that deletes: no session can come in between.
+        if not cascade:
+            counted = yield from execute(sessions.COUNT_BY_AGENT, {"main_agent_id": id, "status": None})
+            if (total := counted.tuples[0][0]) > 0:
+                raise IntegrityError(f"agent {id!r} has {total} session{'s' * (total != 1)}", code="in_use")
+        return (yield from execute(agents.DELETE, args)).rows_affected > 0
+
+    @operation
+    def exists(self, id: str) -> Steps[bool]:
+        """Whether there is an agent with this id."""
+        return len((yield from execute(agents.CHECK_EXISTS, {"id": ID.encode("id", id)}))) > 0
+
+    @operation
+    def count(self, *, type: AgentType | None = None) -> Steps[int]:
+        """How many agents there are, of one type or of any."""
+        result = yield from execute(agents.COUNT_BY_TYPE, {"type": AGENT.filter("type", type)})
+        return int(result.tuples[0][0])
+
+    @operation
+    def list(self, *, limit: int = 50, cursor: str | None = None, type: AgentType | None = None) -> Steps[Page[Agent]]:
+        """Agents, newest first, of one type or of any: a page of at most `limit`, after the page that gave `cursor`."""
+        args = {"type": AGENT.filter("type", type)}
+        return (yield from page(AGENT, agents.PAGE, args, limit=limit, cursor=cursor))

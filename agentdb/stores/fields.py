@@ -1,0 +1,224 @@
+"""What a column holds: from a caller's value to SQLite's, with an error that names the field, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import Enum
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from agentdb.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+#: JSON arrays and objects; names of their own, because stores have a method `list`.
+JsonArray: TypeAlias = list[Any]
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class Unset(Enum):
+    """The type of UNSET, for annotations."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __bool__(self) -> bool:
+        return False
+
+
+#: Says of an argument that it was not given, where None is a value: `update(id, name=UNSET)` leaves the name alone.
+UNSET: Final = Unset.UNSET
+
+#: JSON nested deeper than this is refused; SQLite refuses it from 1,000 on.
+MAX_JSON_DEPTH = 500
+
+
+class Field:
+    """One kind of column. `decode` is None where SQLite's value is the caller's value."""
+
+    def __init__(
+        self, encode: Callable[[str, Any], Any], decode: Callable[[Any], Any] | None = None, *, nullable: bool = False
+    ) -> None:
+        self._encode = encode
+        self.decode = decode
+        self.nullable = nullable
+
+    def encode(self, name: str, value: Any) -> Any:
+        """The value for SQLite. Raises FieldError, which names the field and the value."""
+        if value is None:
+            if self.nullable:
+                return None
+            raise FieldError.of(name, value, "is required", code="missing_value")
+        return self._encode(name, value)
+
+    def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
+        """What decode() gives, for each value of a column."""
+        return values if self.decode is None else map(self.decode, values)
+
+    def or_none(self) -> Field:
+        """The same, or NULL."""
+        decode = self.decode
+        return type(self)(
+            self._encode, decode and (lambda value: value if value is None else decode(value)), nullable=True
+        )
+
+
+class _JsonField(Field):
+    def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
+        """Parsed together, as one array: quicker, and a key that every row has is one string in memory."""
+        text = f"[{','.join(['null' if value is None else value for value in values])}]"
+        try:
+            parsed, end = _scan(text, 0)
+        except (StopIteration, ValueError):
+            return super().decode_all(values)  # one of them is no JSON, and its own error says so
+        return parsed if end == len(text) and len(parsed) == len(values) else super().decode_all(values)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise FieldError.of(name, value, f"is text, not {type(value).__name__}", code="wrong_type")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise FieldError.of(
+                name, value, f"holds a lone surrogate at index {error.start}, which is not text", code="not_text"
+            ) from None
+    return value if type(value) is str else str.__str__(value)  # str() of an Enum is its name
+
+
+def _id(name: str, value: Any) -> str:
+    text = _text(name, value)
+    if not text:
+        raise FieldError.of(name, value, "is empty", code="missing_value")
+    return text
+
+
+def _integer(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldError.of(name, value, f"is an integer, not {type(value).__name__}", code="wrong_type")
+    if not -(2**63) <= value < 2**63:
+        raise FieldError.of(name, value, "does not fit in 64 bits", code="too_large")
+    return int(value)
+
+
+def _count(name: str, value: Any) -> int:
+    if _integer(name, value) < 0:
+        raise FieldError.of(name, value, "is less than 0", code="too_small")
+    return int(value)
+
+
+def _encode_time(name: str, value: Any) -> str:
+    if not isinstance(value, datetime):
+        raise FieldError.of(name, value, f"is an aware datetime, not {type(value).__name__}", code="wrong_type")
+    if value.utcoffset() is None:
+        raise FieldError.of(name, value, "has no time zone, so it is no moment", code="naive_datetime")
+    try:
+        return time_text(value)
+    except OverflowError:
+        raise FieldError.of(name, value, "is outside the years 1 to 9999 in UTC", code="too_large") from None
+
+
+def time_text(value: datetime) -> str:
+    """An aware datetime as the database has it: UTC, milliseconds (finer digits are cut), `Z`."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def now_text() -> str:
+    """This moment as the database has it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def _encode_json(name: str, value: Any) -> str:
+    _check_json(name, value)
+    try:
+        text = _dumps(value)
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError as error:
+        raise FieldError.of(name, value, "holds a lone surrogate, which is not text", code="not_text") from error
+    except ValueError as error:  # Python writes no integer of more than some thousand digits
+        raise FieldError.of(name, value, "holds an integer with too many digits", code="too_large") from error
+    return text
+
+
+def _check_json(name: str, value: Any) -> None:
+    """Refuse what json would store as something else or not at all: NaN, keys that are no text, any other object."""
+    # Depth first: what holds itself is too deep on the first way down, however often it does.
+    levels = [iter((value,))]
+    while levels:
+        for item in levels[-1]:
+            if item is None or isinstance(item, (str, int)):
+                continue
+            if isinstance(item, dict):
+                for key in item:
+                    if not isinstance(key, str):
+                        raise FieldError.of(name, value, f"has the key {key!r}, which is no text", code="not_json")
+                levels.append(iter(item.values()))
+                break
+            if isinstance(item, (list, tuple)):
+                levels.append(iter(item))
+                break
+            if not isinstance(item, float):
+                raise FieldError.of(
+                    name, value, f"holds a {type(item).__name__}, which JSON does not have", code="not_json"
+                )
+            if not isfinite(item):
+                raise FieldError.of(name, value, f"holds {item}, which JSON does not have", code="not_json")
+        else:
+            levels.pop()
+        if len(levels) > MAX_JSON_DEPTH + 1:
+            raise FieldError.of(
+                name, value, f"is nested deeper than {MAX_JSON_DEPTH} levels, or in itself", code="not_json"
+            )
+
+
+def _decode_json(text: str) -> Any:
+    # The C scanner alone: json.loads() would look for white space first, which this package never writes.
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
+
+
+def _json_array(name: str, value: Any) -> str:
+    if not isinstance(value, (list, tuple)):
+        raise FieldError.of(name, value, f"is a list, not {type(value).__name__}", code="wrong_type")
+    return _encode_json(name, value)
+
+
+def _json_object(name: str, value: Any) -> str:
+    if not isinstance(value, dict):
+        raise FieldError.of(name, value, f"is a dict, not {type(value).__name__}", code="wrong_type")
+    return _encode_json(name, value)
+
+
+TEXT = Field(_text)
+ID = Field(_id)
+INTEGER = Field(_integer)
+COUNT = Field(_count)
+TIME = Field(_encode_time, datetime.fromisoformat)
+JSON = _JsonField(_encode_json, _decode_json)
+JSON_ARRAY = _JsonField(_json_array, _decode_json)
+JSON_OBJECT = _JsonField(_json_object, _decode_json)
+
+
+def one_of(*values: str) -> Field:
+    """An enumeration, as its CHECK has it."""
+    allowed = frozenset(values)
+
+    def encode(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise FieldError.of(name, value, f"is one of {', '.join(values)}", code="not_one_of")
+        return str.__str__(value)
+
+    return Field(encode)

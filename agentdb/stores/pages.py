@@ -1,0 +1,87 @@
+"""Pages that stay true while rows are added and removed: a cursor names the last row seen, not a number of rows."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import crc32
+from dataclasses import dataclass
+from json import JSONEncoder, loads
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from agentdb.errors import FieldError
+from agentdb.operations import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentdb.operations import Steps
+    from agentdb.stores.entity import Entity
+
+E = TypeVar("E")
+
+#: Rows on a page at the most.
+MAX_LIMIT = 10_000
+#: Where a list begins: the time alone decides, and these sort before and behind every time.
+_BEFORE_ALL, _AFTER_ALL = ("", ""), ("\U0010ffff", "")
+
+
+_dumps = JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[E]):
+    """Some items, and how to ask for those after them: `next_cursor` is None where there are no more."""
+
+    items: list[E]
+    next_cursor: str | None
+    has_more: bool
+
+
+def page(
+    entity: Entity[E], sql: str, args: Mapping[str, Any], *, limit: int, cursor: str | None, oldest_first: bool = False
+) -> Steps[Page[E]]:
+    """One page of a statement that takes :cursor_time, :cursor_id and :limit, and sorts by created_at and id.
+
+    Raises FieldError for a limit that is not 1 to 10,000, or a cursor that no page of this
+    list, with these filters, gave.
+    """
+    check_limit(limit)
+    key: tuple[str, str | int] = _BEFORE_ALL if oldest_first else _AFTER_ALL
+    if cursor is not None:
+        key = _read(cursor, sql, args)
+    result = yield from execute(sql, {**args, "cursor_time": key[0], "cursor_id": key[1], "limit": limit + 1})
+    if len(result.tuples) <= limit:
+        return Page(entity.decode(result), None, False)
+    result.tuples.pop()
+    last, columns = result.tuples[-1], result.columns
+    next_cursor = _write((last[columns.index("created_at")], last[columns.index("id")]), sql, args)
+    return Page(entity.decode(result), next_cursor, True)
+
+
+def check_limit(limit: object) -> None:
+    """Raises FieldError for a limit that is not 1 to 10,000."""
+    if type(limit) is not int:
+        raise FieldError.of("limit", limit, f"is an integer, not {type(limit).__name__}", code="wrong_type")
+    if not 1 <= limit <= MAX_LIMIT:
+        code, remedy = "too_large" if limit > 1 else "too_small", f"Give a number from 1 to {MAX_LIMIT}."
+        raise FieldError.of("limit", limit, f"is not from 1 to {MAX_LIMIT}", code=code, remedy=remedy)
+
+
+def _write(key: tuple[str, str | int], sql: str, args: Mapping[str, Any]) -> str:
+    return urlsafe_b64encode(_dumps((*key, _sum(key, sql, args))).encode()).decode().rstrip("=")
+
+
+def _read(cursor: object, sql: str, args: Mapping[str, Any]) -> tuple[str, str | int]:
+    try:
+        if isinstance(cursor, str):
+            time, id_, checksum = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if checksum == _sum((time, id_), sql, args):
+                return time, id_
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise FieldError.of("cursor", cursor, "is none that this list gave", code="bad_cursor")
+
+
+def _sum(key: tuple[str, str | int], sql: str, args: Mapping[str, Any]) -> int:
+    """Ties a cursor to its list and its filters: that of another would skip rows without a word."""
+    return crc32(ascii((key, sql, sorted(args.items()))).encode())

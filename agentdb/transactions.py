@@ -1,0 +1,94 @@
+"""What `with db.transaction() as tx` works on: one level of a transaction, which ends with its block."""
+
+from __future__ import annotations
+
+from agentdb.errors import ClosedError, TransactionActiveError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Level:
+    """A transaction, or a savepoint inside one. Stores take it for a target; sync and async alike, for it only passes on.
+
+    While a level inside it is open, and once it has ended, it refuses to be used: no row joins by accident.
+    """
+
+    def __init__(self, outer: Level | None, transaction: Any, savepoint: str | None) -> None:
+        self._outer = outer
+        self._transaction = transaction
+        self._savepoint = savepoint
+        self._inner: Level | None = None
+        self._open = True
+        if outer is not None:
+            outer._inner = self
+
+    @property
+    def is_async(self) -> bool:
+        """Which world its transaction is of."""
+        return bool(self._transaction.is_async)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return not self._open
+
+    @property
+    def world(self) -> Any:
+        """Which world its transaction is of, for type checkers."""
+        return self._transaction.world
+
+    def close(self) -> None:
+        """End the whole transaction without keeping it, from a body that nobody drives any more."""
+        self._open = False
+        self._transaction.close()
+
+    def check(self) -> None:
+        """Raises ClosedError or TransactionActiveError where it cannot be used now."""
+        if not self._open:
+            raise ClosedError("the transaction has ended", remedy="Begin another with db.transaction().")
+        if self._inner is not None:
+            raise TransactionActiveError("the transaction was used beside the one that is open inside it")
+
+    def execute(self, stmt: Any, args: Any = None) -> Any:
+        """As the transaction's."""
+        self.check()
+        return self._transaction.execute(stmt, args)
+
+    def batch(self, stmts: Any) -> Any:
+        """As the transaction's."""
+        self.check()
+        return self._transaction.batch(stmts)
+
+    def savepoint(self) -> Any:
+        """As the transaction's."""
+        self.check()
+        return self._transaction.savepoint()
+
+    def release(self, name: str) -> Any:
+        """As the transaction's."""
+        return self._transaction.release(name)
+
+    def rollback_to(self, name: str) -> Any:
+        """As the transaction's."""
+        return self._transaction.rollback_to(name)
+
+    def bar(self) -> Any:
+        """As the client's."""
+        return self._transaction.bar()
+
+    def unbar(self, barred: Any) -> None:
+        """As the client's."""
+        self._transaction.unbar(barred)
+
+    def end(self, *, keep: bool) -> Any:
+        """Keep what was done, or take it back; in the async world, awaited."""
+        self._open = False
+        if self._outer is not None:
+            self._outer._inner = None
+        if self._savepoint is None:
+            return self._transaction.commit() if keep else self._transaction.rollback()
+        if keep:
+            return self._transaction.release(self._savepoint)
+        return self._transaction.rollback_to(self._savepoint)

@@ -1,0 +1,33 @@
+"""Work on an event loop that Ctrl-C stops, however long its statement runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """asyncio.run(), where Ctrl-C cancels `work` and, once that has rolled back, raises KeyboardInterrupt.
+
+    asyncio.run() alone does so too, but for a signal that comes just before the loop falls asleep: nothing wakes it then
+    before the statement ends. A handler of the loop's own is told through a pipe, which does.
+    """
+    welcome = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    async def listen_and_work() -> T:
+        task = asyncio.current_task()
+        if welcome and task is not None:
+            try:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+            except (NotImplementedError, RuntimeError, ValueError):
+                pass  # Windows, where the loop has that pipe anyway; or not the main thread, which gets no signals
+        return await work
+
+    try:
+        return asyncio.run(listen_and_work())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,69 @@
+"""`agentdb migrate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agentdb.cli import interruptible, places
+from agentdb.cli.options import database_options, range_options, upgrade_options
+from agentdb.cli.output import Answer, answers
+from agentdb.cli.progress import Progress
+from agentdb.cli.runs import report
+from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
+from agentdb.engine.migrator import AsyncMigrator, Migrator
+
+_VERBS = ("apply", "applied")
+
+
+@click.command(short_help="Apply what is pending; creates the database where there is none.")
+@database_options
+@range_options("Apply N migrations at the most.", "Stop after this migration.")
+@click.option("--dry-run", is_flag=True, help="Show what would run; open read-only, create nothing.")
+@upgrade_options
+@answers
+def migrate(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    limit: int | None,
+    target: str | None,
+    dry_run: bool,
+    no_transaction: bool,
+    no_checksums: bool,
+    allow_out_of_order: bool,
+) -> Answer:
+    """Apply the pending migrations to DATABASE, in order, each in a transaction of its own.
+
+    A file that does not exist is created, in a folder that exists. Where a migration fails it is rolled back, the ones
+    before it stay applied, and the next run goes on from there. With nothing pending nothing is written.
+
+    \b
+    JSON
+      database, dry_run, current_version, pending (ids that are left),
+      results: [{id, description, success, executed_at,
+                 execution_time (ms), dry_run, statements}]
+    """
+    rules: dict[str, Any] = {"table": table, "allow_out_of_order": allow_out_of_order}
+    extent: dict[str, Any] = {
+        "limit": limit,
+        "target": target,
+        "use_transaction": not no_transaction,
+        "validate_checksums": not no_checksums,
+    }
+    if dry_run:
+        with places.to_preview(database, busy_timeout) as client:
+            migrator = Migrator(client, migrations, **rules)
+            results = migrator.migrate(dry_run=True, **extent)
+            return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True)
+
+    async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
+        async with places.to_write(database, busy_timeout) as client:
+            with Progress() as progress:
+                migrator = AsyncMigrator(client, migrations, on_event=progress, **rules)
+                results = await migrator.migrate(**extent)
+            return results, await migrator.get_migration_summary()
+
+    return report(database, *interruptible.run(upgrade()), verbs=_VERBS, dry_run=False)

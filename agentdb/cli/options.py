@@ -1,0 +1,115 @@
+"""What several commands take, each written once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from agentdb.engine.migration import Migration
+from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError, StorageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: The dotted name of the built-in migrations, which --migrations could as well be given.
+BUILT_IN = "agentdb.migrations"
+
+
+def database_argument(command: Command) -> Command:
+    """DATABASE, with its default."""
+    return click.argument("database", envvar="AGENTDB_URL", default="agents.db")(command)
+
+
+def migrations_option(command: Command) -> Command:
+    """--migrations, which gives the function a tuple of Migration."""
+    return click.option(
+        "--migrations",
+        metavar="MODULE_OR_FOLDER",
+        default=BUILT_IN,
+        callback=lambda _context, _option, source: load(source),
+        help="Where the migrations are: a folder, or the dotted name of a module.  [default: the built-in ones]",
+    )(command)
+
+
+def database_options(command: Command) -> Command:
+    """DATABASE, --migrations, --table and --busy-timeout: what every command on a database takes."""
+    return database_argument(migrations_option(table_option(busy_timeout_option(command))))
+
+
+def table_option(command: Command) -> Command:
+    """--table."""
+    return click.option(
+        "--table",
+        metavar="NAME",
+        default="migrations",
+        show_default=True,
+        help="The table in which the database remembers what is applied.",
+    )(command)
+
+
+def busy_timeout_option(command: Command) -> Command:
+    """--busy-timeout."""
+    return click.option(
+        "--busy-timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0, 86_400),
+        default=5.0,
+        show_default=True,
+        help="How long to wait for a lock that another process has.",
+    )(command)
+
+
+def range_options(limit: str, target: str) -> Callable[[Command], Command]:
+    """--limit and --target, with what they mean to this command."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option("--target", metavar="ID", help=target)(command)
+        return click.option("--limit", metavar="N", type=click.IntRange(min=1), help=limit)(command)
+
+    return decorate
+
+
+def upgrade_options(command: Command) -> Command:
+    """What bends the rules of an upgrade."""
+    for option in (
+        click.option(
+            "--allow-out-of-order",
+            is_flag=True,
+            help="Also apply migrations that are numbered below the newest applied.",
+        ),
+        click.option("--no-checksums", is_flag=True, help="Accept applied migrations whose SQL has been edited since."),
+        click.option(
+            "--no-transaction",
+            is_flag=True,
+            help="Run outside transactions: a failure leaves a migration half applied.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def load(source: str) -> tuple[Migration, ...]:
+    """The migrations of a folder or a module; modules are found in the current folder first, as `python -m` does.
+
+    Raises InvalidArgumentError where there is no such place, InvalidMigrationError for what is in it.
+    """
+    from agentdb.engine.loader import load_migrations
+
+    if source != BUILT_IN and "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return load_migrations(source)
+    except StorageError as error:
+        raise InvalidArgumentError(error.message, code=error.code, remedy=error.remedy) from error
+    except AgentDBError:
+        raise
+    except Exception as error:
+        # A module runs its author's code, so anything may come out of it.
+        raise InvalidMigrationError(
+            f"the migrations of {source} cannot be loaded: {type(error).__name__}: {error}",
+            code="bad_migration_file",
+            remedy="Correct the module. Importing it with `python -c` shows the whole traceback.",
+        ) from error

@@ -1,0 +1,116 @@
+"""How answers are written: as lines for people, or as one JSON document."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from agentdb.cli.remedies import remedy
+from agentdb.engine.migration import Finding, Migration, MigrationResult
+from agentdb.records import Record
+
+
+class Answer(Record):
+    """What a command has to say. `good` decides between the exit codes 0 and 1; a script is printed byte for byte."""
+
+    lines: Sequence[str]
+    document: dict[str, Any]
+    good: bool = True
+    script: str = ""
+
+
+def answers(command: Callable[..., Answer]) -> Callable[..., None]:
+    """Give a command its --json, and print its answer."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+    @functools.wraps(command)
+    def run(as_json: bool, **options: Any) -> None:
+        answer = command(**options)
+        if as_json:
+            print_json(answer.document)
+        else:
+            if answer.lines:
+                click.echo("\n".join(answer.lines))
+            click.echo(answer.script.encode(), nl=False)
+        click.get_current_context().exit(0 if answer.good else 1)
+
+    return run
+
+
+def as_document(**values: Any) -> dict[str, Any]:
+    """The keys in the order in which they are written here."""
+    return values
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document. ASCII, so that no console and no pipe can damage it."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def plain(text: str) -> str:
+    """Text that a terminal only shows: one line, nothing that moves a cursor, whatever a database holds."""
+    return "".join([char if char.isprintable() else "?" for char in " ".join(text.split())])
+
+
+def milliseconds(time: float | None) -> str:
+    """A time as it is read; empty where there is none, or where a hand has written something else."""
+    return f"{time:,.1f} ms" if isinstance(time, (int, float)) else ""
+
+
+def lines_of_results(results: Iterable[MigrationResult], done: str = "applied") -> list[str]:
+    """One line for each migration that ran."""
+    return [f"{done} {plain(result.migration.label)} in {milliseconds(result.execution_time)}" for result in results]
+
+
+def lines_of_previews(results: Iterable[MigrationResult], doing: str) -> list[str]:
+    """One line for each migration that would run, and below it one for each of its statements."""
+    lines: list[str] = []
+    for result in results:
+        lines.append(f"would {doing} {plain(result.migration.label)}")
+        lines += [f"  {number}. {shortened(sql)}" for number, sql in enumerate(result.statements, 1)]
+    return lines
+
+
+def lines_of_findings(errors: Iterable[Finding], warnings: Iterable[Finding]) -> list[str]:
+    """Two lines for each: what it is, and what to do."""
+    lines: list[str] = []
+    for kind, findings in (("error", errors), ("warning", warnings)):
+        for finding in findings:
+            lines += [f"{kind}: {plain(str(finding))}", f"  {remedy(finding.code)}"]
+    return lines
+
+
+def shortened(sql: str, limit: int = 90) -> str:
+    line = plain(sql)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def migration_document(migration: Migration) -> dict[str, Any]:
+    return as_document(id=migration.id, description=migration.description)
+
+
+def result_document(result: MigrationResult) -> dict[str, Any]:
+    at = result.executed_at
+    return as_document(
+        **migration_document(result.migration),
+        success=result.success,
+        executed_at=at and at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        execution_time=result.execution_time,
+        dry_run=result.dry_run,
+        statements=list(result.statements),
+    )
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    return as_document(
+        code=finding.code, message=finding.message, remedy=remedy(finding.code), migration=finding.migration_id
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 migration`, `2 migrations`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,74 @@
+"""A progress bar on a terminal, drawn from a migrator's events."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from time import monotonic
+
+from agentdb.cli.output import plain
+from agentdb.engine.events import Planned, Started, StatementDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self, TextIO
+
+    from agentdb.engine.events import Event
+
+#: Seconds between two drawings of statements at the least: they are told inside the write lock, where it is a delay.
+_PAUSE = 0.05
+_BAR = 24
+
+
+class Progress:
+    """Counts statements. Silent where the stream is no terminal; wiped off when it ends, so that results stand alone."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._shown = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._total = 0
+        self._done = 0
+        self._drawn_at = 0.0
+        self._width = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of a migrator."""
+        if not self._shown:
+            return
+        if isinstance(event, Planned):
+            ups = event.direction == "up"
+            self._total = sum([len(migration.up if ups else migration.down) for migration in event.migrations])
+        elif isinstance(event, Started):
+            self._draw(event.migration.label, at_once=True)
+        elif isinstance(event, StatementDone):
+            self._done += 1
+            self._draw(event.migration.label, at_once=self._done == self._total)
+
+    def _draw(self, label: str, *, at_once: bool) -> None:
+        now = monotonic()
+        if not self._total or (now - self._drawn_at < _PAUSE and not at_once):
+            return
+        self._drawn_at = now
+        full = _BAR * self._done // self._total
+        text = f"[{'#' * full}{'.' * (_BAR - full)}] {self._done}/{self._total}  {plain(label)}"
+        # One column short of the edge: a terminal that wraps would scroll.
+        width = shutil.get_terminal_size().columns - 1
+        self._write(text[:width].ljust(min(self._width, width)))
+        self._width = len(text)
+
+    def _write(self, text: str) -> None:
+        self._stream.write("\r" + text)
+        self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._width:
+            width = min(self._width, shutil.get_terminal_size().columns - 1)
+            self._write(" " * width + "\r")
+            self._width = 0

@@ -1,0 +1,23 @@
+"""What to do next, in the words of the command line where the library's are those of a program."""
+
+from __future__ import annotations
+
+from agentdb.errors import REMEDIES
+
+_HERE = {
+    "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
+    "foreign_table": "This table belongs to something else: name another with --table.",
+    "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
+    "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "
+    "or take them back with `agentdb rollback`, which works from the recorded downs.",
+    "interrupted_migration": "Run `agentdb migrate`, which runs it again; it must bear being run twice.",
+    "interrupted_rollback": "Finish it first: run `agentdb rollback`.",
+}
+
+
+def remedy(code: str, given: str | None = None) -> str:
+    """For a code. `given`: that of the exception; one that was made for this very case is kept."""
+    general = REMEDIES.get(code)
+    if given is not None and given != general:
+        return given
+    return _HERE.get(code) or general or ""

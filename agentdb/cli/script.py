@@ -1,0 +1,126 @@
+"""Upgrades and rollbacks written down as SQL instead of run: the statements of the executor, with literals."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agentdb.cli.output import plain
+from agentdb.engine.history import DOWN, UP, History
+from agentdb.engine.migration import Migration
+from agentdb.engine.planner import Reversal
+from agentdb.lexer import split
+from agentdb.operations import Execute, Steps
+
+
+class Expression(str):
+    """Text that a script holds as it is, where other text is quoted: the script finds its value when it is run."""
+
+    __slots__ = ()
+
+
+_NOW = Expression("strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+#: How long a migration takes is not known to a script.
+_UNKNOWN: Any = None
+
+_HEAD = """\
+-- Feed it to `sqlite3 -bail FILE`: without -bail the shell goes on after an error. It also runs with executescript().
+PRAGMA foreign_keys = ON;"""
+
+# A quoted name or text, which holds no parameter whatever it looks like; or a parameter.
+_TOKEN = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|:(\w+)""")
+
+
+def script(title: str, parts: list[list[str]]) -> str:
+    """The whole text; without parts one that does nothing."""
+    lines = [f"-- {plain(title)}"]
+    if parts:
+        lines.append(_HEAD)
+    for part in parts:
+        lines += ["", *part]
+    return "\n".join(lines) + "\n"
+
+
+def upgrade(history: History, migration: Migration, *, use_transaction: bool, begun: str | None = None) -> list[str]:
+    """What migrate() runs for one migration. A script that is run twice stops before it has changed anything.
+
+    begun: the id in the table, as it is spelled there, of a migration that began outside a transaction and did not end.
+    """
+    name = quoted_name(history.table)
+    values = {"id": migration.id, "begun": begun}
+    lines = [f"-- {plain(migration.label)}", "BEGIN IMMEDIATE;", *_written(history.create())]
+    if begun is not None:
+        lines.append(bind(f"DELETE FROM {name} WHERE id = :begun AND in_progress = '{UP}';", values))
+    lines += ["-- Fails if it is applied already.", bind(f"INSERT INTO {name} (id) VALUES (:id);", values)]
+    record = _written(
+        history.write(
+            migration,
+            applied_at=_NOW,
+            execution_time=_UNKNOWN,
+            app_version=None,
+            in_progress=None if use_transaction else UP,
+        )
+    )
+    statements = [closed(sql) for sql in migration.up]
+    if use_transaction:
+        return [*lines, *statements, *record, "COMMIT;"]
+    return [*lines, *record, "COMMIT;", *statements, *_written(history.settle(migration.id, _UNKNOWN))]
+
+
+def downgrade(history: History, reversal: Reversal) -> list[str]:
+    """What rollback() runs for one migration."""
+    name = quoted_name(history.table)
+    guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = :id);"
+    begin = [
+        f"-- {plain(reversal.migration.label)}",
+        "BEGIN IMMEDIATE;",
+        "-- Fails if it is not applied.",
+        bind(guard, {"id": reversal.recorded_id}),
+    ]
+    forget = _written(history.remove(reversal.recorded_id))
+    statements = [closed(sql) for sql in reversal.statements]
+    if reversal.migration.use_transaction:
+        return [*begin, *statements, *forget, "COMMIT;"]
+    return [*begin, *_written(history.mark(reversal.recorded_id, DOWN)), "COMMIT;", *statements, *forget]
+
+
+def _written(steps: Steps[None]) -> list[str]:
+    """What steps that ask nothing would execute."""
+    lines: list[str] = []
+    for request in steps:
+        if not isinstance(request, Execute) or not isinstance(request.stmt, str):
+            raise TypeError(f"a script cannot hold {request!r}")
+        lines.append(closed(bind(request.stmt, request.args)))
+    return lines
+
+
+def closed(sql: str) -> str:
+    """A statement with its `;`, where it works: not inside a comment at the end."""
+    return split(sql)[0] + ";"
+
+
+def bind(sql: str, args: Any) -> str:
+    """SQL with the values of its `:name` parameters as literals."""
+    return _TOKEN.sub(lambda found: found[1] or literal(args[found[2]]), sql) if args else sql
+
+
+def literal(value: Any) -> str:
+    """A value as SQL."""
+    if isinstance(value, Expression):
+        return str(value)
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"the tracking table holds no {type(value).__name__}")
+    if "\0" in value:  # SQL text ends at a NUL
+        return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'

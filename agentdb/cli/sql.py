@@ -1,0 +1,105 @@
+"""`agentdb sql`."""
+
+from __future__ import annotations
+
+import click
+from click.core import ParameterSource
+
+from agentdb.cli import places
+from agentdb.cli.options import database_options, range_options, upgrade_options
+from agentdb.cli.output import Answer, answers, as_document, counted
+from agentdb.cli.script import downgrade, script, upgrade
+from agentdb.clients.local import LocalClient
+from agentdb.clients.location import MEMORY
+from agentdb.engine import planner
+from agentdb.engine.history import UP, History, Row
+from agentdb.engine.migration import Migration
+from agentdb.engine.migrator import Migrator
+from agentdb.operations import run
+
+
+@click.command(short_help="What would run, as a script for the sqlite3 shell.")
+@database_options
+@click.option("--all", "everything", is_flag=True, help="All migrations; no database is looked at.")
+@click.option(
+    "--down", is_flag=True, help="The script that takes migrations back; without --limit and --target the last."
+)
+@range_options("N migrations at the most.", "Up: stop after this migration. Down: all above this one, which stays.")
+@upgrade_options
+@answers
+def sql(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    everything: bool,
+    down: bool,
+    limit: int | None,
+    target: str | None,
+    no_transaction: bool,
+    no_checksums: bool,
+    allow_out_of_order: bool,
+) -> Answer:
+    """Write what `migrate` would run on DATABASE, or with --down what `rollback` would, as an SQL script.
+
+    The script holds the transactions and the rows of the tracking table, too: run with `sqlite3 -bail FILE`, it leaves
+    the state that the command would have left. The database is opened read-only; a file that does not exist has
+    everything pending.
+
+    \b
+    JSON
+      database (null with --all), direction ("up" or "down"),
+      migrations (ids, in the order in which they run), script
+    """
+    if everything and click.get_current_context().get_parameter_source("database") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--all looks at no DATABASE; give one of the two.")
+    history = History(table)
+    with _opened(database, busy_timeout, everything=everything, down=down) as client:
+        registered = Migrator(client, migrations, table=table).migrations
+        rows = run(client, history.read())
+    if everything and down:
+        rows = [Row.of(migration.id, migration.checksum) for migration in registered]
+    if down:
+        last = 1 if limit is None and target is None else limit
+        reversals = planner.plan_downgrade(registered, rows, limit=last, target=target)
+        ids = [reversal.recorded_id for reversal in reversals]
+        parts = [downgrade(history, reversal) for reversal in reversals]
+    else:
+        plan = planner.plan_upgrade(
+            registered,
+            rows,
+            limit=limit,
+            target=target,
+            checksums=not no_checksums,
+            allow_out_of_order=allow_out_of_order,
+        )
+        begun = {planner.recorded_number(row): row.id for row in rows if row.in_progress == UP}
+        ids = [migration.id for migration in plan]
+        parts = [
+            upgrade(
+                history,
+                migration,
+                use_transaction=migration.use_transaction and not no_transaction,
+                begun=begun.get(migration.number),
+            )
+            for migration in plan
+        ]
+    place = "no database" if everything else database
+    text = script(f"agentdb {'rollback' if down else 'migrate'}, {place}: {counted(len(ids), 'migration')}", parts)
+    return Answer(
+        (),
+        as_document(
+            database=None if everything else database,
+            direction="down" if down else "up",
+            migrations=ids,
+            script=text,
+        ),
+        script=text,
+    )
+
+
+def _opened(database: str, busy_timeout: float, *, everything: bool, down: bool) -> LocalClient:
+    """The database to look at; with --all an empty one."""
+    if everything:
+        return places.to_read(MEMORY, busy_timeout)
+    return (places.to_read if down else places.to_preview)(database, busy_timeout)

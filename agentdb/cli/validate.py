@@ -1,0 +1,74 @@
+"""`agentdb validate`."""
+
+from __future__ import annotations
+
+import click
+
+from agentdb.cli import places
+from agentdb.cli.options import busy_timeout_option, load, migrations_option, table_option
+from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
+from agentdb.engine.migration import Migration, ValidationResult
+from agentdb.engine.migrator import Migrator
+from agentdb.engine.validation import validate_migrations
+
+
+@click.command(short_help="Prove the migrations themselves: every up and every down runs.")
+@migrations_option
+@click.option(
+    "--base",
+    metavar="MODULE_OR_FOLDER",
+    callback=lambda _context, _option, source: () if source is None else load(source),
+    help="Migrations that are there before, for instance agentdb.migrations.",
+)
+@click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
+@table_option
+@busy_timeout_option
+@click.option("--strict", is_flag=True, help="Let warnings count as errors.")
+@answers
+def validate(
+    migrations: tuple[Migration, ...],
+    base: tuple[Migration, ...],
+    database: str | None,
+    table: str,
+    busy_timeout: float,
+    strict: bool,
+) -> Answer:
+    """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
+    down, up gives the schema that up gave.
+
+    With --database they are also compared with what that database has applied; it is opened read-only.
+
+    \b
+    JSON
+      is_valid, migrations (ids), database,
+      errors, warnings: [{code, message, remedy, migration}]
+    """
+    proof = validate_migrations(migrations, base)
+    errors, warnings = list(proof.errors), list(proof.warnings)
+    if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
+        against = _against(database, migrations, table, busy_timeout)
+        errors += against.errors
+        warnings += [finding for finding in against.warnings if finding not in warnings]
+    good = not errors and not (strict and warnings)
+    verdict = "valid" if good else "not valid"
+    beside = f" against {plain(database)}" if database is not None else ""
+    return Answer(
+        [
+            *lines_of_findings(errors, warnings),
+            f"{counted(len(migrations), 'migration')}{beside}: {verdict}; "
+            f"{counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}.",
+        ],
+        as_document(
+            is_valid=good,
+            migrations=[migration.id for migration in migrations],
+            database=database,
+            errors=[finding_document(finding) for finding in errors],
+            warnings=[finding_document(finding) for finding in warnings],
+        ),
+        good,
+    )
+
+
+def _against(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float) -> ValidationResult:
+    with places.to_read(database, busy_timeout) as client:
+        return Migrator(client, migrations, table=table).validate_migrations()

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longer rounds run when they are asked for: `-m soak`, or AGENTDB_SOAK=1."""
+    if "soak" in (config.option.markexpr or "") or os.environ.get("AGENTDB_SOAK") == "1":
+        return
+    long_rounds = [item for item in items if item.get_closest_marker("soak")]
+    if long_rounds:
+        config.hook.pytest_deselected(items=long_rounds)
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]

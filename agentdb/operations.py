@@ -351,13 +351,16 @@ def _deliver(target: Any, on_event: Callback | None, event: object) -> None:
     try:
         waiting = on_event(event)
         if waiting is not None and hasattr(waiting, "__await__"):
-            if hasattr(waiting, "close"):
-                waiting.close()
+            getattr(waiting, "close", _nothing)()
             raise InvalidArgumentError("an async callback was given to a sync object; nobody awaits it")
     except Exception as error:
         log(ERROR, "the event callback failed on %r", event, error=error)
     finally:
         target.unbar(bar)
+
+
+def _nothing() -> None:
+    pass
 
 
 async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:

@@ -78,9 +78,9 @@ class Level:
         """As the client's."""
         return self._transaction.bar()
 
-    def unbar(self, barred: Any) -> None:
+    def unbar(self, bar: Any) -> None:
         """As the client's."""
-        self._transaction.unbar(barred)
+        self._transaction.unbar(bar)
 
     def end(self, *, keep: bool) -> Any:
         """Keep what was done, or take it back; in the async world, awaited."""

@@ -345,6 +345,9 @@ class Connection:
         self._sqlite.close()
         forks.forget(self)
 
+    def __del__(self) -> None:
+        self.close()
+
     def abandon(self) -> None:
         """Let it leak: after a fork, closing what the parent has open would harm the parent."""
         forks.leak(self._sqlite)

@@ -58,7 +58,7 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         code, text = _STORAGE[family]
         if code == "io_error" and _is_full(path):
             code, text = _STORAGE["FULL"]
-        elif code == "cannot_open" and not _is_writable(path):
+        elif code == "cannot_open" and _is_only_readable(path):
             code, text = _STORAGE["READONLY"]
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
@@ -141,13 +141,16 @@ def shorten(sql: str, limit: int = 160) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _is_writable(path: str) -> bool:
-    """Whether this user may write the file, or create it: SQLite says of both only that it cannot open it."""
+def _is_only_readable(path: str) -> bool:
+    """Whether this user lacks nothing but the right to write the file, or to create it: SQLite does not tell."""
     if path == MEMORY:
-        return True
-    return os.access(os.path.dirname(path), os.W_OK | os.X_OK) and (
-        not os.path.exists(path) or os.access(path, os.W_OK)
-    )
+        return False
+    if os.path.exists(path):
+        if not os.access(path, os.R_OK):
+            return False
+        if not os.access(path, os.W_OK):
+            return True
+    return not os.access(os.path.dirname(path), os.W_OK)
 
 
 def _is_full(path: str) -> bool:

@@ -51,6 +51,8 @@ class LocalClient(Pool):
         self._write_gate = Gate(1)
         self._read_gate = self._write_gate if path == MEMORY else Gate(settings.readers)
         self._transaction: ref[LocalTransaction] | None = None
+        #: The connection of the open transaction: it must not be garbage together with a transaction that was dropped.
+        self._lent: Connection | None = None
         self._idle = [Connection(path, settings).open()]
         #: The connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
@@ -184,7 +186,7 @@ class LocalTransaction(TransactionBase):
         if self._token is None:
             raise client._busy()
         try:
-            self._connection = client._take()
+            self._connection = client._lent = client._take()
             self._connection.begin()
             self._owner = client._owner = client._caller()
             client._transaction = ref(self)
@@ -278,6 +280,7 @@ class LocalTransaction(TransactionBase):
         client._lift(self._owner)
         connection, self._connection = self._connection, None
         if connection is not None:
+            client._lent = None
             client._give(connection)
         token, self._token = self._token, None
         if token is not None:

@@ -10,6 +10,7 @@ from agentdb.errors import BusyError, ClosedError, TransactionActiveError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from typing import Any
 
     from agentdb.clients.settings import Settings
 
@@ -103,11 +104,12 @@ class Pool:
 class TransactionBase:
     """What a transaction has in common with its kind in the other world."""
 
-    _client: Pool
+    _client: Any  # each world's own client
 
     def bar(self) -> Bar | None:
         """Refuse the client and this transaction to the caller; see Pool.bar()."""
-        return self._client.bar()
+        client: Pool = self._client
+        return client.bar()
 
     def unbar(self, bar: Bar | None) -> None:
         """End what bar() began."""

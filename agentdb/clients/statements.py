@@ -103,10 +103,8 @@ def _kind_of(sql: str) -> str:
     if word in TRANSACTION_CONTROL:
         raise InvalidArgumentError(f"{word} as a statement", code="transaction_control")
     kind = _KINDS.get(word, OTHER)
-    if kind is PRAGMA:
-        name, has_argument = _pragma(sql)
-        if has_argument and "foreign_keys" in name:
-            raise InvalidArgumentError("PRAGMA foreign_keys as a statement", code="foreign_keys_stay_on")
+    if kind is PRAGMA and switches_foreign_keys(sql):
+        raise InvalidArgumentError("PRAGMA foreign_keys as a statement", code="foreign_keys_stay_on")
     return kind
 
 
@@ -117,6 +115,12 @@ def refuse_writing_pragma(sql: str, path: str) -> None:
     if name.startswith(_REPORTING) if has_argument else not name.startswith(_WRITING):
         return
     raise StorageError(f"{path} was opened read-only; PRAGMA {name} could change it", code="read_only")
+
+
+def switches_foreign_keys(pragma: str) -> bool:
+    """Whether a PRAGMA switches the enforcement of foreign keys on or off; to defer them inside a transaction does not."""
+    name, has_argument = _pragma(pragma)
+    return has_argument and "foreign_keys" in name.replace("defer_foreign_keys", "")
 
 
 def _pragma(sql: str) -> tuple[str, bool]:

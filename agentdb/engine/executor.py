@@ -38,6 +38,7 @@ class _Run:
         self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
         self.told = told  # whether anybody hears of it
         self.is_repeated = False
+        self.is_outside = False  # of a transaction
         self.number = 0
         self.begin()
 
@@ -70,10 +71,13 @@ class _Run:
         doing = "applying" if self.direction == h.UP else "rolling back"
         number = self.number or None
         where = f", statement {number} of {len(self.statements)}" if number else ""
+        remedy = error.remedy
+        if self.is_outside and number and number > 1:
+            remedy += " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
         failure = MigrationError(
             f"{doing} migration {self.migration.label} failed{where}: {error.message}",
             code=error.code,
-            remedy=error.remedy,
+            remedy=remedy,
             engine_code=error.engine_code,
             migration=self.migration,
             statement=self.statements[number - 1] if number else None,
@@ -186,6 +190,7 @@ def _apply_outside(
 
     if not (yield from atomically(begin())):
         return False
+    run.is_outside = True
     try:
         yield from run.execute_all()
     except AgentDBError:
@@ -239,6 +244,7 @@ def _revert_outside(history: History, run: _Run) -> Steps[bool]:
 
     if not (yield from atomically(begin())):
         return False
+    run.is_outside = True
     yield from run.execute_all()
     yield from history.remove(run.recorded_id)
     return True

@@ -159,22 +159,28 @@ def _use_transaction(text: str, name: str) -> bool:
 
 def _of_file(file: Traversable, package: str | None) -> Migration:
     name = file.name.removesuffix(".py")
-    if package is not None:
-        module = _import(f"{package}.{name}")
-    else:
-        from importlib.util import module_from_spec, spec_from_file_location
-
-        spec = spec_from_file_location(name, str(file))
-        if spec is None or spec.loader is None:
-            raise _bad(file.name, "cannot be imported")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+    try:
+        module = _import(f"{package}.{name}") if package is not None else _run_file(file, name)
+    except InvalidMigrationError as error:
+        error.args = (f"{file.name}: {error.message}",)
+        raise
     migration = getattr(module, "MIGRATION", None)
     if not isinstance(migration, Migration):
         raise _bad(file.name, "has no MIGRATION", "Give it `MIGRATION = Migration(…)`.")
     if not name[1:].partition("_")[0].isdigit() or int(name[1:].partition("_")[0]) != migration.number:
         raise _bad(file.name, f"holds migration {migration.id}", "Let the number in the name be that of the migration.")
     return migration
+
+
+def _run_file(file: Traversable, name: str) -> ModuleType:
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, str(file))
+    if spec is None or spec.loader is None:
+        raise _bad(file.name, "cannot be imported")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _bad(name: str, why: str, remedy: str | None = None) -> InvalidMigrationError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentdb.clients.statements import switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
 from agentdb.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword
 from agentdb.records import Record
@@ -136,14 +137,15 @@ class Migration(Record):
 
         The id without leading zeros, so that '1' and '001' are one migration.
         """
-        checksum: str | None = self.__dict__.get("_checksum")
-        if checksum is None:
-            up = '","'.join(self.up if self._plain else [_escaped(sql) for sql in self.up])
-            if self._plain:
-                up = up.replace("\n", "\\n")
-            text = f'{{"id":"{self.number}","up":["{up}"]}}'
-            digest = (_hash or _load_hash())(text.encode()).hexdigest()
-            checksum = self.__dict__["_checksum"] = "v1:" + digest
+        known: str | None = self.__dict__.get("_checksum")
+        if known is not None:
+            return known
+        up = '","'.join(self.up if self._plain else [_escaped(sql) for sql in self.up])
+        if self._plain:
+            up = up.replace("\n", "\\n")
+        text = f'{{"id":"{self.number}","up":["{up}"]}}'
+        digest: str = (_hash or _load_hash())(text.encode()).hexdigest()
+        checksum = self.__dict__["_checksum"] = "v1:" + digest
         return checksum
 
     @property
@@ -207,7 +209,7 @@ def _statement(id: str, part: str, position: int, sql: object) -> str:
     word = keyword(text)
     if word in TRANSACTION_CONTROL:
         raise _refused(id, part, position, text, f"is {word}", "control_statement")
-    if word == "PRAGMA" and "foreign_keys" in text.lower() and ("=" in text or "(" in text):
+    if word == "PRAGMA" and switches_foreign_keys(text):
         raise _refused(id, part, position, text, "switches foreign keys", "foreign_keys_stay_on")
     if "\0" in text:
         raise _refused(id, part, position, text, "holds a NUL character", "invalid_migration")

@@ -164,7 +164,11 @@ class MigratorOperations(Operations[W]):
             else:
                 # Another process is at it. Look once at all that it has done, instead of once under the lock for each.
                 applied = yield from self._history.read_keys()
-                plan, _ = planner.survey(plan, applied or (), checksums=False)
+                plan, found = planner.survey(plan, applied or (), checksums=validate_checksums)
+                if other := [finding for finding in found if finding.code == "checksum_mismatch"]:
+                    failure = planner.refusal(other, self._registered())
+                    failure.after(results)
+                    raise failure
         yield from emit(Finished(UP, tuple(results)))
         return results
 

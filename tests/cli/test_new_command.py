@@ -77,6 +77,7 @@ def test_a_filled_module_is_what_was_written(cli: Any, folder: Path) -> None:
         (["002_b.up.sql", "010_c.up.sql"], "011"),
         (["009_a.down.sql"], "010"),
         (["m007_a.py", "003_b.up.sql"], "008"),
+        (["9_a.up.sql", "010_b.up.sql"], "011"),
         (["0041_a.up.sql"], "0042"),
         (["999_a.up.sql"], "1000"),
         (["20250101120000_a.up.sql"], "20250101120001"),

@@ -35,7 +35,9 @@ def test_built_in_migrations_go_up_and_down(cli: Any, tables: Any) -> None:
     cli("migrate")
     cli("rollback", "--limit", len(MIGRATIONS))
     assert tables("agents.db") == ["migrations"]
-    assert cli("rollback").stdout == "Nothing to take back; agents.db is at no migration, 2 pending.\n"
+    assert cli("rollback").stdout == (
+        f"Nothing to take back; agents.db is at no migration, {len(MIGRATIONS)} pending.\n"
+    )
     cli("migrate")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from agentdb.migrations import MIGRATIONS
+
 #: Everything that could be quoted or divided wrongly.
 NASTY = '''
 from agentdb import Migration
@@ -108,7 +110,7 @@ def test_the_built_in_schema_as_a_script(cli: Any, place: Path, feed: Feed, stat
     feed(place / "fed.db", cli("sql", "--all").stdout)
     assert state("fed.db") == state("migrated.db")
     cli("status", "fed.db", "--check")
-    feed(place / "fed.db", cli("sql", "--all", "--down", "--limit", 9).stdout)
+    feed(place / "fed.db", cli("sql", "--all", "--down", "--limit", len(MIGRATIONS)).stdout)
     assert cli.json("status", "fed.db")["applied"] == []
 
 
@@ -141,7 +143,9 @@ def test_nothing_pending_is_a_script_that_does_nothing(cli: Any, place: Path, fe
 def test_all_looks_at_no_database(cli: Any, place: Path, notes: Path) -> None:
     (place / "agents.db").write_bytes(b"Dear Sir or Madam, " * 100)
     assert cli.json("sql", "--all", "--migrations", notes)["database"] is None
-    assert cli.json("sql", "--all", env={"AGENTDB_URL": "libsql://host"})["migrations"] == ["001", "002"]
+    assert cli.json("sql", "--all", env={"AGENTDB_URL": "libsql://host"})["migrations"] == [
+        migration.id for migration in MIGRATIONS
+    ]
     assert cli.error("sql", "agents.db", "--all", code=2)["code"] == "usage"
 
 
@@ -213,6 +217,19 @@ def test_what_migrate_would_refuse_is_refused(cli: Any, write: Any, notes: Path)
     assert cli.error("sql", "n.db", "--migrations", notes, "--target", "9", code=2)["code"] == "invalid_argument"
 
 
-def test_the_script_is_utf_8_whatever_the_console_speaks(cli: Any, nasty: str) -> None:
-    result = cli("sql", "--all", "--migrations", nasty)
-    assert "日本語 \U0001f600" in result.stdout_bytes.decode("utf-8")
+def test_foreign_keys_are_enforced_in_a_script_as_in_a_migration(
+    cli: Any, place: Path, write: Any, feed: Feed, state: Any
+) -> None:
+    folder = write(
+        "families",
+        m001_families=(
+            "CREATE TABLE parents (id PRIMARY KEY);\n"
+            "CREATE TABLE children (parent REFERENCES parents (id) ON DELETE CASCADE);\n"
+            "INSERT INTO parents VALUES (1);\nINSERT INTO children VALUES (1);",
+        ),
+        m002_alone=("DELETE FROM parents;",),
+    )
+    cli("migrate", "migrated.db", "--migrations", folder)
+    feed(place / "fed.db", cli("sql", "fed.db", "--migrations", folder).stdout)
+    assert state("fed.db") == state("migrated.db")
+    assert state("fed.db")[2:] == [[], []]

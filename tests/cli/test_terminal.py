@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import agentdb
+from agentdb.migrations import MIGRATIONS
 
 pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
 ROOT = Path(agentdb.__file__).parents[1]
@@ -27,6 +28,7 @@ class Terminal:
     def __init__(self) -> None:
         self.master, self.slave = pty.openpty()
         self.text = ""
+        self.processes: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: object, **streams: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -37,6 +39,7 @@ class Terminal:
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self.slave, **streams},
         )
         os.close(self.slave)
+        self.processes.append(process)
         return process
 
     def read_until(self, wanted: str) -> None:
@@ -56,8 +59,14 @@ class Terminal:
 def terminal() -> Iterator[Terminal]:
     """A terminal of 80 columns."""
     terminal = Terminal()
-    yield terminal
-    os.close(terminal.master)
+    try:
+        yield terminal
+    finally:
+        os.close(terminal.master)
+        for process in terminal.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
 
 def shown(output: str) -> list[str]:
@@ -137,13 +146,13 @@ def test_rollback_asks_and_obeys(
     assert process.returncode == code
     assert tables("agents.db") == (left or before)
     if code:
-        assert stdout.strip() == "Nothing was taken back; agents.db is at 001, 1 pending."
+        assert stdout.strip() == f"Nothing was taken back; agents.db is at 001, {len(MIGRATIONS) - 1} pending."
 
 
 def test_rollback_does_not_ask_where_yes_was_said_or_nothing_is_there(
     terminal: Terminal, cli: Any, tables: Any
 ) -> None:
-    cli("migrate")
+    cli("migrate", "--limit", 2)
     process = terminal.start("rollback", "--yes", stdin=terminal.slave)
     process.communicate(timeout=60)
     assert "[y/N]" not in terminal.read_to_the_end()
@@ -160,7 +169,7 @@ def test_the_json_of_a_rollback_stays_alone_on_stdout(terminal: Terminal, cli: A
 
 
 def test_ctrl_c_at_the_question_takes_nothing_back(terminal: Terminal, cli: Any, tables: Any) -> None:
-    cli("migrate")
+    cli("migrate", "--limit", 2)
     process = terminal.start("rollback", stdin=terminal.slave)
     terminal.read_until("[y/N]:")
     process.send_signal(signal.SIGINT)

@@ -249,7 +249,7 @@ def test_a_read_only_place_is_called_that_and_left_alone(tmp_path: Path, wal: bo
     run_python(NOT_ROOT, str(file), "read_only", user=nobody)
     # A file that he may not even read, and a folder that he may not look into.
     file.chmod(0o600)
-    run_python(NOT_ROOT, str(file), "read_only", user=nobody)
+    run_python(NOT_ROOT, str(file), "cannot_open", user=nobody)
     place.chmod(0o700)
     run_python(NOT_ROOT, str(file), "cannot_open", user=nobody)
     assert file.read_bytes() == before

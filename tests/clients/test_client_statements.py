@@ -146,7 +146,6 @@ def test_no_error_carries_a_value() -> None:
         ("SELECT ?, ?", (1, 2)),
         ("SELECT ?, ?", [1, 2]),
         ("SELECT ?, ?", range(1, 3)),
-        ("SELECT ?2, ?1", [2, 1]),
         (("SELECT ?, ?", [1, 2]), None),
         (("SELECT ?, ?", [1, 2]), ()),
         (("SELECT 1, 2",), None),

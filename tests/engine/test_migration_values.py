@@ -317,3 +317,10 @@ def test_a_finding_prints_as_a_line_and_a_result_of_validation_is_true_when_vali
     assert not ValidationResult.of([Finding("gap", "m")])
     assert ValidationResult.of([], [Finding("gap", "m")]).is_valid
     assert isinstance(ValidationResult.of([], [Finding("gap", "m")]).warnings, tuple)
+
+
+def test_deferring_foreign_keys_inside_the_transaction_is_no_switch() -> None:
+    assert Migration("1", "d", ["PRAGMA defer_foreign_keys=ON", "SELECT 1"]).up[0] == "PRAGMA defer_foreign_keys=ON"
+    with pytest.raises(InvalidMigrationError) as caught:
+        Migration("1", "d", "PRAGMA main.foreign_keys = OFF")
+    assert caught.value.code == "foreign_keys_stay_on"

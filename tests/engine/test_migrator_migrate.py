@@ -349,7 +349,9 @@ def test_migrations_are_registered_later_too_one_by_one_or_many(db: Database) ->
 
 
 @pytest.mark.parametrize(
-    "source", [None, 1, "migrations", b"x", THREE[0], object(), int, types.ModuleType("empty")], ids=repr
+    "source",
+    [None, 1, "migrations", b"x", THREE[0], object(), int, types.ModuleType("empty")],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_source_of_migrations_is_refused(db: Database, source: Any) -> None:
     assert type(caught(db.migrator, source)) is InvalidArgumentError
@@ -543,7 +545,9 @@ def test_each_world_has_its_own_migrator(db: Database) -> None:
     assert other.__name__ in error.message
 
 
-@pytest.mark.parametrize("client", [None, "agents.db", Path("agents.db"), object(), 1], ids=repr)
+@pytest.mark.parametrize(
+    "client", [None, "agents.db", Path("agents.db"), object(), 1], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_client_is_refused(client: Any) -> None:
     for kind in (Migrator, AsyncMigrator):
         error = caught(kind, client)

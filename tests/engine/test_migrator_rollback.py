@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,20 @@ def test_another_writer_is_waited_for_up_to_the_busy_timeout(full: Database, pat
         other.execute("BEGIN IMMEDIATE")
         assert type(caught(full.migrator(THREE).rollback, limit=2)) is BusyError
     assert len(tables(path)) == 3
+
+
+def test_the_wait_for_a_lock_is_not_counted_as_time_that_the_rollback_took(
+    open_database: Callable[..., Database], path: Path
+) -> None:
+    db = open_database(busy_timeout=10)
+    db.migrator(THREE).migrate()
+    with outside(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.4, lambda: other.execute("COMMIT"))
+        timer.start()
+        result = db.migrator(THREE).rollback_last()
+        timer.join()
+    assert result.execution_time < 300
 
 
 def test_a_lock_that_is_met_on_the_way_leaves_the_earlier_ones_in_results(full: Database, path: Path) -> None:

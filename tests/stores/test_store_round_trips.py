@@ -95,7 +95,7 @@ def to_the_millisecond(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
     at = value.astimezone(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000, fold=0)
 
 
 def assert_same(value: Any, expected: Any) -> None:

@@ -31,7 +31,7 @@ class Worker:
     """
 
     def __init__(self, job: str, *, wrapped_in: tuple[str, ...] = (), **options: Any) -> None:
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process; end() closes it
         self._heard = b""
         self.process = subprocess.Popen(
             [*wrapped_in, sys.executable, "-m", "system.worker", job, json.dumps(options)],
@@ -39,7 +39,11 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(_PACKAGE), str(_TESTS))), "PYTHONWARNINGS": "default"},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join((str(_PACKAGE), str(_TESTS))),
+                "PYTHONWARNINGS": "default",
+            },
         )
 
     def next(self, timeout: float = WATCHDOG) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def workers(number: int, job: str, **options: Any) -> Iterator[list[Worker]]:
     started: list[Worker] = []
     try:
         for _ in range(number):
-            started.append(Worker(job, **options))
+            started.append(Worker(job, **options))  # noqa: PERF401  # one that fails must not lose those before it
         for each in started:
             each.until_ready()
         yield started

@@ -144,7 +144,10 @@ def test_each_start_goes_on_where_the_killed_one_was_though_nobody_mends_in_betw
             assert process.next() == {"event": "Opening"}
             assert process.next() == {"event": "Started", "migration": migration}
             said = process.next()
-            while said not in ({"event": "Done"}, {"event": "StatementDone", "migration": migration + 1, "statement": 4}):
+            while said not in (
+                {"event": "Done"},
+                {"event": "StatementDone", "migration": migration + 1, "statement": 4},
+            ):
                 said = process.next()
             if said != {"event": "Done"}:
                 process.process.wait(WATCHDOG)

@@ -52,9 +52,10 @@ def test_something_pending_succeeds_where_the_writer_lets_go_in_time(
 ) -> None:
     path = tmp_path / "a.db"
     upgrade.create(path, applied=3, journal_mode=journal_mode)
-    with worker("hold", path=str(path), statements=WRITING) as holder, worker(
-        "migrate", path=str(path), world=world, busy_timeout=30.0
-    ) as process:
+    with (
+        worker("hold", path=str(path), statements=WRITING) as holder,
+        worker("migrate", path=str(path), world=world, busy_timeout=30.0) as process,
+    ):
         letting_go = Timer(0.5, holder.go)
         letting_go.start()
         began = perf_counter()
@@ -87,9 +88,10 @@ def test_a_file_in_exclusive_use_is_busy_and_stays_as_it_is(world: str, applied:
 def test_a_file_in_exclusive_use_is_opened_where_it_is_let_go_in_time(world: str, tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     upgrade.create(path, applied=3, journal_mode="DELETE")
-    with worker("hold", path=str(path), statements=("BEGIN EXCLUSIVE",)) as holder, worker(
-        "migrate", path=str(path), world=world, busy_timeout=30.0
-    ) as process:
+    with (
+        worker("hold", path=str(path), statements=("BEGIN EXCLUSIVE",)) as holder,
+        worker("migrate", path=str(path), world=world, busy_timeout=30.0) as process,
+    ):
         process.go()
         letting_go = Timer(0.5, holder.go)
         letting_go.start()

@@ -88,7 +88,8 @@ def _signs_of(
     return {
         "table": table,
         "rows": table and all_rows(f"SELECT count(*) FROM part_{number}"),
-        "rows updated": table and all_rows(f"SELECT count(*) FROM part_{number} WHERE text GLOB '*{number}' AND length(text) > 80"),
+        "rows updated": table
+        and all_rows(f"SELECT count(*) FROM part_{number} WHERE text GLOB '*{number}' AND length(text) > 80"),
         "index": f"part_{number}_text" in names,
         "column": column,
         "column filled": column and all_rows(f"SELECT count(*) FROM base WHERE extra_{number} = id * {number}"),

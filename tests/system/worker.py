@@ -143,18 +143,21 @@ def job_full_disk(options: dict[str, Any]) -> None:
     say(ready=True)
     hear()
     there = {**options, "path": str(path)}
-    before = {**contents(disk), "a.db": without_journal_mode(path)}
+    before = without_journal_mode(path)
     answer = migrate(there)
-    after = {**contents(disk), "a.db": without_journal_mode(path)}
+    after = without_journal_mode(path)
+    beside = {name: path.with_name(name).stat().st_size for name in contents(disk) if name.startswith("a.db-")}
     ballast.unlink()
     say(
         answer=answer,
         before=before,
         after=after,
+        beside=beside,
         **{
             "applied": upgrade.applied_in(path),
             "once there is space": migrate(there),
             "applied in the end": upgrade.applied_in(path),
+            "beside in the end": [name for name in contents(disk) if name.startswith("a.db-")],
         },
     )
 
@@ -163,7 +166,8 @@ def without_journal_mode(path: Path) -> str:
     """The SHA-256 of a database but for what a switch to WAL, a small change of its own, writes into the header: the
     format versions, the change counter and the version that it is valid for."""
     data = bytearray(path.read_bytes())
-    data[18:20] = data[24:28] = data[92:100] = b""
+    for start, end in ((18, 20), (24, 28), (92, 100)):
+        data[start:end] = bytes(end - start)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -305,7 +309,9 @@ except sqlite3.OperationalError as error:
 
 def _seen_from_outside(path: str) -> dict[str, Any]:
     # Not from this process: SQLite's locks would not keep it from itself.
-    said = subprocess.run([sys.executable, "-c", _OUTSIDE, path], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", _OUTSIDE, path], capture_output=True, text=True, timeout=60, check=True
+    )
     rows, writer = said.stdout.splitlines()
     return {"rows that another process saw meanwhile": int(rows), "another writer meanwhile": writer}
 

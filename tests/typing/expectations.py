@@ -1,0 +1,239 @@
+"""What callers of agentdb see through a type checker. Never run: test_typing.py reads it with mypy and pyright.
+
+`assert_type` says what must be inferred; a line that ends in `# expect-error` must be refused, and no other may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, assert_type
+
+import agentdb
+from agentdb import (
+    AsyncMigrator,
+    Finding,
+    Migration,
+    MigrationResult,
+    MigrationSummary,
+    Migrator,
+    ValidationResult,
+    create_client,
+    create_client_sync,
+    migrations,
+)
+from agentdb.clients.base import AsyncClient, Client, ResultSet, Row
+from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch, emit, execute, operation
+
+
+class Notes(Operations[W]):
+    """A store as an application writes it."""
+
+    @operation
+    def count(self, above: int = 0, *, label: str | None = None) -> Steps[int]:
+        """How many there are."""
+        result = yield from execute("SELECT count(*) FROM notes WHERE id > ? AND label = ?", (above, label))
+        assert_type(result, ResultSet)
+        return int(result.tuples[0][0])
+
+    @operation
+    def find(self, note_id: int) -> Steps[str | None]:
+        result = yield from execute("SELECT text FROM notes WHERE id = ?", (note_id,))
+        return str(result.tuples[0][0]) if result.tuples else None
+
+    @atomic
+    def replace(self, texts: list[str]) -> Steps[list[str]]:
+        results = yield from batch(["DELETE FROM notes", ("INSERT INTO notes (text) VALUES (?)", (texts[0],))])
+        assert_type(results, list[ResultSet])
+        assert_type((yield from emit("replaced")), None)
+        number = yield from self.count.steps(1, label="x")
+        assert_type(number, int)
+        found = yield from self.find.steps(number)
+        assert_type(found, str | None)
+        again = yield from self.replace.steps(texts)
+        assert_type(again, list[str])
+        return [found] if found else again
+
+    @operation
+    def steps_are_checked_in_bodies_too(self) -> Steps[None]:
+        yield from self.count.steps("1")  # expect-error
+        yield from self.find.steps()  # expect-error
+        yield from self.find.steps(1, 2)  # expect-error
+        yield from self.count.steps(labels="x")  # expect-error
+        yield from self.count(1)  # expect-error
+        yield from self.cuont.steps()  # expect-error
+
+    @operation
+    def a_body_must_return_what_it_says(self) -> Steps[int]:
+        yield from self.find.steps(1)
+        return "one"  # expect-error
+
+
+# -- a store bound to a sync client
+
+
+def sync_callers(notes: Notes[Sync], client: Client) -> None:
+    assert_type(notes.count(), int)
+    assert_type(notes.count(1, label="x"), int)
+    assert_type(notes.find(1), str | None)
+    assert_type(notes.replace(["a"]), list[str])
+    assert_type(notes.count.steps(1), Steps[int])
+    notes.count("1")  # expect-error
+    notes.count(label=1)  # expect-error
+    notes.count(labels="x")  # expect-error
+    notes.find()  # expect-error
+    notes.find(1, 2)  # expect-error
+    notes.replace("a")  # expect-error
+    notes.cuont()  # expect-error
+    assert_type(notes.count(), str)  # expect-error
+    assert_type(Notes(client), Notes[Sync])
+    with create_client_sync(":memory:") as opened:
+        assert_type(Notes(opened), Notes[Sync])
+        assert_type(Notes(opened).count(), int)
+        with opened.transaction() as tx:
+            assert_type(Notes(tx).count(), int)
+
+
+async def a_sync_store_is_not_awaited(notes: Notes[Sync]) -> None:
+    await notes.count()  # expect-error
+    await notes.replace(["a"])  # expect-error
+
+
+# -- a store bound to an async client
+
+
+async def async_callers(notes: Notes[Async], client: AsyncClient) -> None:
+    assert_type(await notes.count(), int)
+    assert_type(await notes.count(1, label="x"), int)
+    assert_type(await notes.find(1), str | None)
+    assert_type(await notes.replace(["a"]), list[str])
+    coroutine = assert_type(notes.count(), Coroutine[Any, Any, int])
+    assert_type(await coroutine, int)
+    assert_type(notes.count.steps(1), Steps[int])
+    await notes.count("1")  # expect-error
+    await notes.find()  # expect-error
+    await notes.find(1, 2)  # expect-error
+    await notes.count(labels="x")  # expect-error
+    notes.count()  # expect-error
+    assert_type(Notes(client), Notes[Async])
+    async with create_client(":memory:") as opened:
+        assert_type(Notes(opened), Notes[Async])
+        assert_type(await Notes(opened).count(), int)
+        async with opened.transaction() as tx:
+            assert_type(await Notes(tx).count(), int)
+
+
+def an_async_result_is_not_the_value(notes: Notes[Async]) -> int:
+    return notes.count()  # expect-error
+
+
+# -- the client must be of the world
+
+
+def worlds(client: Client, async_client: AsyncClient) -> None:
+    Notes[Sync](client)
+    Notes[Async](async_client)
+    Notes[Sync](async_client)  # expect-error
+    Notes[Async](client)  # expect-error
+    Notes(3)  # expect-error
+    Notes("agents.db")  # expect-error
+    Migrator(client)
+    AsyncMigrator(async_client)
+    Migrator(async_client)  # expect-error
+    AsyncMigrator(client)  # expect-error
+    Migrator("agents.db")  # expect-error
+
+
+# -- the migrators
+
+
+def migrate(migrator: Migrator, migration: Migration) -> None:
+    migrator.add_migration(migration)
+    migrator.add_migrations([migration])
+    migrator.add_migrations(migrations)
+    migrator.add_migrations(migrations.MIGRATIONS)
+    assert_type(migrator.migrations, tuple[Migration, ...])
+    assert_type(migrator.initialize(), None)
+    results = migrator.migrate()
+    assert_type(results, list[MigrationResult])
+    migrator.migrate(limit=1, target="002", dry_run=True, use_transaction=False, validate_checksums=False)
+    assert_type(migrator.rollback(limit=1), list[MigrationResult])
+    assert_type(migrator.rollback(target="001", dry_run=True), list[MigrationResult])
+    assert_type(migrator.rollback_last(), MigrationResult | None)
+    assert_type(migrator.rollback_last(dry_run=True), MigrationResult | None)
+    assert_type(migrator.get_migration_summary(), MigrationSummary)
+    assert_type(migrator.get_migration_summary().current_version, str | None)
+    assert_type(migrator.validate_migrations(), ValidationResult)
+    assert_type(migrator.validate_migrations().errors, tuple[Finding, ...])
+    migrator.migrate(limit="1")  # expect-error
+    migrator.migrate(target=2)  # expect-error
+    migrator.migrate(dry="yes")  # expect-error
+    migrator.rollback(to="001")  # expect-error
+    migrator.rollback_last(1, 2)  # expect-error
+    migrator.add_migration("CREATE TABLE t (x)")  # expect-error
+    results[0].success = False  # expect-error
+    results.migration  # expect-error  # noqa: B018
+
+
+async def migrate_in_a_loop(migrator: AsyncMigrator, migration: Migration) -> None:
+    migrator.add_migration(migration)
+    migrator.add_migrations(migrations)
+    assert_type(await migrator.initialize(), None)
+    assert_type(await migrator.migrate(), list[MigrationResult])
+    coroutine = assert_type(migrator.migrate(), Coroutine[Any, Any, list[MigrationResult]])
+    assert_type(await coroutine, list[MigrationResult])
+    migrator.migrate()  # expect-error
+    assert_type(await migrator.rollback(limit=1), list[MigrationResult])
+    assert_type(await migrator.rollback_last(), MigrationResult | None)
+    assert_type(await migrator.get_migration_summary(), MigrationSummary)
+    assert_type(await migrator.validate_migrations(), ValidationResult)
+    await migrator.migrate(limit="1")  # expect-error
+    await migrator.rollback(to="001")  # expect-error
+    for _ in migrator.migrate():  # expect-error
+        pass
+
+
+async def a_sync_migrator_is_not_awaited(migrator: Migrator) -> None:
+    await migrator.migrate()  # expect-error
+
+
+# -- values
+
+
+def values(migration: Migration, result: MigrationResult, row: Row) -> None:
+    made = Migration("001", "notes", "CREATE TABLE notes (id)")
+    assert_type(made.up, tuple[str, ...])
+    assert_type(made.checksum, str)
+    Migration(id="001", description="notes", up=["CREATE TABLE notes (id)"], down=["DROP TABLE notes"])
+    assert_type(result.error, Exception | None)
+    assert_type(result.migration.id, str)
+    assert_type(row[0], Any)
+    assert_type(row.asdict(), dict[str, Any])
+    Migration("001", "notes")  # expect-error
+    Migration(1, "notes", "CREATE TABLE notes (id)")  # expect-error
+    Migration("001", "notes", 3)  # expect-error
+    Migration("001", "notes", "CREATE TABLE notes (id)", transaction=False)  # expect-error
+    migration.description = "other"  # expect-error
+    migration.up = ()  # expect-error
+    Finding("gap", "a gap").code = "no gap"  # expect-error
+    MigrationSummary(None, 1, 0, 1)  # expect-error
+    MigrationResult(migration, "yes")  # expect-error
+
+
+def clients() -> None:
+    create_client_sync("agents.db", busy_timeout=1.5, read_only=True)
+    create_client_sync("agents.db", timeout=1.5)  # expect-error
+    create_client("agents.db", read_only="yes")  # expect-error
+    create_client_sync(7)  # expect-error
+    assert_type(agentdb.validate_migrations(migrations), ValidationResult)
+
+
+async def statements(client: AsyncClient, sync_client: Client) -> None:
+    assert_type(await client.execute("SELECT 1"), ResultSet)
+    assert_type(sync_client.execute("SELECT ?", (1,)), ResultSet)
+    assert_type(sync_client.batch(["SELECT 1"]), list[ResultSet])
+    assert_type(sync_client.execute("SELECT 1")[0], Row)
+    assert_type(sync_client.execute("SELECT 1").rows, list[Row])
+    sync_client.execute("SELECT ?", 1)  # expect-error
+    sync_client.execute(b"SELECT 1")  # expect-error
+    await sync_client.execute("SELECT 1")  # expect-error
+    (await client.execute("SELECT 1")).colunms  # expect-error  # noqa: B018

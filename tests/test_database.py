@@ -215,8 +215,9 @@ def test_a_client_of_libsql_client_is_borrowed_and_stays_open(path: str) -> None
             with pytest.raises(InvalidArgumentError) as caught:
                 AgentDB.open(client)
             assert caught.value.code == "wrong_world"
-        with pytest.raises(InvalidArgumentError, match="file::memory:"):
-            AgentDB.open(libsql_client.create_client_sync("file::memory:"))
+        with libsql_client.create_client_sync("file::memory:") as memory:
+            with pytest.raises(InvalidArgumentError, match="file::memory:"):
+                AgentDB.open(memory)
 
     run(main)
 
@@ -487,7 +488,6 @@ def test_a_transaction_inside_is_kept_or_taken_back_alone(db: AgentDB, path: str
             with pytest.raises(KeyError), kept.transaction() as deepest:
                 deepest.agents.create(id="deepest", **AGENT)
                 raise KeyError
-            assert [agent.id for agent in kept.agents.list().items] == ["outer", "kept"][::-1] or True
         with pytest.raises(KeyError), tx.transaction() as taken_back:
             taken_back.agents.create(id="taken back", **AGENT)
             taken_back.agents.update("outer", name="changed")
@@ -699,6 +699,13 @@ def test_a_timeout_at_any_step_leaves_all_or_nothing_and_the_database_usable(pat
     run(main)
 
 
+async def suspended(call: Any) -> None:
+    """Begin a call, and wait until that is done which it waits for first; it does not know yet."""
+    waited_for = call.send(None)
+    waited_for._asyncio_future_blocking = False
+    await asyncio.wait([waited_for])
+
+
 def test_a_call_that_nobody_awaits_any_more_ends_its_transaction(path: str) -> None:
     async def main() -> None:
         async with AsyncAgentDB.open(path) as db:
@@ -707,6 +714,7 @@ def test_a_call_that_nobody_awaits_any_more_ends_its_transaction(path: str) -> N
                 async with db.transaction() as tx:
                     await tx.agents.create(id="b", **AGENT)
                     abandoned = tx.agents.update("a", name="x")
+                    await suspended(abandoned)  # inside its savepoint by now
                     abandoned.send(None)
                     abandoned.close()
             assert [agent.name for agent in (await db.agents.list()).items] == ["n"]

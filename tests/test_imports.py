@@ -106,6 +106,6 @@ def test_dir_lists_names_before_they_are_imported() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Migrater'"):
-        _ = agentdb.Migrater  # type: ignore[attr-defined]
+        _ = agentdb.Migrater
     with pytest.raises(ImportError):
-        from agentdb import Migrater  # type: ignore[attr-defined]  # noqa: F401
+        from agentdb import Migrater  # noqa: F401

@@ -286,7 +286,9 @@ def test_the_original_error_is_seen_where_sqlite_has_rolled_back_by_itself(world
 
 
 @pytest.mark.parametrize(
-    "wrong", [5, None, "SELECT 1", ("SELECT 1",), Execute, object(), Begin], ids=lambda wrong: type(wrong).__name__ + str(wrong)[:9]
+    "wrong",
+    [5, None, "SELECT 1", ("SELECT 1",), Execute, object(), Begin],
+    ids=lambda wrong: type(wrong).__name__ + str(wrong)[:9],
 )
 def test_a_body_that_yields_what_is_no_request_is_told_so_and_taken_back(world: World, wrong: Any) -> None:
     class Wrong(Operations[W]):

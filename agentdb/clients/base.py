@@ -240,3 +240,26 @@ class AsyncClient(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+if TYPE_CHECKING:
+
+    class AnyResult(Protocol):
+        """A result set, ours or libsql-client's."""
+
+        @property
+        def rows(self) -> Any: ...
+
+    class AnyClient(Protocol):
+        """A sync client, ours or libsql-client's: what accepts both says so with this."""
+
+        def execute(self, stmt: Any, args: Any = None) -> AnyResult: ...
+        def batch(self, stmts: Any) -> Any: ...
+        def close(self) -> None: ...
+
+    class AsyncAnyClient(Protocol):
+        """The same for an event loop."""
+
+        async def execute(self, stmt: Any, args: Any = None) -> AnyResult: ...
+        async def batch(self, stmts: Any) -> Any: ...
+        async def close(self) -> None: ...

@@ -63,15 +63,20 @@ class Connection:
             check_place(self.path, read_only=settings.read_only)
             forks.check_file(self.path)
         self._patient = patient
+        place = self.path
+        if on_disk and _is_sealed(self.path):
+            place = _uri_of_existing(self.path) + "&immutable=1"
+        elif on_disk and settings.read_only:
+            place = _uri_of_existing(self.path)
         forks.track(self)
         try:
             connection = sqlite3.connect(
-                _uri_of_existing(self.path) if settings.read_only and on_disk else self.path,
+                place,
                 timeout=min(settings.busy_timeout, _SLICE) if patient else 0.0,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
-                uri=settings.read_only and on_disk,
+                uri=place != self.path,
             )
         except FAULTS as error:
             forks.forget(self)
@@ -362,6 +367,15 @@ def _closed_connection() -> sqlite3.Connection:
 
 #: Stands for a connection that is not open yet, so that no use of one needs to ask.
 _UNOPENED = _closed_connection()
+
+
+def _is_sealed(path: str) -> bool:
+    """Whether this is a file that we may not write, in use by nobody.
+
+    SQLite would make -wal and -shm files beside one in WAL mode, as read-only as it is, and could not remove them: they
+    would stand in the way even after the user has made the file writable.
+    """
+    return not os.access(path, os.W_OK) and os.path.exists(path) and not os.path.exists(f"{path}-wal")
 
 
 def _uri_of_existing(path: str) -> str:

@@ -73,7 +73,9 @@ class _Run:
         where = f", statement {number} of {len(self.statements)}" if number else ""
         remedy = error.remedy
         if self.is_outside and number and number > 1:
-            remedy += " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
+            remedy += (
+                " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
+            )
         failure = MigrationError(
             f"{doing} migration {self.migration.label} failed{where}: {error.message}",
             code=error.code,

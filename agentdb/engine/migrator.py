@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, TypeAlias
 
-    from agentdb.clients.base import AsyncClient, Client
+    from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.operations import Callback, Steps
 
     #: Migrations, or a module that has them as MIGRATIONS.
@@ -262,7 +262,7 @@ class Migrator(MigratorOperations[Sync]):
 
     def __init__(
         self,
-        client: Client,
+        client: AnyClient,
         migrations: Migrations = (),
         *,
         table: str = "migrations",
@@ -287,7 +287,7 @@ class AsyncMigrator(MigratorOperations[Async]):
 
     def __init__(
         self,
-        client: AsyncClient,
+        client: AsyncAnyClient,
         migrations: Migrations = (),
         *,
         table: str = "migrations",

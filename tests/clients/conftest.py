@@ -16,7 +16,7 @@ def never_a_hang() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "test.db")
 

@@ -9,13 +9,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from client_harness import FOR_EVER, cancelled_at, locked, outside, rows
 
 from agentdb import create_client
-from agentdb.errors import BusyError
+from agentdb.errors import BusyError, ClosedError
 from agentdb.operations import Operations, Steps, W, atomic, emit, execute
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
@@ -95,7 +96,9 @@ async def settled(client: Any) -> None:
 @pytest.mark.parametrize("again", [False, True], ids=["once", "again"])
 @pytest.mark.parametrize("early", [True, False], ids=["early", "late"])
 @pytest.mark.parametrize("work", WORK)
-def test_cancelled_at_every_await_it_is_all_or_nothing(path: str, work: str, early: bool, again: bool, place: str) -> None:
+def test_cancelled_at_every_await_it_is_all_or_nothing(
+    path: str, work: str, early: bool, again: bool, place: str
+) -> None:
     async def main() -> set[int]:
         outcomes = set()
         async with create_client(path if place == "file" else ":memory:", busy_timeout=3) as client:
@@ -129,10 +132,8 @@ def test_an_operation_cancelled_inside_the_callers_transaction_is_all_or_nothing
                 async with client.transaction() as tx:
                     await tx.execute(INSERT, ["mine"])
                     done = await cancelled_at(Notes(tx).add(1, 2, 3, 4), k, early=early)
-                    try:
+                    with suppress(ClosedError):  # the interrupted statement may have cost it the transaction
                         await tx.commit()
-                    except Exception as error:
-                        assert getattr(error, "code", None) == "transaction_lost"
                 found = [row[0] for row in (await client.execute("SELECT v FROM t ORDER BY id")).tuples]
                 assert found in ([], ["mine"], ["mine", 1, 2, 3, 4]), f"cancelled at await {k}"
                 await settled(client)

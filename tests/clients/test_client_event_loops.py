@@ -13,7 +13,14 @@ import pytest
 from client_harness import COUNT_TO, FOR_EVER, locked, outside, rows
 
 from agentdb import create_client, create_client_sync
-from agentdb.errors import AgentDBError, BusyError, ClosedError, InvalidArgumentError, StatementError, TransactionActiveError
+from agentdb.errors import (
+    AgentDBError,
+    BusyError,
+    ClosedError,
+    InvalidArgumentError,
+    StatementError,
+    TransactionActiveError,
+)
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
 
@@ -79,7 +86,12 @@ def test_beside_a_long_select_a_thread_writes_at_once(path: str) -> None:
     with create_client_sync(path) as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         (connection,) = client._idle
-        reading = threading.Thread(target=lambda: pytest.raises(StatementError, client.execute, FOR_EVER))
+
+        def read() -> None:
+            with pytest.raises(StatementError):
+                client.execute(FOR_EVER)
+
+        reading = threading.Thread(target=read)
         reading.start()
         while client._idle:
             time.sleep(0)
@@ -299,7 +311,9 @@ def test_commit_and_rollback_at_once_have_one_winner(path: str) -> None:
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
             tx = client.transaction()
             await tx.execute(INSERT, [1])
-            results = await asyncio.gather(tx.commit(), tx.commit(), tx.rollback(), tx.execute(INSERT, [2]), return_exceptions=True)
+            results = await asyncio.gather(
+                tx.commit(), tx.commit(), tx.rollback(), tx.execute(INSERT, [2]), return_exceptions=True
+            )
             assert [type(result) for result in results] == [type(None), ClosedError, type(None), ClosedError]
             await client.execute(INSERT, [3])
             assert [row["v"] for row in await client.execute("SELECT v FROM t")] == [1, 3]
@@ -326,7 +340,9 @@ def test_no_more_connections_than_readers_and_a_writer(path: str) -> None:
     async def main() -> None:
         async with create_client(path, readers=2) as client:
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
-            work = [client.execute("SELECT * FROM t") for _ in range(30)] + [client.execute(INSERT, [1]) for _ in range(30)]
+            work = [client.execute("SELECT * FROM t") for _ in range(30)] + [
+                client.execute(INSERT, [1]) for _ in range(30)
+            ]
             await asyncio.gather(*work)
             assert len(client._lanes) <= 3
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -78,7 +78,9 @@ def interrupted_at(k: int, work: Callable[[], Any]) -> bool:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one may strike inside a __del__
 @pytest.mark.parametrize("place", ["file", "memory"])
 @pytest.mark.parametrize("work", WORK)
-def test_interrupted_anywhere_it_is_all_or_nothing_and_the_client_is_usable_at_once(path: str, work: str, place: str) -> None:
+def test_interrupted_anywhere_it_is_all_or_nothing_and_the_client_is_usable_at_once(
+    path: str, work: str, place: str
+) -> None:
     with create_client_sync(path if place == "file" else ":memory:", busy_timeout=2) as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         k, outcomes = 0, set()
@@ -129,7 +131,15 @@ def test_real_signals_at_any_moment(path: str) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_ctrl_c_while_waiting_for_another_thread(path: str) -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """As in a program in the foreground; one that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_waiting_for_another_thread(path: str, ctrl_c: None) -> None:
     with create_client_sync(path, busy_timeout=50) as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         begun, end = threading.Event(), threading.Event()

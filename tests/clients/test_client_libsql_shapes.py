@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,11 @@ STATEMENTS: list[tuple[Any, Any, dict[str, bool]]] = [
     ("INSERT INTO t (a, b) VALUES (?, ?)", [1, "x"], {"counted": True, "inserted": True}),
     ("INSERT INTO t (a, b) VALUES (:a, @b)", {"a": 2.5, ":b": None}, {"counted": True, "inserted": True}),
     ("INSERT INTO t (a, b) VALUES ($a, :b)", {"$a": True, "b": b"\0\xff"}, {"counted": True, "inserted": True}),
-    (("INSERT INTO t (a, b) VALUES (?, ?)", (bytearray(b"y"), memoryview(b"z"))), None, {"counted": True, "inserted": True}),
+    (
+        ("INSERT INTO t (a, b) VALUES (?, ?)", (bytearray(b"y"), memoryview(b"z"))),
+        None,
+        {"counted": True, "inserted": True},
+    ),
     (("INSERT INTO t (a) VALUES (1), (2) RETURNING id, a",), None, {"counted": True, "inserted": True}),
     ("SELECT * FROM t ORDER BY id", None, {}),
     ("SELECT 1 AS same, 2 AS other, 3 AS same", None, {}),
@@ -83,8 +86,6 @@ STATEMENTS: list[tuple[Any, Any, dict[str, bool]]] = [
     ("EXPLAIN QUERY PLAN SELECT * FROM t", None, {}),
     ("PRAGMA table_info(t)", None, {}),
 ]
-
-
 
 
 class Ours:
@@ -129,7 +130,9 @@ def test_every_form_of_statement_gives_the_same_shapes_on_a_loop(tmp_path: Path)
     both_async(program, tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # theirs forget a coroutine after close()
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # theirs forget a coroutine after close()
 def test_batches_transactions_and_closing_are_written_the_same(tmp_path: Path) -> None:
     def program(library: Any, client: Any) -> Any:
         answers: list[Any] = [client.closed]
@@ -181,7 +184,9 @@ def test_plain_with_inside_async_code(tmp_path: Path) -> None:
         with client.transaction() as tx:
             answers.append(tx.closed)
             await tx.execute("INSERT INTO t (a) VALUES (?)", [1])
-            await asyncio.gather(*[tx.execute(library.Statement("INSERT INTO t (a) VALUES (?)", [2])) for _ in range(3)])
+            await asyncio.gather(
+                *[tx.execute(library.Statement("INSERT INTO t (a) VALUES (?)", [2])) for _ in range(3)]
+            )
             await tx.commit()
             answers.append(tx.closed)
         with client.transaction() as tx:
@@ -209,7 +214,9 @@ def test_their_names_are_there() -> None:
     for name in ("execute", "batch", "transaction", "close", "closed", "__enter__", "__exit__"):
         assert hasattr(create_client_sync(":memory:"), name)
     for own, other in ((ours.Row, theirs.Row), (ours.ResultSet, theirs.ResultSet), (ours.Statement, theirs.Statement)):
-        missing = {name for name in vars(other) if not name.startswith("_") or name in ("_fields", "_asdict")} - set(dir(own))
+        missing = {name for name in vars(other) if not name.startswith("_") or name in ("_fields", "_asdict")} - set(
+            dir(own)
+        )
         # columns, rows … are made by slots or properties; a `convert` is theirs alone, for itself.
         assert missing <= {"convert"}, own
     assert isinstance(create_client_sync(":memory:").execute("SELECT 1"), ResultSet)

@@ -22,7 +22,18 @@ from agentdb import create_client, create_client_sync
 from agentdb.clients.location import local_path
 from agentdb.errors import AgentDBError, BusyError, InvalidArgumentError, StorageError
 
-AWKWARD = ["with space.db", "it's \"quoted\".db", "what?.db", "a#b.db", "100%.db", "%41.db", "ünï ☃.db", "semi;colon.db", ":memory:", "a&b=c.db"]
+AWKWARD = [
+    "with space.db",
+    'it\'s "quoted".db',
+    "what?.db",
+    "a#b.db",
+    "100%.db",
+    "%41.db",
+    "ünï ☃.db",
+    "semi;colon.db",
+    ":memory:",
+    "a&b=c.db",
+]
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -154,7 +165,9 @@ def test_wrong_places_each_have_their_own_error(both: Both, tmp_path: Path) -> N
 @given(content=st.binary(min_size=1, max_size=5000))
 @example(content=b"\0")
 @example(content=b"SQLite format 2\0" + bytes(4080))
-def test_a_file_that_is_no_database_is_left_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_left_byte_for_byte(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     assume(content != b"S")  # what SQLite itself makes of an empty file on some file systems
     file = tmp_path_factory.mktemp("x") / "a.db"
     file.write_bytes(content)

@@ -251,7 +251,9 @@ if __name__ == "__main__":
     ],
 )
 def test_a_program_that_forgot_to_close_still_ends(path: str, left_open: str) -> None:
-    program = f"import asyncio, sys\nfrom agentdb import create_client, create_client_sync\npath = sys.argv[1]\n{left_open}"
+    program = (
+        f"import asyncio, sys\nfrom agentdb import create_client, create_client_sync\npath = sys.argv[1]\n{left_open}"
+    )
     from client_harness import FOR_EVER
 
     said = run_python(program.replace("FOR_EVER", repr(FOR_EVER)), path)

@@ -175,7 +175,18 @@ class ClientMachine(RuleBasedStateMachine):
         self.both(self.ended[-1].rollback())
 
     @precondition(lambda self: hasattr(self, "client"))
-    @rule(sql=st.sampled_from(["COMMIT", "SELEKT", "PRAGMA foreign_keys=0", "SELECT 1; SELECT 2", "SELECT ?", "INSERT INTO t VALUES (7, 'bad')"]))
+    @rule(
+        sql=st.sampled_from(
+            [
+                "COMMIT",
+                "SELEKT",
+                "PRAGMA foreign_keys=0",
+                "SELECT 1; SELECT 2",
+                "SELECT ?",
+                "INSERT INTO t VALUES (7, 'bad')",
+            ]
+        )
+    )
     def fail(self, sql: str) -> None:
         with pytest.raises(AgentDBError):
             self.both((self.tx or self.client).execute(sql))

@@ -28,7 +28,7 @@ from agentdb.errors import (
 )
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(both: Both, path: str) -> Any:
     client = both.open(path)
     both(client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)"))
@@ -194,7 +194,9 @@ def test_wrong_types_are_the_callers_error(both: Both, client: Any, sql: Any, ar
     both(transaction.commit())
 
 
-@pytest.mark.parametrize("stmts", [None, 1, "SELECT 1", b"SELECT 1", Statement("SELECT 1"), [1], [None], ["SELECT 1", ()]])
+@pytest.mark.parametrize(
+    "stmts", [None, 1, "SELECT 1", b"SELECT 1", Statement("SELECT 1"), [1], [None], ["SELECT 1", ()]]
+)
 def test_a_batch_of_wrong_types_is_the_callers_error(both: Both, client: Any, stmts: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         both(client.batch(stmts))
@@ -209,7 +211,18 @@ def test_a_batch_of_wrong_types_is_the_callers_error(both: Both, client: Any, st
 
 @pytest.mark.parametrize(
     "sql",
-    ["BEGIN", "begin immediate", "COMMIT", "END", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "/* x */ COMMIT", "-- x\nEND", ";COMMIT"],
+    [
+        "BEGIN",
+        "begin immediate",
+        "COMMIT",
+        "END",
+        "ROLLBACK",
+        "SAVEPOINT a",
+        "RELEASE a",
+        "/* x */ COMMIT",
+        "-- x\nEND",
+        ";COMMIT",
+    ],
 )
 def test_transaction_control_is_refused(both: Both, client: Any, sql: str) -> None:
     with both_refuse(both, client, sql) as caught:
@@ -338,7 +351,9 @@ def test_nothing_gives_nothing(both: Both, client: Any, sql: str) -> None:
         ("EXPLAIN DELETE FROM t", 0, None),
     ],
 )
-def test_rows_affected_and_last_insert_rowid(both: Both, client: Any, sql: str, affected: int, rowid: int | None) -> None:
+def test_rows_affected_and_last_insert_rowid(
+    both: Both, client: Any, sql: str, affected: int, rowid: int | None
+) -> None:
     both(client.execute("INSERT INTO t VALUES (9, 'a'), (10, 'b')"))
     for inside in (False, True):
         target = both.begin(client) if inside else client
@@ -388,7 +403,9 @@ def test_errors_have_codes(both: Both, client: Any) -> None:
 
 
 def test_a_batch_is_all_or_nothing(both: Both, client: Any, path: str) -> None:
-    results = both(client.batch(["INSERT INTO t (v) VALUES (1)", ("INSERT INTO t (v) VALUES (?)", [2]), "SELECT count(*) FROM t"]))
+    results = both(
+        client.batch(["INSERT INTO t (v) VALUES (1)", ("INSERT INTO t (v) VALUES (?)", [2]), "SELECT count(*) FROM t"])
+    )
     assert [result.rows_affected for result in results] == [1, 1, 0]
     assert results[2].tuples == [(2,)]
     with pytest.raises(IntegrityError):
@@ -428,7 +445,9 @@ def test_a_reading_batch_sees_one_state_while_others_write(path: str) -> None:
         assert client.execute("SELECT count(*) FROM t").tuples[0][0] > after, "nobody wrote; this test proves nothing"
 
 
-def test_a_batch_inside_a_transaction_is_all_or_nothing_and_the_transaction_goes_on(both: Both, client: Any, path: str) -> None:
+def test_a_batch_inside_a_transaction_is_all_or_nothing_and_the_transaction_goes_on(
+    both: Both, client: Any, path: str
+) -> None:
     transaction = both.begin(client)
     both(transaction.execute("INSERT INTO t VALUES (1, 'kept')"))
     with pytest.raises(IntegrityError):

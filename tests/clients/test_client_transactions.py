@@ -24,7 +24,7 @@ from agentdb.errors import (
 INSERT = "INSERT INTO t (v) VALUES (?)"
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(both: Both, path: str) -> Any:
     client = both.open(path, busy_timeout=0.3)
     both(client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)"))
@@ -58,7 +58,9 @@ def test_commit_keeps_and_ends(both: Both, client: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["rollback", "close"])
-def test_rollback_and_close_take_back_and_end_and_may_be_called_twice(both: Both, client: Any, path: str, end: str) -> None:
+def test_rollback_and_close_take_back_and_end_and_may_be_called_twice(
+    both: Both, client: Any, path: str, end: str
+) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
     both(getattr(transaction, end)())
@@ -111,7 +113,9 @@ def test_a_dropped_transaction_rolls_back_and_says_so(both: Both, client: Any, p
     assert is_usable(both, client)
 
 
-def test_a_dropped_transaction_in_a_cycle_rolls_back_from_whatever_thread_collects_it(both: Both, client: Any, path: str) -> None:
+def test_a_dropped_transaction_in_a_cycle_rolls_back_from_whatever_thread_collects_it(
+    both: Both, client: Any, path: str
+) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
     cycle: list[Any] = [transaction]
@@ -207,7 +211,9 @@ def test_a_commit_that_a_deferred_foreign_key_refuses_rolls_back_and_ends(both: 
     assert is_usable(both, client)
 
 
-def test_a_full_disk_is_called_that_and_everything_of_the_transaction_is_gone(both: Both, client: Any, path: str) -> None:
+def test_a_full_disk_is_called_that_and_everything_of_the_transaction_is_gone(
+    both: Both, client: Any, path: str
+) -> None:
     both(client.execute("INSERT INTO t VALUES (1, 'kept')"))
     both(client.execute("PRAGMA max_page_count=20"))
     big = "INSERT INTO t (v) VALUES (zeroblob(200000))"
@@ -224,7 +230,9 @@ def test_a_full_disk_is_called_that_and_everything_of_the_transaction_is_gone(bo
     assert is_usable(both, client)
 
 
-def test_where_rollback_fails_the_first_error_is_seen_and_the_file_is_as_it_was(both: Both, client: Any, path: str) -> None:
+def test_where_rollback_fails_the_first_error_is_seen_and_the_file_is_as_it_was(
+    both: Both, client: Any, path: str
+) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
     connection = transaction._connection if not both.is_async else transaction._lane.connection
@@ -269,7 +277,9 @@ def test_savepoints_nest(both: Both, client: Any, path: str) -> None:
     assert [row[1] for row in rows(path)] == [1, 2, 4]
 
 
-def test_a_savepoint_that_cannot_be_rolled_back_takes_the_transaction_with_it(both: Both, client: Any, path: str) -> None:
+def test_a_savepoint_that_cannot_be_rolled_back_takes_the_transaction_with_it(
+    both: Both, client: Any, path: str
+) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
     both(transaction.rollback_to("agentdb_77"))
@@ -647,5 +657,3 @@ def test_writers_of_many_threads_lose_nothing(path: str) -> None:
         in_threads(*[work] * 8)
         assert client.execute("SELECT count(*) FROM t").tuples == [(240,)]
         assert len(client._idle) <= 5
-
-

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def lay_out(template: Path, path: Path) -> None:
         shutil.copyfile(template, path)
 
 
-def upgrading(path: Path, turn: int, **options: object) -> AbstractContextManager[Worker]:
+def upgrading(path: Path, turn: int, **options: Any) -> AbstractContextManager[Worker]:
     """A process that is about to upgrade this file, telling every event; sync and async ones take turns."""
     return worker("migrate", path=str(path), world=WORLDS[turn % 2], events=True, stay=True, **options)
 

@@ -186,7 +186,8 @@ class Transaction(Stores[Sync]):
         _unused(self._target)
         outer = self._outer
         if isinstance(outer, Level):
-            self._target = Level(outer, outer._transaction, outer.savepoint())
+            with outer.turn:
+                self._target = Level(outer, outer._transaction, outer.savepoint())
         else:
             self._target = Level(None, outer.transaction(), None)
         return self
@@ -199,7 +200,8 @@ class Transaction(Stores[Sync]):
     def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as LocalClient.execute()."""
         self._check()
-        return self._target.execute(stmt, args)
+        with self._target.turn:
+            return self._target.execute(stmt, args)
 
     def transaction(self) -> Transaction:
         """A SAVEPOINT: what is done inside can be taken back alone."""
@@ -307,7 +309,8 @@ class AsyncTransaction(Stores[Async]):
         _unused(self._target)
         outer = self._outer
         if isinstance(outer, Level):
-            self._target = Level(outer, outer._transaction, await outer.savepoint())
+            async with outer.turn:
+                self._target = Level(outer, outer._transaction, await outer.savepoint())
         else:
             transaction = outer.transaction()
             await transaction.begin()
@@ -322,7 +325,8 @@ class AsyncTransaction(Stores[Async]):
     async def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as AsyncLocalClient.execute()."""
         self._check()
-        return await self._target.execute(stmt, args)
+        async with self._target.turn:
+            return await self._target.execute(stmt, args)
 
     def transaction(self) -> AsyncTransaction:
         """A SAVEPOINT: what is done inside can be taken back alone."""

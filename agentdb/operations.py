@@ -269,7 +269,10 @@ class Operations(Generic[W]):
             is_async = getattr(target, "is_async", None)
             if not isinstance(is_async, bool):
                 raise InvalidArgumentError(f"{type(target).__name__} is not a client", code="foreign_client")
-            self._run = run_async if is_async else run
+            if hasattr(target, "turn"):
+                self._run = run_async_in_turn if is_async else run_in_turn
+            else:
+                self._run = run_async if is_async else run
 
 
 # -- the two runners
@@ -441,3 +444,15 @@ async def run_async_borrowed(target: Any, steps: Steps[T], on_event: Callback | 
     """The same on an event loop."""
     async with target.open_async() as client:
         return await run_async(client, steps, on_event)
+
+
+def run_in_turn(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
+    """Drive steps on a transaction: one operation at a time, or the rows of one would fall with another's savepoint."""
+    with target.turn:
+        return run(target, steps, on_event)
+
+
+async def run_async_in_turn(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
+    """The same on an event loop."""
+    async with target.turn:
+        return await run_async(target, steps, on_event)

@@ -21,6 +21,8 @@ class Level:
         self._savepoint = savepoint
         self._inner: Level | None = None
         self._open = True
+        #: One operation on this level at a time; a level inside has a turn of its own.
+        self.turn: Any = type(transaction.turn)()
         if outer is not None:
             outer._inner = self
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
@@ -760,3 +761,43 @@ def test_a_store_is_made_once() -> None:
             store = getattr(db, name)
             assert getattr(db, name) is store
             assert isinstance(store, import_module(f"agentdb.stores.{name}").__dict__[type(store).__name__])
+
+
+def test_operations_of_several_tasks_on_one_transaction_come_one_after_the_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with AsyncAgentDB.open(tmp_path / "a.db") as db:
+            ids = [(await db.agents.create(name="n", model="m")).id for _ in range(5)]
+            async with db.transaction() as tx:
+                # Each is a savepoint; the last one falls, and takes nothing of the others with it.
+                outcomes = await asyncio.gather(
+                    *(tx.agents.update(id, name="changed") for id in ids),
+                    tx.agents.update("nobody", name="changed"),
+                    tx.agents.create(id="new", name="changed", model="m"),
+                    return_exceptions=True,
+                )
+            assert [type(outcome).__name__ for outcome in outcomes] == ["Agent"] * 5 + ["NotFoundError", "Agent"]
+            names = [(await db.agents.require(id)).name for id in [*ids, "new"]]
+            assert names == ["changed"] * 6
+
+    asyncio.run(main())
+
+
+def test_operations_of_several_threads_on_one_transaction_come_one_after_the_other(tmp_path: Path) -> None:
+    with AgentDB.open(tmp_path / "a.db") as db:
+        ids = [db.agents.create(name="n", model="m").id for _ in range(20)]
+        failures: list[BaseException] = []
+
+        def update(id: str) -> None:
+            try:
+                tx.agents.update(id, name="changed")
+            except BaseException as error:
+                failures.append(error)
+
+        with db.transaction() as tx:
+            threads = [threading.Thread(target=update, args=(id,)) for id in [*ids, "nobody"]]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+        assert [type(failure).__name__ for failure in failures] == ["NotFoundError"]
+        assert {agent.name for agent in db.agents.list().items} == {"changed"}

@@ -351,7 +351,10 @@ class Connection:
         forks.forget(self)
 
     def __del__(self) -> None:
-        self.close()
+        try:
+            self.close()
+        except AttributeError:  # an exception has struck before it was made
+            pass
 
     def abandon(self) -> None:
         """Let it leak: after a fork, closing what the parent has open would harm the parent."""

@@ -18,12 +18,11 @@ class Token:
     between taking a token and the `try` that would give it back.
     """
 
-    __slots__ = ("_gate", "spent")
+    #: Whether it is worth nothing: not yet, or no more. There is no call between a change of this in one token and in
+    #: another, so no exception can strike there.
+    spent = True
 
     def __init__(self, gate: Gate) -> None:
-        #: Whether it is worth nothing: not yet, or no more. There is no call between a change of this in one token and in
-        #: another, so no exception can strike there.
-        self.spent = True
         self._gate = ref(gate)
 
     def __del__(self) -> None:

@@ -56,6 +56,7 @@ class LocalClient(Pool):
         self._idle = [Connection(path, settings).open()]
         #: The connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
+        forks.track_pool(self)
 
     def _caller(self) -> Hashable:
         return _thread.identity
@@ -176,6 +177,7 @@ class LocalTransaction(TransactionBase):
     def __init__(self, client: LocalClient) -> None:
         self._client = client
         self._lock = RLock()  # what one thread finds, that the transaction is still open, must hold while it uses it
+        self.turn = RLock()  # of operations on it; see agentdb.operations.run_in_turn()
         self._ended = False
         self._owner: Hashable | None = None
         self._connection: Connection | None = None

@@ -49,6 +49,7 @@ class AsyncLocalClient(Pool):
             pass
         #: The lane of the connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
+        forks.track_pool(self)
 
     def _set_gates(self) -> None:
         self._write_gate = AsyncGate(1)
@@ -201,6 +202,7 @@ class AsyncLocalTransaction(TransactionBase):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
         self._owner = client._caller()
+        self.turn = asyncio.Lock()  # of operations on it; see agentdb.operations.run_in_turn()
         self._ended = False
 
     async def begin(self) -> None:

@@ -33,7 +33,6 @@ class Pool:
         #: their turn; these would wait for themselves, so they are refused.
         self._owner: Hashable | None = None
         self._in_callback: dict[Hashable, ref[Bar]] = {}
-        forks.track_pool(self)
 
     @property
     def closed(self) -> bool:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from client_harness import Both
 
 
 @pytest.fixture(autouse=True)
-def never_a_hang() -> Iterator[None]:
+def never_a_hang(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever hangs ends the whole run, with the stacks of all threads: a hang is the one failure that has no message."""
-    faulthandler.dump_traceback_later(60, exit=True)
+    stderr = request.config.stash.get(fault_handler_stderr_fd_key, 2)  # the real one, which is not captured
+    faulthandler.dump_traceback_later(60, exit=True, file=stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
 

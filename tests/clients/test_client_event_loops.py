@@ -86,25 +86,49 @@ def test_beside_a_long_select_a_thread_writes_at_once(path: str) -> None:
     with create_client_sync(path) as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         (connection,) = client._idle
+        read: list[str] = []
 
-        def read() -> None:
-            with pytest.raises(StatementError):
+        def reading() -> None:
+            try:
                 client.execute(FOR_EVER)
+            except StatementError as error:
+                read.append(error.code)
 
-        reading = threading.Thread(target=read)
-        reading.start()
-        while client._idle:
-            time.sleep(0)
-        longest = 0.0
-        for _ in range(50):
-            began = time.perf_counter()
-            client.execute(INSERT, [1])
-            longest = max(longest, time.perf_counter() - began)
-        assert reading.is_alive()
-        while reading.is_alive():
-            connection.interrupt()
-            reading.join(0.02)
+        thread = threading.Thread(target=reading)
+        thread.start()
+        try:
+            while client._idle:
+                time.sleep(0)
+            longest = 0.0
+            for _ in range(50):
+                began = time.perf_counter()
+                client.execute(INSERT, [1])
+                longest = max(longest, time.perf_counter() - began)
+            assert thread.is_alive()
+        finally:
+            while thread.is_alive():
+                connection.interrupt()
+                thread.join(0.02)
+        assert read == ["interrupted"]
         assert longest < 1
+
+
+def test_a_coroutine_that_is_thrown_away_while_its_begin_is_queued_does_not_keep_the_lock(path: str) -> None:
+    async def main() -> None:
+        async with create_client(path) as client:
+            await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+            gate = threading.Event()
+            (lane,) = client._idle
+            lane.post(lambda: gate.wait(10) and None)
+            coroutine: Any = client.transaction().begin().__await__()
+            coroutine.send(None)._asyncio_future_blocking = False
+            coroutine.close()
+            gate.set()
+            await lane.run(int)
+            with outside(path, timeout=0) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+
+    asyncio.run(main())
 
 
 def test_waiting_for_locks_does_not_block_the_loop(path: str) -> None:

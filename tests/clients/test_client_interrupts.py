@@ -104,6 +104,7 @@ def test_interrupted_anywhere_it_is_all_or_nothing_and_the_client_is_usable_at_o
         assert outcomes == ({0} if work == "read" else {0, 3})
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 def test_real_signals_at_any_moment(path: str) -> None:
     def interrupt(*_: object) -> None:

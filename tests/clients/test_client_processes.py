@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 import pytest
-from client_harness import rows, run_python
+from client_harness import outside, rows, run_python
+
+from agentdb import create_client_sync
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -118,6 +121,29 @@ assert client.execute("PRAGMA integrity_check").tuples == [("ok",)]
     assert rows(path) == [("other",), ("parent",)]
 
 
+def test_a_child_that_ends_does_not_roll_back_what_the_parent_has_spilled(path: str) -> None:
+    with outside(path) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        connection.executemany("INSERT INTO t (v) VALUES (?)", [("x" * 500,)] * 2000)
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM t").fetchall()
+        client = create_client_sync(path, busy_timeout=0)
+        tx = client.transaction()  # cannot switch to WAL now, so there is a rollback journal
+    tx.execute("PRAGMA cache_size=5")
+    tx.execute("UPDATE t SET v = replace(v, 'x', 'y')")
+    pid = os.fork()
+    if pid == 0:
+        del tx, client
+        gc.collect()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert os.path.exists(path + "-journal")
+    tx.commit()
+    client.close()
+    assert rows(path, "SELECT count(*) FROM t WHERE v LIKE 'y%'") == [(2000,)]
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
 def test_an_async_client_from_before_a_fork(path: str) -> None:
     run_python(
         FORK
@@ -199,6 +225,26 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         path,
     )
     assert rows(path) == [("after",), ("before",), ("parent",)]
+
+
+def test_a_client_that_could_not_be_opened_does_not_disturb_a_fork(path: str) -> None:
+    said = run_python(
+        FORK
+        + """
+kept = []
+for create in (create_client_sync, create_client):
+    try:
+        create(path + "/missing/folder.db")
+    except Exception as error:
+        kept.append(error)
+client = create_client_sync(path)
+client.execute("CREATE TABLE t (v)")
+in_child(lambda: create_client_sync(path).execute("SELECT * FROM t"))
+assert len(kept) == 2
+""",
+        path,
+    )
+    assert said == ""
 
 
 def test_many_processes_write_through_their_own_clients(path: str) -> None:

@@ -3,8 +3,6 @@
 Read this file from top to bottom as a reviewer of words. `FILE` stands for the path of the database.
 """
 
-# ruff: noqa: E501 - the messages stand here as they are printed
-
 from __future__ import annotations
 
 from collections.abc import Callable

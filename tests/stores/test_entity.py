@@ -46,10 +46,10 @@ def test_rows_are_decoded_by_the_names_of_their_columns(repeated: int) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "{", "1,2", "1],[2", "[1", "nope"])
-@pytest.mark.parametrize("others", [0, 20])
-def test_a_text_that_is_no_json_is_an_error_and_shifts_no_other(bad: str, others: int) -> None:
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (20, 20), (20, 0)])
+def test_a_text_that_is_no_json_is_an_error_and_shifts_no_other(bad: str, before: int, after: int) -> None:
     with pytest.raises(ValueError, match=r"Expecting|Extra data"):
-        SIDE_NOTE.decode(result(*["1"] * others, bad, *["2"] * others))
+        SIDE_NOTE.decode(result(*["1"] * before, bad, *["2"] * after))
 
 
 def test_each_row_has_json_of_its_own() -> None:

@@ -186,6 +186,7 @@ class Transaction(Stores[Sync]):
         _unused(self._target)
         outer = self._outer
         if isinstance(outer, Level):
+            outer.check_callback()
             with outer.turn:
                 self._target = Level(outer, outer._transaction, outer.savepoint())
         else:
@@ -200,6 +201,7 @@ class Transaction(Stores[Sync]):
     def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as LocalClient.execute()."""
         self._check()
+        self._target.check_callback()
         with self._target.turn:
             return self._target.execute(stmt, args)
 
@@ -309,6 +311,7 @@ class AsyncTransaction(Stores[Async]):
         _unused(self._target)
         outer = self._outer
         if isinstance(outer, Level):
+            outer.check_callback()
             async with outer.turn:
                 self._target = Level(outer, outer._transaction, await outer.savepoint())
         else:
@@ -325,6 +328,7 @@ class AsyncTransaction(Stores[Async]):
     async def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as AsyncLocalClient.execute()."""
         self._check()
+        self._target.check_callback()
         async with self._target.turn:
             return await self._target.execute(stmt, args)
 

@@ -448,11 +448,13 @@ async def run_async_borrowed(target: Any, steps: Steps[T], on_event: Callback | 
 
 def run_in_turn(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     """Drive steps on a transaction: one operation at a time, or the rows of one would fall with another's savepoint."""
+    target.check_callback()  # it would wait for the operation that calls it
     with target.turn:
         return run(target, steps, on_event)
 
 
 async def run_async_in_turn(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     """The same on an event loop."""
+    target.check_callback()
     async with target.turn:
         return await run_async(target, steps, on_event)

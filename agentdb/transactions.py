@@ -84,6 +84,10 @@ class Level:
         """As the client's."""
         self._transaction.unbar(bar)
 
+    def check_callback(self) -> None:
+        """As the transaction's."""
+        self._transaction.check_callback()
+
     def end(self, *, keep: bool) -> Any:
         """Keep what was done, or take it back; in the async world, awaited."""
         self._open = False

@@ -114,6 +114,12 @@ class TransactionBase:
         """End what bar() began."""
         self._client.unbar(bar)
 
+    def check_callback(self) -> None:
+        """Raises TransactionActiveError where the caller is inside an event callback."""
+        client: Pool = self._client
+        if client._in_callback:
+            client._check_callback()
+
     def _check(self, *, ended: bool) -> None:
         """Raises ClosedError or TransactionActiveError where the caller may not use it now."""
         client = self._client
@@ -121,5 +127,4 @@ class TransactionBase:
             raise ClosedError("the transaction was begun before a fork", code="forked")
         if ended:
             raise ClosedError("the transaction has ended", remedy="Begin another with client.transaction().")
-        if client._in_callback:
-            client._check_callback()
+        self.check_callback()

@@ -279,7 +279,10 @@ class LocalTransaction(TransactionBase):
         """Give back all that it has: to the client the connection, to the next writer the turn."""
         client = self._client
         self._ended = True
-        client._lift(self._owner)
+        # Once: by now the same thread may own another one. And without a call, in which an exception could strike.
+        owner, self._owner = self._owner, None
+        if owner is not None and client._owner is owner:
+            client._owner = None
         connection, self._connection = self._connection, None
         if connection is not None:
             client._lent = None

@@ -13,7 +13,7 @@ from client_harness import Both
 def never_a_hang(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever hangs ends the whole run, with the stacks of all threads: a hang is the one failure that has no message."""
     stderr = request.config.stash.get(fault_handler_stderr_fd_key, 2)  # the real one, which is not captured
-    faulthandler.dump_traceback_later(60, exit=True, file=stderr)
+    faulthandler.dump_traceback_later(300, exit=True, file=stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
 

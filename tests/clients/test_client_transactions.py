@@ -337,6 +337,34 @@ def test_the_owner_task_is_refused_the_client_beside_its_transaction(path: str) 
     asyncio.run(main())
 
 
+def test_ending_an_ended_transaction_again_does_not_touch_the_one_that_is_open(path: str) -> None:
+    with create_client_sync(path, busy_timeout=0.2) as client:
+        client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        ended = client.transaction()
+        ended.commit()
+        with client.transaction() as transaction:
+            for end in (ended.rollback, ended.close):
+                end()
+                with pytest.raises(TransactionActiveError):
+                    client.execute("SELECT 1")
+                with pytest.raises(BusyError):
+                    in_threads(lambda: client.execute(INSERT, [1]))
+            transaction.commit()
+
+    async def main() -> None:
+        async with create_client(path) as client:
+            ended = client.transaction()
+            await ended.begin()
+            await ended.commit()
+            async with client.transaction():
+                await ended.rollback()
+                ended.close()
+                with pytest.raises(TransactionActiveError):
+                    await client.execute("SELECT 1")
+
+    asyncio.run(main())
+
+
 def test_one_that_asked_for_a_transaction_is_its_owner_also_where_a_helper_task_begins_it(path: str) -> None:
     async def main() -> None:
         async with create_client(path) as client:

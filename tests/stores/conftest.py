@@ -12,7 +12,7 @@ from store_harness import Facade, new_file, opened
 @pytest.fixture(autouse=True)
 def never_a_hang() -> Iterator[None]:
     """Whatever hangs ends the whole run, with the stacks of all threads."""
-    faulthandler.dump_traceback_later(120, exit=True)
+    faulthandler.dump_traceback_later(300, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 

@@ -131,6 +131,27 @@ def test_a_coroutine_that_is_thrown_away_while_its_begin_is_queued_does_not_keep
     asyncio.run(main())
 
 
+def test_a_coroutine_that_is_thrown_away_while_it_waits_for_its_turn_does_not_take_the_turn_with_it(path: str) -> None:
+    async def main() -> None:
+        async with create_client(path, busy_timeout=1) as client:
+            await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+            tx = client.transaction()
+            await tx.begin()
+
+            async def wait_and_be_thrown_away() -> None:
+                coroutine: Any = client.execute(INSERT, [1]).__await__()
+                coroutine.send(None)._asyncio_future_blocking = False
+                coroutine.close()
+
+            await asyncio.create_task(wait_and_be_thrown_away())
+            await tx.commit()
+            assert not client._write_gate.in_use
+            await asyncio.create_task(client.execute(INSERT, [2]))
+
+    asyncio.run(main())
+    assert rows(path) == [(1, 2)]
+
+
 def test_waiting_for_locks_does_not_block_the_loop(path: str) -> None:
     async def main() -> float:
         async with create_client(path, busy_timeout=0.3) as client:

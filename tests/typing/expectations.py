@@ -10,6 +10,8 @@ from typing import Any, assert_type
 
 import agentdb
 from agentdb import (
+    AgentDB,
+    AsyncAgentDB,
     AsyncMigrator,
     Finding,
     Migration,
@@ -23,6 +25,7 @@ from agentdb import (
 )
 from agentdb.clients.base import AsyncClient, Client, ResultSet, Row
 from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch, emit, execute, operation
+from agentdb.stores import Agent, AgentStore, Page, SessionCard, SessionLog, SessionWithAgent
 
 
 class Notes(Operations[W]):
@@ -237,3 +240,30 @@ async def statements(client: AsyncClient, sync_client: Client) -> None:
     sync_client.execute(b"SELECT 1")  # expect-error
     await sync_client.execute("SELECT 1")  # expect-error
     (await client.execute("SELECT 1")).colunms  # expect-error  # noqa: B018
+
+
+def stores_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.agents, AgentStore[Sync])
+    assert_type(db.agents.count(), int)
+    assert_type(db.agents.get("a"), Agent | None)
+    assert_type(db.sessions.list(limit=5), Page[SessionCard])
+    assert_type(db.sessions.with_agent("s"), SessionWithAgent | None)
+    with db.transaction() as tx:
+        assert_type(tx.session_logs.latest("s"), list[SessionLog])
+        assert_type(AgentStore(tx).exists("a"), bool)
+    db.agents.create(name="n")  # expect-error
+    db.agents.create(name="n", model="m", type="robot")  # expect-error
+    db.sessions.update_status("s", "asleep")  # expect-error
+    db.sessions.require("s").name = "frozen"  # expect-error
+
+
+async def stores_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(db.agents, AgentStore[Async])
+    assert_type(await db.agents.count(), int)
+    assert_type(await db.agents.get("a"), Agent | None)
+    assert_type(await db.sessions.list(limit=5), Page[SessionCard])
+    async with db.transaction() as tx:
+        assert_type(await tx.session_logs.latest("s"), list[SessionLog])
+        assert_type(await AgentStore(tx).exists("a"), bool)
+    await db.agents.create(name="n")  # expect-error
+    (await db.sessions.require("s")).name = "frozen"  # expect-error

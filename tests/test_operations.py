@@ -362,7 +362,9 @@ def test_wrong_arguments_are_a_type_error_at_the_call(world: World) -> None:
         world(notes.nothing(1, 2))
 
 
-@pytest.mark.parametrize("target", [None, 5, "a.db", object(), ResultSet(None, [])], ids=repr)
+@pytest.mark.parametrize(
+    "target", [None, 5, "a.db", object(), ResultSet(None, [])], ids=lambda target: type(target).__name__
+)
 def test_what_is_no_client_is_refused(target: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         Notes(target)

@@ -36,6 +36,8 @@ class Terminal:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80"},
             start_new_session=True,
+            # Ctrl-C is ignored by whatever is started in the background, and so by its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self.slave, **streams},
         )
         os.close(self.slave)

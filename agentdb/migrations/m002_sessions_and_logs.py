@@ -76,7 +76,7 @@ CREATE TABLE sessions (
 CREATE TABLE session_logs (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-  parent_id INTEGER,
+  parent_id INTEGER CONSTRAINT parent_id_is_another_log CHECK (parent_id <> id),
   role TEXT NOT NULL CHECK (role IN ('user', 'agent', 'system', 'tool')),
   type TEXT NOT NULL CHECK (type IN ('message', 'thought', 'action', 'observation')),
   content TEXT NOT NULL CONSTRAINT content_is_json CHECK (

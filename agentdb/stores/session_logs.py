@@ -207,7 +207,7 @@ def _append(row: dict[str, Any]) -> Steps[SessionLog]:
 
 def _explained(error: IntegrityError, row: Mapping[str, Any]) -> Steps[AgentDBError]:
     """What a refused entry means: SQLite does not say which of the two keys found nothing."""
-    if error.code != "foreign_key":
+    if error.code not in ("foreign_key", "check"):  # a CHECK: the number that it would have been given itself
         return error
     session_id, parent_id = row["session_id"], row["parent_id"]
     if not len((yield from execute(sessions.CHECK_EXISTS, {"id": session_id}))):

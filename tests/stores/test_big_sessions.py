@@ -60,10 +60,11 @@ def chain(length: int) -> list[int | None]:
     return [None, *range(2, length + 1)]
 
 
-def raw(path: str, sql: str) -> None:
+def raw(path: str, *statements: str) -> None:
     """What a program does that has foreign keys off."""
     with closing(CONNECT(path, isolation_level=None)) as connection:
-        connection.execute(sql)
+        for statement in statements:
+            connection.execute(statement)
 
 
 def test_a_session_whose_logs_form_a_chain_is_deleted(stores: Facade, path: str) -> None:
@@ -124,7 +125,9 @@ def test_a_circle_that_raw_sql_made_is_walked_once(stores: Facade, path: str) ->
 
 def test_a_log_that_is_its_own_parent_is_walked_once(stores: Facade, path: str) -> None:
     fill(path, [None, *(2 for _ in range(CHAIN))])
-    raw(path, "UPDATE session_logs SET parent_id = 2 WHERE id = 2")
+    with pytest.raises(sqlite3.IntegrityError, match="parent_id_is_another_log"):
+        raw(path, "UPDATE session_logs SET parent_id = 2 WHERE id = 2")
+    raw(path, "PRAGMA ignore_check_constraints = ON", "UPDATE session_logs SET parent_id = 2 WHERE id = 2")
     found = stores.session_logs.subtree(2)
     assert [entry.depth for entry in found] == [0, *(1 for _ in range(CHAIN))]
     assert stores.session_logs.delete(2) == CHAIN + 1

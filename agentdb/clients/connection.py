@@ -376,9 +376,10 @@ def _is_sealed(path: str) -> bool:
     """Whether this is a file that we may not write, in use by nobody.
 
     SQLite would make -wal and -shm files beside one in WAL mode, as read-only as it is, and could not remove them: they
-    would stand in the way even after the user has made the file writable.
+    would stand in the way even after the user has made the file writable. Whether it exists is asked first: another
+    process may be about to create it, and what did not exist when its rights were asked for is not sealed.
     """
-    return not os.access(path, os.W_OK) and os.path.exists(path) and not os.path.exists(f"{path}-wal")
+    return os.path.exists(path) and not os.access(path, os.W_OK) and not os.path.exists(f"{path}-wal")
 
 
 def _uri_of_existing(path: str) -> str:

@@ -319,6 +319,31 @@ def test_memory_has_foreign_keys_too(both: Both) -> None:
 # -- the journal mode
 
 
+@pytest.mark.parametrize("question", range(1, 6))
+def test_a_file_that_another_process_creates_while_we_look_is_opened_for_writing(
+    both: Both, path: str, monkeypatch: pytest.MonkeyPatch, question: int
+) -> None:
+    asked = 0
+
+    def and_then_it_is_there(answer: Any) -> Any:
+        def asking(place: Any, *args: Any, **options: Any) -> Any:
+            nonlocal asked
+            try:
+                return answer(place, *args, **options)
+            finally:
+                asked += place == path
+                if asked == question:
+                    Path(path).touch()
+
+        return asking
+
+    with monkeypatch.context() as patched:
+        for owner, name in ((os, "stat"), (os, "access"), (os.path, "exists")):
+            patched.setattr(owner, name, and_then_it_is_there(getattr(owner, name)))
+        client = both.open(path)
+    both(client.execute("CREATE TABLE t (v)"))
+
+
 def test_the_first_write_switches_to_wal_and_waits_for_who_reads(both: Both, path: str) -> None:
     with outside(path, check_same_thread=False) as connection:
         connection.execute("CREATE TABLE t (v)")

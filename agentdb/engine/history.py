@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 UP: Literal["up"] = "up"
 DOWN: Literal["down"] = "down"
 
+# What every start reads stands first, so that the texts, which may be long, are not read on the way to it.
 _COLUMNS = """
   id TEXT PRIMARY KEY NOT NULL,
   description TEXT,
   applied_at TEXT,
   execution_time REAL,
   checksum TEXT,
-  up TEXT,
-  down TEXT,
+  in_progress TEXT CHECK (in_progress IN ('up', 'down')),
   use_transaction INTEGER NOT NULL DEFAULT 1,
   foreign_keys INTEGER NOT NULL DEFAULT 1,
   backward_compatible INTEGER NOT NULL DEFAULT 0,
   app_version TEXT,
-  in_progress TEXT CHECK (in_progress IN ('up', 'down')),
-  note TEXT
+  note TEXT,
+  up TEXT,
+  down TEXT
 """
 _encode: Callable[[object], str] | None = None
 _FULL = "id, checksum, in_progress, description, up, down, use_transaction, applied_at, execution_time"

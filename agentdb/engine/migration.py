@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import modules
 
 from agentdb.clients.statements import switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
@@ -68,7 +69,7 @@ class Migration(Record):
     use_transaction: bool
     if TYPE_CHECKING:
         number: int
-        _plain: bool
+        checksum: str
 
     def __init__(
         self,
@@ -80,14 +81,7 @@ class Migration(Record):
         use_transaction: bool = True,
     ) -> None:
         number = int(id) if type(id) is str and id.isdigit() and len(id) < 20 and id.isascii() else number_of(id)
-        if (
-            type(description) is not str
-            or not description
-            or (
-                not (description.isprintable() and description.isascii())
-                and ("\0" in description or not is_encodable(description))
-            )
-        ):
+        if type(description) is not str or not description or not (description.isprintable() or _is_text(description)):
             raise InvalidMigrationError(
                 f"migration {id} needs a description in plain text, not {description!r}", migration_id=id
             )
@@ -95,14 +89,15 @@ class Migration(Record):
             raise InvalidMigrationError(f"use_transaction of migration {id} is {use_transaction!r}", migration_id=id)
         if created_at is not None and type(created_at) is not str and not hasattr(created_at, "isoformat"):
             raise InvalidMigrationError(f"created_at of migration {id} is {created_at!r}", migration_id=id)
-        ups = _sequence(id, "up", up)
-        downs = () if down is None or down == "" else _sequence(id, "down", down)
-        plain = _is_plain(ups + downs)
-        if not plain:
+        ups = up if type(up) is tuple else _sequence(id, "up", up)
+        downs = down if type(down) is tuple else _sequence(id, "down", down)
+        joined = _joined_if_plain(ups)
+        if joined is None:
             ups = tuple([_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
+            if not ups:
+                raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
+        if downs and _joined_if_plain(downs) is None:
             downs = tuple([_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
-        if not ups:
-            raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
         state = self.__dict__
         state["id"] = id
         state["description"] = description
@@ -111,7 +106,7 @@ class Migration(Record):
         state["created_at"] = created_at
         state["use_transaction"] = use_transaction
         state["number"] = number
-        state["_plain"] = plain
+        state["checksum"] = _checksum(number, ups, joined)
 
     @classmethod
     def recorded(
@@ -126,27 +121,10 @@ class Migration(Record):
             down=down,
             created_at=None,
             use_transaction=use_transaction,
-            number=number_of(id),
-            _plain=False,
+            number=(number := number_of(id)),
+            checksum=_checksum(number, up, None),
         )
         return migration
-
-    @property
-    def checksum(self) -> str:
-        """`v1:` and the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of {"id": …, "up": […]}.
-
-        The id without leading zeros, so that '1' and '001' are one migration.
-        """
-        known: str | None = self.__dict__.get("_checksum")
-        if known is not None:
-            return known
-        up = '","'.join(self.up if self._plain else [_escaped(sql) for sql in self.up])
-        if self._plain:
-            up = up.replace("\n", "\\n")
-        text = f'{{"id":"{self.number}","up":["{up}"]}}'
-        digest: str = (_hash or _load_hash())(text.encode()).hexdigest()
-        checksum = self.__dict__["_checksum"] = "v1:" + digest
-        return checksum
 
     @property
     def label(self) -> str:
@@ -155,6 +133,8 @@ class Migration(Record):
 
 
 def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:
+    if part == "down" and (given is None or given == ""):
+        return ()
     if isinstance(given, str):
         return (given,)
     if isinstance(given, (tuple, list)):
@@ -175,21 +155,41 @@ _PLAIN_BEGINNINGS = frozenset(
 _PLAIN_CHARACTERS = bytes(code for code in range(32, 127) if code not in b';"\\') + b"\n"
 
 
-def _is_plain(statements: tuple[Any, ...]) -> bool:
-    """Whether all is in order at a glance; every start makes every migration, and few hold more than this.
+def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
+    """The statements as the canonical JSON has them, but for line feeds, where all is in order at a glance; else None.
 
-    Plain characters, no blank at the end of a line, and a beginning that is never transaction control.
+    Every start makes every migration, and few hold more than this: plain characters, no blank at the end of a line, and
+    a beginning that is never transaction control.
     """
     try:
-        text = "".join(statements)
+        joined = '","'.join(statements)
     except TypeError:
-        return False
-    if not text.isascii() or " \n" in text or text.encode().translate(None, _PLAIN_CHARACTERS):
-        return False
+        return None
     for sql in statements:
         if sql[:7] not in _PLAIN_BEGINNINGS or sql[-1] <= " ":  # any() would cost twice the loop
-            return False
-    return True
+            return None
+    if (
+        not joined.isascii()
+        or " \n" in joined
+        # of the quotes nothing is left but those between the statements
+        or len(joined.encode().translate(None, _PLAIN_CHARACTERS)) != 2 * len(statements) - 2
+    ):
+        return None
+    return joined
+
+
+def _checksum(number: int, up: tuple[str, ...], joined: str | None) -> str:
+    """`v1:` and the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of {"id": …, "up": […]}.
+
+    The id without leading zeros, so that '1' and '001' are one migration. joined: from _joined_if_plain().
+    """
+    joined = '","'.join([_escaped(sql) for sql in up]) if joined is None else joined.replace("\n", "\\n")
+    text = f'{{"id":"{number}","up":["{joined}"]}}'
+    return "v1:" + (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and is_encodable(text)
 
 
 def _statement(id: str, part: str, position: int, sql: object) -> str:
@@ -250,14 +250,18 @@ def _escaped(text: str) -> str:
 
 def _load_hash() -> Any:
     global _hash
-    # hashlib loads OpenSSL, 3 ms at every start; CPython's own implementation stands beside it under two names.
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found]  # 3.12 and newer
-    except ImportError:
+    # hashlib loads OpenSSL, 3 ms at every start. Where the application has it loaded, it is twice as fast as CPython's
+    # own implementation, which has two names.
+    if "_hashlib" in modules:
+        from hashlib import sha256
+    else:
         try:
-            from _sha256 import sha256  # type: ignore[import-not-found]  # 3.11
+            from _sha2 import sha256  # type: ignore[import-not-found,no-redef]  # 3.12 and newer
         except ImportError:
-            from hashlib import sha256
+            try:
+                from _sha256 import sha256  # type: ignore[import-not-found,no-redef]  # 3.11
+            except ImportError:
+                from hashlib import sha256
     _hash = sha256
     return sha256
 

@@ -39,6 +39,19 @@ def migrations_of(source: Any) -> tuple[Migration, ...]:
     return migrations
 
 
+def _duplicate(known: dict[int, Migration], added: tuple[Migration, ...]) -> InvalidMigrationError:
+    """Which of those that were to be added has the number of another."""
+    for migration in added:
+        if migration.number in known:
+            break
+        known[migration.number] = migration
+    return InvalidMigrationError(
+        f"migration {migration.label} has the number of {known[migration.number].label}",
+        code="duplicate_id",
+        migration=migration,
+    )
+
+
 class MigratorOperations(Operations[W]):
     """What Migrator and AsyncMigrator do."""
 
@@ -72,16 +85,10 @@ class MigratorOperations(Operations[W]):
 
     def add_migrations(self, migrations: Migrations) -> None:
         """Register migrations, or those of a module that has MIGRATIONS: all of them, or none. Errors as above."""
-        added: dict[int, Migration] = {}
-        for migration in migrations_of(migrations):
-            other = self._by_number.get(migration.number) or added.get(migration.number)
-            if other is not None:
-                raise InvalidMigrationError(
-                    f"migration {migration.label} has the number of {other.label}",
-                    code="duplicate_id",
-                    migration=migration,
-                )
-            added[migration.number] = migration
+        listed = migrations_of(migrations)
+        added = {migration.number: migration for migration in listed}
+        if len(added) < len(listed) or not self._by_number.keys().isdisjoint(added):
+            raise _duplicate(dict(self._by_number), listed)
         self._by_number.update(added)
         self._sorted = None
 

@@ -35,14 +35,14 @@ def test_the_columns_are_these_with_the_five_first_and_the_rest_optional(db: Dat
     columns = ask(path, "SELECT name, \"notnull\", dflt_value FROM pragma_table_info('migrations')")
     assert [name for name, *_ in columns][:5] == FIRST_FIVE
     assert [name for name, *_ in columns][5:] == [
-        "up",
-        "down",
+        "in_progress",
         "use_transaction",
         "foreign_keys",
         "backward_compatible",
         "app_version",
-        "in_progress",
         "note",
+        "up",
+        "down",
     ]
     assert [name for name, required, default in columns if required and default is None] == ["id"]
     assert ask(path, "SELECT type, pk FROM pragma_table_info('migrations') WHERE name = 'id'") == [("TEXT", 1)]

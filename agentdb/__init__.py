@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from agentdb import migrations as migrations
     from agentdb.clients import create_client as create_client
     from agentdb.clients import create_client_sync as create_client_sync
+    from agentdb.clients.base import ResultSet as ResultSet
+    from agentdb.clients.base import Row as Row
+    from agentdb.clients.base import Statement as Statement
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
     from agentdb.engine.loader import load_migrations as load_migrations
@@ -35,6 +38,9 @@ _EXPORTS = {
     "MigrationResult": "engine.migration",
     "MigrationSummary": "engine.migration",
     "Migrator": "engine.migrator",
+    "ResultSet": "clients.base",
+    "Row": "clients.base",
+    "Statement": "clients.base",
     "Sync": "operations",
     "ValidationResult": "engine.migration",
     "create_client": "clients",
@@ -52,6 +58,9 @@ __all__ = [
     "MigrationResult",
     "MigrationSummary",
     "Migrator",
+    "ResultSet",
+    "Row",
+    "Statement",
     "Sync",
     "ValidationResult",
     "create_client",

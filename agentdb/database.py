@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
-    from agentdb.operations import Callback
+    from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.session_logs import SessionLogStore
     from agentdb.stores.sessions import SessionStore

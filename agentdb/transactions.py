@@ -22,7 +22,7 @@ class Level:
         self._inner: Level | None = None
         self._open = True
         #: One operation on this level at a time; a level inside has a turn of its own.
-        self.turn: Any = type(transaction.turn)()
+        self.turn: Any = type(transaction.turn)(transaction.turn.patience)
         if outer is not None:
             outer._inner = self
 

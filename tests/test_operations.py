@@ -23,13 +23,7 @@ from agentdb.errors import (
 )
 from agentdb.operations import (
     Async,
-    Batch,
-    Begin,
-    Commit,
-    Emit,
-    Execute,
     Operations,
-    Rollback,
     Steps,
     Sync,
     W,
@@ -40,6 +34,7 @@ from agentdb.operations import (
     execute,
     operation,
 )
+from agentdb.requests import Batch, Begin, Commit, Emit, Execute, Rollback
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
 
@@ -621,7 +616,7 @@ def test_the_world_is_in_the_type(tmp_path: Path) -> None:
 
 
 def test_atomically_may_be_used_by_itself(tmp_path: Path) -> None:
-    from agentdb.operations import run
+    from agentdb.runners import run
 
     with create_client_sync(tmp_path / "a.db") as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
@@ -630,3 +625,33 @@ def test_atomically_may_be_used_by_itself(tmp_path: Path) -> None:
             run(transaction, atomically(execute(INSERT, [2])))
             transaction.commit()
         assert client.execute("SELECT v FROM t").tuples == [(1,), (2,)]
+
+
+def test_an_operation_that_waits_for_the_one_that_waits_for_it_gets_an_error(tmp_path: Path) -> None:
+    class Notifying(Notes[W]):
+        @operation
+        def notify(self) -> Steps[int]:
+            yield from emit("asked")
+            return (yield from self.count.steps())
+
+    async def main() -> None:
+        client = create_client(tmp_path / "a.db", busy_timeout=0.2)
+        await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        transaction = client.transaction()
+        await transaction.begin()
+        caught: list[BaseException] = []
+
+        async def another_task_works_on_it(_event: object) -> None:
+            try:
+                await asyncio.create_task(Notes(transaction).count())
+            except BusyError as error:
+                caught.append(error)
+
+        notifying: Notifying[Async] = Notifying(transaction, on_event=another_task_works_on_it)
+        assert await notifying.notify() == 0
+        assert [error.code for error in caught if isinstance(error, BusyError)] == ["busy"]
+        assert await notifying.count() == 0
+        await transaction.commit()
+        await client.close()
+
+    asyncio.run(main())

@@ -10,7 +10,7 @@ from agentdb.engine.history import DOWN, UP, History
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.lexer import split
-from agentdb.operations import Execute, Steps
+from agentdb.requests import Execute, Steps
 
 
 class Expression(str):

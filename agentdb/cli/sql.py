@@ -15,7 +15,7 @@ from agentdb.engine import planner
 from agentdb.engine.history import UP, History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
-from agentdb.operations import run
+from agentdb.runners import run
 
 
 @click.command(short_help="What would run, as a script for the sqlite3 shell.")

@@ -23,7 +23,7 @@ from agentdb.engine.migration import Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.planner import recorded_number, survey
 from agentdb.errors import MigrationError
-from agentdb.operations import run
+from agentdb.runners import run
 
 
 @click.command(short_help="What is applied, what is pending, and whether the two fit.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from agentdb.clients.gate import not_our_turn
+
 
 class AsyncGate:
     """A semaphore with a queue: first come, first served, with a time-out."""
@@ -56,3 +58,21 @@ class AsyncGate:
                 continue
             return
         self._free += 1
+
+
+class AsyncTurn:
+    """One operation on a transaction at a time: `async with turn`."""
+
+    __slots__ = ("_gate", "patience")
+
+    def __init__(self, patience: float) -> None:
+        """patience: seconds to wait for it."""
+        self.patience = patience
+        self._gate = AsyncGate(1)
+
+    async def __aenter__(self) -> None:
+        if not await self._gate.enter(self.patience):
+            raise not_our_turn(self.patience)
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._gate.leave()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock, allocate_lock
 from _weakref import ref
 from collections import deque
 from time import monotonic
+
+from agentdb.errors import BusyError
 
 #: Seconds after which one who waits looks for itself: an exception may have struck whoever was to wake it.
 _LOOK_AGAIN = 0.1
@@ -122,3 +124,29 @@ class Gate:
             self._waiting.remove(turn)
         except ValueError:
             pass
+
+
+class Turn:
+    """One operation on a transaction at a time: `with turn`. The same thread may take it again."""
+
+    __slots__ = ("_lock", "patience")
+
+    def __init__(self, patience: float) -> None:
+        """patience: seconds to wait for it."""
+        self.patience = patience
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self.patience):
+            raise not_our_turn(self.patience)
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+def not_our_turn(patience: float) -> BusyError:
+    """Another operation on the same transaction has not ended."""
+    return BusyError(
+        f"another operation on this transaction has not ended after {patience:g} s",
+        remedy="Do not wait, inside a transaction, for another thread or task that works on the same transaction.",
+    )

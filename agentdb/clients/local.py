@@ -12,7 +12,7 @@ from _weakref import ref
 from agentdb.clients import forks
 from agentdb.clients.base import SYNC
 from agentdb.clients.connection import Connection
-from agentdb.clients.gate import Gate
+from agentdb.clients.gate import Gate, Turn
 from agentdb.clients.location import MEMORY
 from agentdb.clients.pool import Pool, TransactionBase
 from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
@@ -177,7 +177,7 @@ class LocalTransaction(TransactionBase):
     def __init__(self, client: LocalClient) -> None:
         self._client = client
         self._lock = RLock()  # what one thread finds, that the transaction is still open, must hold while it uses it
-        self.turn = RLock()  # of operations on it; see agentdb.operations.run_in_turn()
+        self.turn = Turn(client.settings.busy_timeout)  # of operations on it; see agentdb.runners
         self._ended = False
         self._owner: Hashable | None = None
         self._connection: Connection | None = None

@@ -6,7 +6,7 @@ import asyncio
 from _weakref import ref
 
 from agentdb.clients import forks
-from agentdb.clients.async_gate import AsyncGate
+from agentdb.clients.async_gate import AsyncGate, AsyncTurn
 from agentdb.clients.base import ASYNC
 from agentdb.clients.connection import Connection
 from agentdb.clients.lane import Lane
@@ -202,7 +202,7 @@ class AsyncLocalTransaction(TransactionBase):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
         self._owner = client._caller()
-        self.turn = asyncio.Lock()  # of operations on it; see agentdb.operations.run_in_turn()
+        self.turn = AsyncTurn(client.settings.busy_timeout)  # of operations on it; see agentdb.runners
         self._ended = False
 
     async def begin(self) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
-    from agentdb.operations import Callback, Steps
+    from agentdb.operations import Steps
+    from agentdb.runners import Callback
 
     #: Migrations, or a module that has them as MIGRATIONS.
     Migrations: TypeAlias = Iterable[Migration] | ModuleType

@@ -1,0 +1,96 @@
+"""What the body of an operation may ask for; the list is closed.
+
+Bodies never `yield` a request themselves: each asking function has a return type of its own, a generator has only one.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from typing import Any, TypeAlias, TypeVar
+
+    from agentdb.clients.base import InArgs, InStatement, ResultSet
+
+    T = TypeVar("T")
+    #: A body's return type: what it asks for is between it and the runner, what it gives is T.
+    Steps: TypeAlias = Generator[Any, Any, T]
+else:
+
+    class Steps:  # for annotations that are evaluated: Steps[int]
+        def __class_getitem__(cls, _item):
+            return cls
+
+
+class Execute:
+    """One statement, in the innermost open transaction, or in one of its own."""
+
+    __slots__ = ("args", "stmt")
+
+    def __init__(self, stmt: InStatement, args: InArgs) -> None:
+        self.stmt = stmt
+        self.args = args
+
+
+class Batch:
+    """Statements that happen all or not at all."""
+
+    __slots__ = ("stmts",)
+
+    def __init__(self, stmts: Iterable[InStatement]) -> None:
+        self.stmts = stmts
+
+
+class Begin:
+    """A transaction; inside one, a savepoint."""
+
+
+class Commit:
+    """Keep what was done since the innermost Begin."""
+
+
+class Rollback:
+    """Take back what was done since the innermost Begin."""
+
+
+class Emit:
+    """An event for the caller's callback."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: object) -> None:
+        self.event = event
+
+
+_BEGIN, _COMMIT, _ROLLBACK = Begin(), Commit(), Rollback()
+
+
+def execute(stmt: InStatement, args: InArgs = None) -> Steps[ResultSet]:
+    """Ask for one statement."""
+    result: ResultSet = yield Execute(stmt, args)
+    return result
+
+
+def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
+    """Ask for statements that happen all or not at all."""
+    results: list[ResultSet] = yield Batch(stmts)
+    return results
+
+
+def emit(event: object) -> Steps[None]:
+    """Give an event to the caller's callback."""
+    yield Emit(event)
+
+
+def atomically(steps: Steps[T]) -> Steps[T]:
+    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing."""
+    yield _BEGIN
+    try:
+        result = yield from steps
+    except GeneratorExit:  # nobody drives this any more; the runner has rolled back
+        raise
+    except BaseException:
+        yield _ROLLBACK
+        raise
+    yield _COMMIT
+    return result

@@ -40,17 +40,17 @@ def migrations_of(source: Any) -> tuple[Migration, ...]:
     return migrations
 
 
-def _duplicate(known: dict[int, Migration], added: tuple[Migration, ...]) -> InvalidMigrationError:
-    """Which of those that were to be added has the number of another."""
+def _refuse_duplicate(known: dict[int, Migration], added: tuple[Migration, ...]) -> None:
+    """Raises InvalidMigrationError for the first of those to be added that has the number of another."""
     for migration in added:
-        if migration.number in known:
-            break
+        other = known.get(migration.number)
+        if other is not None:
+            raise InvalidMigrationError(
+                f"migration {migration.label} has the number of {other.label}",
+                code="duplicate_id",
+                migration=migration,
+            )
         known[migration.number] = migration
-    return InvalidMigrationError(
-        f"migration {migration.label} has the number of {known[migration.number].label}",
-        code="duplicate_id",
-        migration=migration,
-    )
 
 
 class MigratorOperations(Operations[W]):
@@ -89,7 +89,7 @@ class MigratorOperations(Operations[W]):
         listed = migrations_of(migrations)
         added = {migration.number: migration for migration in listed}
         if len(added) < len(listed) or not self._by_number.keys().isdisjoint(added):
-            raise _duplicate(dict(self._by_number), listed)
+            _refuse_duplicate(dict(self._by_number), listed)
         self._by_number.update(added)
         self._sorted = None
 

@@ -63,6 +63,10 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
         return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
+    if str(error).startswith(("no such module: ", "no such tokenizer: ")):
+        part = str(error).removeprefix("no such ").replace(": ", " ")
+        message = f"this SQLite, {sqlite3.sqlite_version}, was built without the {part}{where}"
+        return StatementError(message, code="module_missing", engine_code=engine_code)
     code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
 

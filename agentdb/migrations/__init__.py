@@ -6,6 +6,8 @@ from agentdb.engine.migration import number_of
 from agentdb.errors import InvalidArgumentError, NotFoundError
 from agentdb.migrations.m001_initial_schema import MIGRATION as _INITIAL_SCHEMA
 from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND_LOGS
+from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
+from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "get_migration", "latest_migration_id", "migrations_after", "migrations_up_to"]
 
-MIGRATIONS: tuple[Migration, ...] = (_INITIAL_SCHEMA, _SESSIONS_AND_LOGS)
+MIGRATIONS: tuple[Migration, ...] = (_INITIAL_SCHEMA, _SESSIONS_AND_LOGS, _MESSAGES, _MESSAGE_SEARCH)
 
 
 def get_migration(id: str) -> Migration:

@@ -51,8 +51,8 @@ REMEDIES: dict[str, str] = {
     "unique": "Use another value; one row already has this one.",
     "not_null": "Give this column a value.",
     "check": "Give a value that the column's CHECK allows.",
-    "module_missing": "Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python uses "
-    "the system's SQLite, install a complete one.",
+    "module_missing": "Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python "
+    "uses the system's SQLite, install a complete one.",
     "too_big": "Store less in one value; SQLite's limit is 1,000,000,000 bytes.",
     "interrupted": "The statement was interrupted and has changed nothing; run it again if it is still wanted.",
     # migrations: how they are written

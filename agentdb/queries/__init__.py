@@ -4,8 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.queries import agents, session_logs, sessions
+    from agentdb.queries import agents, message_search, messages, session_logs, sessions
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import message_search as MessageSearchQueries
+    from agentdb.queries import messages as MessageQueries
     from agentdb.queries import session_logs as SessionLogQueries
     from agentdb.queries import sessions as SessionQueries
 else:
@@ -13,9 +15,13 @@ else:
         "agents": "agents",
         "sessions": "sessions",
         "session_logs": "session_logs",
+        "messages": "messages",
+        "message_search": "message_search",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
+        "MessageQueries": "messages",
+        "MessageSearchQueries": "message_search",
     }
 
     def __getattr__(name):
@@ -28,4 +34,15 @@ else:
         return sorted({*globals(), *_MODULES})
 
 
-__all__ = ["AgentQueries", "SessionLogQueries", "SessionQueries", "agents", "session_logs", "sessions"]
+__all__ = [
+    "AgentQueries",
+    "MessageQueries",
+    "MessageSearchQueries",
+    "SessionLogQueries",
+    "SessionQueries",
+    "agents",
+    "message_search",
+    "messages",
+    "session_logs",
+    "sessions",
+]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentdb.clients.location import Place
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
+    from agentdb.stores.contexts import ContextStore
     from agentdb.stores.session_logs import SessionLogStore
     from agentdb.stores.sessions import SessionStore
 
@@ -53,6 +54,13 @@ class Stores(HasTarget[W]):
         from agentdb.stores.session_logs import SessionLogStore
 
         return self._store(SessionLogStore)  # type: ignore[no-any-return]
+
+    @property
+    def contexts(self) -> ContextStore[W]:
+        """Which agent speaks in each session, and the switches that led there."""
+        from agentdb.stores.contexts import ContextStore
+
+        return self._store(ContextStore)  # type: ignore[no-any-return]
 
     @property
     def operations_target(self) -> Any:

@@ -8,6 +8,7 @@ from agentdb.migrations.m001_initial_schema import MIGRATION as _INITIAL_SCHEMA
 from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND_LOGS
 from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
 from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
+from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "get_migration", "latest_migration_id", "migrations_after", "migrations_up_to"]
 
-MIGRATIONS: tuple[Migration, ...] = (_INITIAL_SCHEMA, _SESSIONS_AND_LOGS, _MESSAGES, _MESSAGE_SEARCH)
+MIGRATIONS: tuple[Migration, ...] = (
+    _INITIAL_SCHEMA,
+    _SESSIONS_AND_LOGS,
+    _MESSAGES,
+    _MESSAGE_SEARCH,
+    _AGENT_CONTEXTS,
+)
 
 
 def get_migration(id: str) -> Migration:

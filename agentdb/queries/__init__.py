@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.queries import agents, message_search, messages, session_logs, sessions
+    from agentdb.queries import agents, contexts, message_search, messages, session_logs, sessions
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import contexts as ContextQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
     from agentdb.queries import session_logs as SessionLogQueries
@@ -17,11 +18,13 @@ else:
         "session_logs": "session_logs",
         "messages": "messages",
         "message_search": "message_search",
+        "contexts": "contexts",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
         "MessageQueries": "messages",
         "MessageSearchQueries": "message_search",
+        "ContextQueries": "contexts",
     }
 
     def __getattr__(name):
@@ -36,11 +39,13 @@ else:
 
 __all__ = [
     "AgentQueries",
+    "ContextQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "SessionLogQueries",
     "SessionQueries",
     "agents",
+    "contexts",
     "message_search",
     "messages",
     "session_logs",

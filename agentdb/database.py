@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.contexts import ContextStore
+    from agentdb.stores.messages import MessageStore
     from agentdb.stores.session_logs import SessionLogStore
     from agentdb.stores.sessions import SessionStore
 
@@ -61,6 +62,13 @@ class Stores(HasTarget[W]):
         from agentdb.stores.contexts import ContextStore
 
         return self._store(ContextStore)  # type: ignore[no-any-return]
+
+    @property
+    def messages(self) -> MessageStore[W]:
+        """The messages of the sessions."""
+        from agentdb.stores.messages import MessageStore
+
+        return self._store(MessageStore)  # type: ignore[no-any-return]
 
     @property
     def operations_target(self) -> Any:

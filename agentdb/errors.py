@@ -92,9 +92,11 @@ REMEDIES: dict[str, str] = {
     "not_json": "Give None, bool, int, finite float, str, list, and dict with text as keys; anything else in a form of yours.",
     "not_one_of": "Give one of those values.",
     "other_session": "Name a log of the same session, or None.",
+    "bad_search": "Correct the expression, or pass syntax=False to look for the text as it is.",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
     "not_found": "Check the id.",
+    "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
     "already_exists": "Use another id, or update the one that is there.",
 }

@@ -70,8 +70,10 @@ DELETE FROM messages WHERE id = (
 )
 RETURNING *"""
 
-# Removes one message.
-DELETE_BY_ID = "DELETE FROM messages WHERE id = :id"
+# Removes one message of a live session.
+DELETE_BY_ID = """\
+DELETE FROM messages WHERE id = :id
+  AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)"""
 
 # Where does a conversation stand? One row: the counters of the session, its times, and that of its last message.
 STATS = """\

@@ -8,11 +8,13 @@ from __future__ import annotations
 from agentdb.stores.agents import Agent, AgentStore
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
+    BOOLEAN,
     COUNT,
     ID,
     INTEGER,
     JSON,
     JSON_ARRAY,
+    JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
     TEXT,
     TIME,
@@ -23,16 +25,20 @@ from agentdb.stores.fields import (
     Unset,
     one_of,
 )
+from agentdb.stores.message_search import SearchHit
+from agentdb.stores.messages import Message, MessageStats, MessageStore, NewMessage
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
 from agentdb.stores.sessions import AgentCard, Effective, Session, SessionCard, SessionStore, SessionWithAgent
 
 __all__ = [
+    "BOOLEAN",
     "COUNT",
     "ID",
     "INTEGER",
     "JSON",
     "JSON_ARRAY",
+    "JSON_ARRAY_OR_OBJECT",
     "JSON_OBJECT",
     "TEXT",
     "TIME",
@@ -45,8 +51,13 @@ __all__ = [
     "Field",
     "JsonArray",
     "JsonObject",
+    "Message",
+    "MessageStats",
+    "MessageStore",
     "NewLog",
+    "NewMessage",
     "Page",
+    "SearchHit",
     "Session",
     "SessionCard",
     "SessionLog",

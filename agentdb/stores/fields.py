@@ -202,7 +202,20 @@ def _json_object(name: str, value: Any) -> str:
     return _encode_json(name, value)
 
 
+def _json_array_or_object(name: str, value: Any) -> str:
+    if not isinstance(value, (list, tuple, dict)):
+        raise FieldError.of(name, value, f"is a list or a dict, not {type(value).__name__}", code="wrong_type")
+    return _encode_json(name, value)
+
+
+def _boolean(name: str, value: Any) -> int:
+    if not isinstance(value, bool):
+        raise FieldError.of(name, value, f"is True or False, not {type(value).__name__}", code="wrong_type")
+    return int(value)
+
+
 TEXT = Field(_text)
+BOOLEAN = Field(_boolean, bool)
 ID = Field(_id)
 INTEGER = Field(_integer)
 COUNT = Field(_count)
@@ -210,6 +223,7 @@ TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)
 JSON_OBJECT = _JsonField(_json_object, _decode_json)
+JSON_ARRAY_OR_OBJECT = _JsonField(_json_array_or_object, _decode_json)
 
 
 def one_of(*values: str) -> Field:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, execute, operation
@@ -13,8 +13,11 @@ from agentdb.queries import sessions
 from agentdb.stores.agents import AGENT, PermissionMode
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
+    BOOLEAN,
+    COUNT,
     ID,
     JSON_ARRAY,
+    JSON_OBJECT,
     TEXT,
     TIME,
     UNSET,
@@ -24,7 +27,7 @@ from agentdb.stores.fields import (
     now_text,
     one_of,
 )
-from agentdb.stores.pages import Page, page
+from agentdb.stores.pages import BY_ACTIVITY, Page, page
 
 if TYPE_CHECKING:
     from agentdb.errors import AgentDBError
@@ -35,24 +38,34 @@ SessionStatus: TypeAlias = Literal["idle", "running", "completed", "failed", "st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCard(Values):
-    """What a list of sessions shows of one."""
+    """What a list of sessions shows of one. `deleted_at` is None for a live one."""
 
     id: str
     name: str | None
+    title: str | None
     main_agent_id: str
     user_goal: str | None
     status: SessionStatus
     external_session_id: str | None
     created_at: datetime
     updated_at: datetime
+    last_activity_at: datetime | None
+    deleted_at: datetime | None
+    message_count: int
+    total_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(Values):
-    """One session. None in model … max_steps means: as its agent has it."""
+    """One session. None in model … max_steps means: as its agent has it.
+
+    `last_activity_at` moves forward with each message, and is None before the first. `is_active`: not deleted softly.
+    The database counts what stands behind; `last_seq` is the highest number that a message ever had.
+    """
 
     id: str
     name: str | None
+    title: str | None
     main_agent_id: str
     sub_agent_ids: JsonArray | None
     user_goal: str | None
@@ -68,8 +81,16 @@ class Session(Values):
     accessible_paths: JsonArray | None
     permission_mode: PermissionMode | None
     max_steps: int | None
+    metadata_json: JsonObject | None
     created_at: datetime
     updated_at: datetime
+    last_activity_at: datetime | None
+    deleted_at: datetime | None
+    is_active: bool
+    last_seq: int
+    message_count: int
+    total_tokens: int
+    compaction_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +133,17 @@ _STATUS = one_of("idle", "running", "completed", "failed", "stopped")
 _CARD = {
     "id": ID,
     "name": TEXT.or_none(),
+    "title": TEXT.or_none(),
     "main_agent_id": ID,
     "user_goal": TEXT.or_none(),
     "status": _STATUS,
     "external_session_id": TEXT.or_none(),
     "created_at": TIME,
     "updated_at": TIME,
+    "last_activity_at": TIME.or_none(),
+    "deleted_at": TIME.or_none(),
+    "message_count": COUNT,
+    "total_tokens": COUNT,
 }
 _EFFECTIVE = {
     name: AGENT.columns[name]
@@ -137,13 +163,34 @@ _EFFECTIVE = {
 _OVERRIDES = {name: field.or_none() for name, field in _EFFECTIVE.items()}
 
 SESSION_CARD = Entity(SessionCard, **_CARD)
-SESSION = Entity(Session, **_CARD, **_OVERRIDES, sub_agent_ids=JSON_ARRAY.or_none())
+SESSION = Entity(
+    Session,
+    **_CARD,
+    **_OVERRIDES,
+    sub_agent_ids=JSON_ARRAY.or_none(),
+    metadata_json=JSON_OBJECT.or_none(),
+    is_active=BOOLEAN,
+    last_seq=COUNT,
+    compaction_count=COUNT,
+)
 AGENT_CARD = Entity(AgentCard, **{n: AGENT.columns[n] for n in ("id", "name", "description", "avatar", "instructions")})
 EFFECTIVE = Entity(Effective, **_EFFECTIVE)
 
+#: What the database gives a new session.
+_FRESH = {
+    "last_activity_at": None,
+    "deleted_at": None,
+    "is_active": 1,
+    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0),
+}
+
 
 class SessionStore(Operations[W]):
-    """The sessions of a database."""
+    """The sessions of a database.
+
+    One that is deleted softly is as if it were not there, and so is what belongs to it, unless `include_deleted` is True.
+    What a run of it still reports is kept: its status, and its logs.
+    """
 
     @operation
     def create(
@@ -152,6 +199,7 @@ class SessionStore(Operations[W]):
         main_agent_id: str,
         id: str | None = None,
         name: str | None = None,
+        title: str | None = None,
         sub_agent_ids: JsonArray | None = None,
         user_goal: str | None = None,
         status: SessionStatus = "idle",
@@ -166,6 +214,7 @@ class SessionStore(Operations[W]):
         accessible_paths: JsonArray | None = None,
         permission_mode: PermissionMode | None = None,
         max_steps: int | None = None,
+        metadata_json: JsonObject | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> Steps[Session]:
@@ -176,28 +225,28 @@ class SessionStore(Operations[W]):
         """
         row = SESSION.new(locals())
         try:
-            yield from execute(sessions.INSERT, row)
+            yield from execute(sessions.INSERT_WITH_TITLE, row)
         except IntegrityError as error:
             raise _explained(error, row) from error
-        return SESSION.of_encoded(row)
+        return SESSION.of_encoded({**row, **_FRESH})
 
     @operation
-    def get(self, id: str) -> Steps[Session | None]:
+    def get(self, id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
         """The session with this id, or None."""
-        return (yield from SESSION.one(sessions.GET_BY_ID, {"id": ID.encode("id", id)}))
+        return (yield from SESSION.one(sessions.GET_LIVE_BY_ID, _asked(id, include_deleted)))
 
     @operation
-    def require(self, id: str) -> Steps[Session]:
+    def require(self, id: str, *, include_deleted: bool = False) -> Steps[Session]:
         """The session with this id. Raises NotFoundError."""
-        session = yield from self.get.steps(id)
+        session = yield from self.get.steps(id, include_deleted=include_deleted)
         if session is None:
             raise SESSION.not_found(id)
         return session
 
     @operation
-    def with_agent(self, id: str) -> Steps[SessionWithAgent | None]:
+    def with_agent(self, id: str, *, include_deleted: bool = False) -> Steps[SessionWithAgent | None]:
         """The session with this id, its agent's card, and the configuration in force; or None."""
-        found = yield from execute(sessions.GET_SESSION_WITH_AGENT, {"id": ID.encode("id", id)})
+        found = yield from execute(sessions.GET_LIVE_WITH_AGENT, _asked(id, include_deleted))
         if not found.tuples:
             return None
         row = found.tuples[0]
@@ -213,6 +262,7 @@ class SessionStore(Operations[W]):
         id: str,
         *,
         name: str | None | Unset = UNSET,
+        title: str | None | Unset = UNSET,
         main_agent_id: str | Unset = UNSET,
         sub_agent_ids: JsonArray | None | Unset = UNSET,
         user_goal: str | None | Unset = UNSET,
@@ -228,15 +278,18 @@ class SessionStore(Operations[W]):
         accessible_paths: JsonArray | None | Unset = UNSET,
         permission_mode: PermissionMode | None | Unset = UNSET,
         max_steps: int | None | Unset = UNSET,
+        metadata_json: JsonObject | None | Unset = UNSET,
+        last_activity_at: datetime | None | Unset = UNSET,
     ) -> Steps[Session]:
         """Change what is given, stamp updated_at, and return the session as it is now; None is a value (for model …
-        max_steps: as the agent has it), UNSET is not.
+        max_steps: as the agent has it), UNSET is not. A last_activity_at stays as it is set until the next message.
 
         Raises NotFoundError for the session or its new agent, FieldError.
         """
         changes = SESSION.changes(locals())
         try:
-            return (yield from SESSION.change(id, changes, read=sessions.GET_BY_ID, write=sessions.UPDATE))
+            read, write = sessions.GET_LIVE_BY_ID, sessions.UPDATE_WITH_TITLE
+            return (yield from SESSION.change(id, changes, read=read, write=write, include_deleted=0))
         except IntegrityError as error:
             raise _explained(error, changes) from error
 
@@ -249,23 +302,40 @@ class SessionStore(Operations[W]):
 
     @operation
     def delete(self, id: str) -> Steps[bool]:
-        """Remove a session and its logs; False if there is none."""
+        """Remove a session for good, live or deleted softly, with its messages and logs; False if there is none."""
         return (yield from execute(sessions.DELETE, {"id": ID.encode("id", id)})).rows_affected > 0
 
     @operation
-    def exists(self, id: str) -> Steps[bool]:
-        """Whether there is a session with this id."""
-        return len((yield from execute(sessions.CHECK_EXISTS, {"id": ID.encode("id", id)}))) > 0
+    def soft_delete(self, id: str) -> Steps[bool]:
+        """Hide a session and all that belongs to it until restore(); False, and no change, if there is no live one."""
+        args = {"id": ID.encode("id", id), "deleted_at": now_text()}
+        return (yield from execute(sessions.SOFT_DELETE, args)).rows_affected > 0
 
     @operation
-    def count(self, *, status: SessionStatus | None = None, main_agent_id: str | None = None) -> Steps[int]:
+    def restore(self, id: str) -> Steps[bool]:
+        """Show a session that is deleted softly again, as it was; False if there is none."""
+        return (yield from execute(sessions.RESTORE, {"id": ID.encode("id", id)})).rows_affected > 0
+
+    @operation
+    def exists(self, id: str, *, include_deleted: bool = False) -> Steps[bool]:
+        """Whether there is a session with this id."""
+        return len((yield from execute(sessions.CHECK_LIVE, _asked(id, include_deleted)))) > 0
+
+    @operation
+    def count(
+        self,
+        *,
+        status: SessionStatus | None = None,
+        main_agent_id: str | None = None,
+        include_deleted: bool = False,
+    ) -> Steps[int]:
         """How many sessions there are, with this status or any, of this agent or any."""
-        args = _filters(status, main_agent_id)
-        sql = sessions.COUNT
+        args = _filters(status, main_agent_id, include_deleted)
+        sql = sessions.COUNT_LIVE
         if main_agent_id is not None:
-            sql = sessions.COUNT_BY_AGENT
+            sql = sessions.COUNT_LIVE_BY_AGENT
         elif status is not None:
-            sql = sessions.COUNT_BY_STATUS
+            sql = sessions.COUNT_LIVE_BY_STATUS
         return int((yield from execute(sql, args)).tuples[0][0])
 
     @operation
@@ -276,41 +346,67 @@ class SessionStore(Operations[W]):
         cursor: str | None = None,
         status: SessionStatus | None = None,
         main_agent_id: str | None = None,
+        include_deleted: bool = False,
     ) -> Steps[Page[SessionCard]]:
         """Cards of sessions, newest first, with this status or any, of this agent or any: a page of at most `limit`, after
         the page that gave `cursor`."""
-        args = _filters(status, main_agent_id)
-        sql = sessions.CARDS
+        args = _filters(status, main_agent_id, include_deleted)
+        sql = sessions.LIVE_CARDS
         if main_agent_id is not None:
-            sql = sessions.CARDS_BY_AGENT
+            sql = sessions.LIVE_CARDS_BY_AGENT
         elif status is not None:
-            sql = sessions.CARDS_BY_STATUS
+            sql = sessions.LIVE_CARDS_BY_STATUS
         return (yield from page(SESSION_CARD, sql, args, limit=limit, cursor=cursor))
 
     @operation
+    def recent(self, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionCard]]:
+        """Cards of the live sessions, the latest activity first; one without messages was active when it was made.
+
+        A session that becomes active between two pages moves to the front, so the second does not show it.
+        """
+        return (
+            yield from page(
+                SESSION_CARD, sessions.LIVE_CARDS_BY_ACTIVITY, {}, limit=limit, cursor=cursor, key=BY_ACTIVITY
+            )
+        )
+
+    @operation
     def by_status(
-        self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None
+        self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
     ) -> Steps[Page[SessionCard]]:
         """Cards of the sessions with this status, newest first."""
-        return (yield from self.list.steps(status=_STATUS.encode("status", status), limit=limit, cursor=cursor))
+        status = _STATUS.encode("status", status)
+        return (yield from self.list.steps(status=status, limit=limit, cursor=cursor, include_deleted=include_deleted))
 
     @operation
-    def by_agent(self, main_agent_id: str, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionCard]]:
+    def by_agent(
+        self, main_agent_id: str, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
+    ) -> Steps[Page[SessionCard]]:
         """Cards of the sessions of this agent, newest first."""
         id = ID.encode("main_agent_id", main_agent_id)
-        return (yield from self.list.steps(main_agent_id=id, limit=limit, cursor=cursor))
+        return (
+            yield from self.list.steps(main_agent_id=id, limit=limit, cursor=cursor, include_deleted=include_deleted)
+        )
 
     @operation
-    def by_external_id(self, external_session_id: str) -> Steps[Session | None]:
+    def by_external_id(self, external_session_id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
         """The session that another program knows by this id, the newest if there are several; or None."""
-        args = {"external_session_id": TEXT.encode("external_session_id", external_session_id)}
-        return (yield from SESSION.one(sessions.GET_BY_EXTERNAL_SESSION_ID, args))
+        args = {
+            "external_session_id": TEXT.encode("external_session_id", external_session_id),
+            "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+        }
+        return (yield from SESSION.one(sessions.GET_LIVE_BY_EXTERNAL_SESSION_ID, args))
 
 
-def _filters(status: str | None, main_agent_id: str | None) -> dict[str, str | None]:
+def _asked(id: str, include_deleted: bool) -> dict[str, Any]:
+    return {"id": ID.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
+
+
+def _filters(status: str | None, main_agent_id: str | None, include_deleted: bool) -> dict[str, Any]:
     return {
         "status": SESSION.filter("status", status),
         "main_agent_id": SESSION.filter("main_agent_id", main_agent_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
     }
 
 

@@ -17,7 +17,7 @@ from agentdb.engine.migration import Migration
 
 MIGRATION = Migration(
     id="004",
-    description="Search in messages",
+    description="Message search",
     up=(
         """\
 CREATE VIRTUAL TABLE messages_fts USING fts5 (

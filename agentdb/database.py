@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentdb.clients.location import Place
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
+    from agentdb.stores.compactions import CompactionStore
     from agentdb.stores.contexts import ContextStore
     from agentdb.stores.messages import MessageStore
     from agentdb.stores.session_logs import SessionLogStore
@@ -62,6 +63,13 @@ class Stores(HasTarget[W]):
         from agentdb.stores.contexts import ContextStore
 
         return self._store(ContextStore)  # type: ignore[no-any-return]
+
+    @property
+    def compactions(self) -> CompactionStore[W]:
+        """The compactions of the sessions' conversations."""
+        from agentdb.stores.compactions import CompactionStore
+
+        return self._store(CompactionStore)  # type: ignore[no-any-return]
 
     @property
     def messages(self) -> MessageStore[W]:

@@ -97,6 +97,12 @@ REMEDIES: dict[str, str] = {
     # rows
     "not_found": "Check the id.",
     "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
+    "plan_outdated": "Ask for a new plan, sum up what it names, and compact with that.",
+    "already_restored": "Nothing; what it took out is back in its place.",
+    "newer_event": "Restore the newer event first; events of a session are restored from the newest to the oldest.",
+    "summary_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
+    "compactions.archived().",
+    "summary_removed": "Read what the event keeps with compactions.archived(); nothing marks its place any more.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
     "already_exists": "Use another id, or update the one that is there.",
 }

@@ -9,6 +9,7 @@ from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND
 from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
 from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
+from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _MESSAGES,
     _MESSAGE_SEARCH,
     _AGENT_CONTEXTS,
+    _COMPACTION,
 )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.queries import agents, contexts, message_search, messages, session_logs, sessions
+    from agentdb.queries import agents, compactions, contexts, message_search, messages, session_logs, sessions
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import contexts as ContextQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
@@ -19,12 +20,14 @@ else:
         "messages": "messages",
         "message_search": "message_search",
         "contexts": "contexts",
+        "compactions": "compactions",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
         "MessageQueries": "messages",
         "MessageSearchQueries": "message_search",
         "ContextQueries": "contexts",
+        "CompactionQueries": "compactions",
     }
 
     def __getattr__(name):
@@ -39,12 +42,14 @@ else:
 
 __all__ = [
     "AgentQueries",
+    "CompactionQueries",
     "ContextQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "SessionLogQueries",
     "SessionQueries",
     "agents",
+    "compactions",
     "contexts",
     "message_search",
     "messages",

@@ -46,9 +46,9 @@ WHERE (agent_contexts.created_at, agent_contexts.session_id) < (:cursor_time, :c
   AND (:include_deleted OR sessions.deleted_at IS NULL)
 ORDER BY agent_contexts.created_at DESC, agent_contexts.session_id DESC LIMIT :limit"""
 
-# Which switches came before this one? At most :limit before the id :cursor_id, newest first; their time is their cursor's.
+# Which switches came before this one? At most :limit before the id :cursor_id, newest first.
 SWITCHES = """\
-SELECT agent_switches.*, agent_switches.switched_at AS created_at FROM agent_switches
+SELECT agent_switches.* FROM agent_switches
 JOIN sessions ON sessions.id = agent_switches.session_id
 WHERE agent_switches.session_id = :session_id AND agent_switches.id < :cursor_id
   AND (:include_deleted OR sessions.deleted_at IS NULL)

@@ -10,8 +10,8 @@ from agentdb.errors import AlreadyExistsError, NotFoundError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import contexts
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import COUNT, ID, INTEGER, JSON_OBJECT, TEXT, TIME, JsonObject
-from agentdb.stores.pages import Page, page
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_OBJECT, TEXT, TIME, JsonObject
+from agentdb.stores.pages import BY_ID, Page, page
 
 if TYPE_CHECKING:
     from agentdb.operations import Steps
@@ -74,7 +74,7 @@ class ContextStore(Operations[W]):
         current_agent: str,
         *,
         reason: str | None = None,
-        metadata: JsonObject | None = None,
+        metadata_json: JsonObject | None = None,
         created_at: datetime | None = None,
     ) -> Steps[AgentContext]:
         """Give a session its context; the first entry of its history says who begins, and why. Without a time: now.
@@ -86,7 +86,7 @@ class ContextStore(Operations[W]):
             {
                 "session_id": session_id,
                 "current_agent": current_agent,
-                "metadata_json": metadata,
+                "metadata_json": metadata_json,
                 "created_at": created_at,
             }
         )
@@ -121,14 +121,14 @@ class ContextStore(Operations[W]):
         to_agent: str,
         *,
         reason: str | None = None,
-        metadata: JsonObject | None = None,
+        metadata_json: JsonObject | None = None,
         switched_at: datetime | None = None,
     ) -> Steps[AgentContext]:
         """Let another agent speak, and return the context as it is now; nothing happens where that agent speaks already.
 
         Raises NotFoundError where the session has no context, FieldError.
         """
-        row = _switch_row(session_id, to_agent, reason, metadata, switched_at)
+        row = _switch_row(session_id, to_agent, reason, metadata_json, switched_at)
         context = yield from self.require.steps(session_id)
         if context.current_agent == to_agent:
             return context
@@ -141,7 +141,7 @@ class ContextStore(Operations[W]):
     ) -> Steps[Page[AgentSwitch]]:
         """The switches of a session, newest first: a page of at most `limit`, after the page that gave `cursor`."""
         args = _key(session_id, include_deleted)
-        return (yield from page(AGENT_SWITCH, contexts.SWITCHES, args, limit=limit, cursor=cursor))
+        return (yield from page(AGENT_SWITCH, contexts.SWITCHES, args, limit=limit, cursor=cursor, key=BY_ID))
 
     @operation
     def delete(self, session_id: str) -> Steps[bool]:
@@ -159,16 +159,19 @@ class ContextStore(Operations[W]):
         self, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
     ) -> Steps[Page[AgentContext]]:
         """Contexts, newest first: a page of at most `limit`, after the page that gave `cursor`."""
-        args = {"include_deleted": bool(include_deleted)}
+        args = {"include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
         return (yield from page(AGENT_CONTEXT, contexts.PAGE, args, limit=limit, cursor=cursor))
 
 
 def _key(session_id: str, include_deleted: bool) -> dict[str, Any]:
-    return {"session_id": ID.encode("session_id", session_id), "include_deleted": bool(include_deleted)}
+    return {
+        "session_id": ID.encode("session_id", session_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+    }
 
 
 def _switch_row(
-    session_id: str, to_agent: str, reason: str | None, metadata: JsonObject | None, switched_at: datetime | None
+    session_id: str, to_agent: str, reason: str | None, metadata_json: JsonObject | None, switched_at: datetime | None
 ) -> dict[str, Any]:
     """A switch from nobody, for SQLite."""
     return AGENT_SWITCH.new(
@@ -177,7 +180,7 @@ def _switch_row(
             "from_agent": None,
             "to_agent": to_agent,
             "reason": reason,
-            "metadata_json": metadata,
+            "metadata_json": metadata_json,
             "switched_at": switched_at or datetime.now(UTC),
         }
     )
@@ -189,9 +192,7 @@ def _visible_session(session_id: str) -> Steps[None]:
     if not found.tuples:
         raise NotFoundError(f"session_id: there is no session {session_id!r}")
     if found.tuples[0][1] is not None:
-        raise NotFoundError(
-            f"session_id: session {session_id!r} is deleted", remedy="Bring it back with sessions.restore() first."
-        )
+        raise NotFoundError(f"session_id: session {session_id!r} is deleted", code="session_deleted")
 
 
 def _no_context(session_id: str) -> NotFoundError:

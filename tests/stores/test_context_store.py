@@ -26,7 +26,7 @@ def ends(stores: Facade, **options: Any) -> list[tuple[str | None, str]]:
 
 
 def test_a_context_begins_with_its_first_agent(stores: Facade) -> None:
-    context = stores.contexts.start("s", "planner", reason="asked", metadata={"a": [1]}, created_at=AT)
+    context = stores.contexts.start("s", "planner", reason="asked", metadata_json={"a": [1]}, created_at=AT)
     assert context == AgentContext(
         session_id="s",
         current_agent="planner",
@@ -43,7 +43,7 @@ def test_a_context_begins_with_its_first_agent(stores: Facade) -> None:
 
 def test_a_switch_changes_the_context_and_its_history_together(stores: Facade) -> None:
     stores.contexts.start("s", "planner")
-    context = stores.contexts.switch("s", "coder", reason="code", metadata={"n": 1}, switched_at=AT)
+    context = stores.contexts.switch("s", "coder", reason="code", metadata_json={"n": 1}, switched_at=AT)
     assert (context.current_agent, context.switch_count, context.last_switch_at) == ("coder", 1, AT)
     now = stores.contexts.switch("s", "planner").last_switch_at
     assert timedelta(0) <= datetime.now(UTC) - now < timedelta(minutes=1)
@@ -101,7 +101,7 @@ def test_what_is_missing_is_none_false_or_an_error_that_names_it(stores: Facade)
         ({"to_agent": None}, "to_agent"),
         ({"reason": 1}, "reason"),
         ({"reason": "\ud800"}, "reason"),
-        ({"metadata": []}, "metadata_json"),
+        ({"metadata_json": []}, "metadata_json"),
         ({"switched_at": datetime(2024, 1, 1)}, "switched_at"),
         ({"switched_at": "2024-01-01T00:00:00.000Z"}, "switched_at"),
     ],

@@ -35,6 +35,8 @@ _STORAGE = {
     "PERM": ("cannot_open", "{path} cannot be opened"),
     "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
 }
+#: A value of the wrong type in a STRICT table; the sqlite3 module of some Pythons has no name for it.
+_CONSTRAINT_DATATYPE = 3091
 _CONSTRAINTS = {
     "FOREIGNKEY": "foreign_key",
     "UNIQUE": "unique",
@@ -51,6 +53,8 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     where = f" in: {shorten(sql)}" if sql else ""
     if engine_code is None:
         return _misuse(error, where, args)
+    if getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE:
+        engine_code = "SQLITE_CONSTRAINT_DATATYPE"
     family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
     if family in ("BUSY", "LOCKED", "PROTOCOL"):
         return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The index has sequences of three characters.
 _INDEXED = 3
+#: Characters of a word that the index is asked for: each is a step of a phrase. The rest is compared.
+_LONG = 64
 #: FTS5 takes no expression that is nested deeper than 256.
 MAX_WORDS = 100
 #: Ids looked at in one statement, and bytes of text read in one, beyond the first message of it.
@@ -59,11 +61,11 @@ def search(
         return (yield from _by_expression(text, scope, limit))
     words = _words(text)
     indexed = [word for word in words if len(word) >= _INDEXED and "\0" not in word]
-    others = [fold(word) for word in words if word not in indexed]
+    others = [fold(word) for word in words if word not in indexed or len(word) > _LONG]
     folded = [fold(word) for word in words]
     found: dict[int, float | None] = {}
     if indexed:
-        expression = " ".join(['"' + word.replace('"', '""') + '"' for word in indexed])
+        expression = " ".join(['"' + word[:_LONG].replace('"', '""') + '"' for word in indexed])
         most = max(scan, limit) if others else limit
         ranks = dict(
             (yield from execute(message_search.MATCH, {**scope, "expression": expression, "limit": most})).tuples

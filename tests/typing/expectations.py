@@ -25,7 +25,20 @@ from agentdb import (
 )
 from agentdb.clients.base import AsyncClient, Client, ResultSet, Row
 from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch, emit, execute, operation
-from agentdb.stores import Agent, AgentStore, Page, SessionCard, SessionLog, SessionWithAgent
+from agentdb.stores import (
+    Agent,
+    AgentStore,
+    Message,
+    MessageStats,
+    MessageStore,
+    NewMessage,
+    Page,
+    SearchHit,
+    Session,
+    SessionCard,
+    SessionLog,
+    SessionWithAgent,
+)
 
 
 class Notes(Operations[W]):
@@ -267,3 +280,38 @@ async def stores_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
         assert_type(await AgentStore(tx).exists("a"), bool)
     await db.agents.create(name="n")  # expect-error
     (await db.sessions.require("s")).name = "frozen"  # expect-error
+
+
+def messages_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.messages, MessageStore[Sync])
+    assert_type(db.messages.append("s", role="user", content="hello", payload_json={"item": []}), Message)
+    assert_type(db.messages.append_many("s", [NewMessage(role="tool")]), list[Message])
+    assert_type(db.messages.get(1), Message | None)
+    assert_type(db.messages.page("s", newest_first=True), Page[Message])
+    assert_type(db.messages.load("s"), list[Message])
+    assert_type(db.messages.pop("s"), Message | None)
+    assert_type(db.messages.delete(1), bool)
+    assert_type(db.messages.stats("s", include_deleted=True), MessageStats | None)
+    assert_type(db.messages.search("x", agent_id="a"), list[SearchHit])
+    assert_type(db.sessions.soft_delete("s"), bool)
+    assert_type(db.sessions.update("s", title=None, metadata_json={}), Session)
+    assert_type(db.sessions.recent(), Page[SessionCard])
+    with db.transaction() as tx:
+        assert_type(tx.messages.latest("s", 5), list[Message])
+    db.messages.append("s", role="agent")  # expect-error
+    db.messages.append("s", content="hello")  # expect-error
+    db.messages.append_many("s", [{"role": "user"}])  # expect-error
+    db.messages.page("s", cursor=5)  # expect-error
+    db.messages.require(1).content = "frozen"  # expect-error
+
+
+async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(db.messages, MessageStore[Async])
+    assert_type(await db.messages.append("s", role="user"), Message)
+    assert_type(await db.messages.page("s"), Page[Message])
+    assert_type(await db.messages.search("x"), list[SearchHit])
+    assert_type(await db.sessions.restore("s"), bool)
+    async with db.transaction() as tx:
+        assert_type(await tx.messages.pop("s"), Message | None)
+    await db.messages.append("s", role="agent")  # expect-error
+    await db.messages.append_many("s", ["hello"])  # expect-error

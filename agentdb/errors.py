@@ -104,6 +104,8 @@ REMEDIES: dict[str, str] = {
     "compactions.archived().",
     "summary_removed": "Read what the event keeps with compactions.archived(); nothing marks its place any more.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
+    "default_agent": "Keep it; conversations that name no agent run on it. One that never will be a default again can be taken "
+    "out of the table default_agents first.",
     "already_exists": "Use another id, or update the one that is there.",
 }
 

@@ -10,6 +10,7 @@ from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
 from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
+from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _MESSAGE_SEARCH,
     _AGENT_CONTEXTS,
     _COMPACTION,
+    _DEFAULT_AGENTS,
 )
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.queries import agents, compactions, contexts, message_search, messages, session_logs, sessions
+    from agentdb.queries import (
+        agents,
+        compactions,
+        contexts,
+        conversations,
+        message_search,
+        messages,
+        session_logs,
+        sessions,
+    )
     from agentdb.queries import agents as AgentQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import contexts as ContextQueries
+    from agentdb.queries import conversations as ConversationQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
     from agentdb.queries import session_logs as SessionLogQueries
@@ -21,6 +31,7 @@ else:
         "message_search": "message_search",
         "contexts": "contexts",
         "compactions": "compactions",
+        "conversations": "conversations",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
@@ -28,6 +39,7 @@ else:
         "MessageSearchQueries": "message_search",
         "ContextQueries": "contexts",
         "CompactionQueries": "compactions",
+        "ConversationQueries": "conversations",
     }
 
     def __getattr__(name):
@@ -44,6 +56,7 @@ __all__ = [
     "AgentQueries",
     "CompactionQueries",
     "ContextQueries",
+    "ConversationQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "SessionLogQueries",
@@ -51,6 +64,7 @@ __all__ = [
     "agents",
     "compactions",
     "contexts",
+    "conversations",
     "message_search",
     "messages",
     "session_logs",

@@ -29,7 +29,8 @@ from agentdb.stores.message_search import SearchHit
 from agentdb.stores.messages import Message, MessageStats, MessageStore, NewMessage
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
-from agentdb.stores.sessions import AgentCard, Effective, Session, SessionCard, SessionStore, SessionWithAgent
+from agentdb.stores.session_values import AgentCard, Effective, Session, SessionCard, SessionWithAgent
+from agentdb.stores.sessions import SessionStore
 
 __all__ = [
     "BOOLEAN",

@@ -2,179 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import sessions
-from agentdb.stores.agents import AGENT, PermissionMode
-from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import (
-    BOOLEAN,
-    COUNT,
-    ID,
-    JSON_ARRAY,
-    JSON_OBJECT,
-    TEXT,
-    TIME,
-    UNSET,
-    JsonArray,
-    JsonObject,
-    Unset,
-    now_text,
-    one_of,
-)
+from agentdb.stores.agents import PermissionMode
+from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
 from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.session_values import (
+    AGENT_CARD,
+    EFFECTIVE,
+    SESSION,
+    SESSION_CARD,
+    STATUS,
+    Session,
+    SessionCard,
+    SessionStatus,
+    SessionWithAgent,
+)
 
 if TYPE_CHECKING:
     from agentdb.errors import AgentDBError
     from agentdb.operations import Steps
-
-SessionStatus: TypeAlias = Literal["idle", "running", "completed", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCard(Values):
-    """What a list of sessions shows of one. `deleted_at` is None for a live one."""
-
-    id: str
-    name: str | None
-    title: str | None
-    main_agent_id: str
-    user_goal: str | None
-    status: SessionStatus
-    external_session_id: str | None
-    created_at: datetime
-    updated_at: datetime
-    last_activity_at: datetime | None
-    deleted_at: datetime | None
-    message_count: int
-    total_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session(Values):
-    """One session. None in model … max_steps means: as its agent has it.
-
-    `last_activity_at` moves forward with each message, and is None before the first. `is_active`: not deleted softly.
-    The database counts what stands behind; `last_seq` is the highest number that a message ever had.
-    """
-
-    id: str
-    name: str | None
-    title: str | None
-    main_agent_id: str
-    sub_agent_ids: JsonArray | None
-    user_goal: str | None
-    status: SessionStatus
-    external_session_id: str | None
-    model: str | None
-    plan_model: str | None
-    small_model: str | None
-    built_in_tools: JsonArray | None
-    mcps: JsonArray | None
-    knowledges: JsonArray | None
-    configuration: JsonObject | None
-    accessible_paths: JsonArray | None
-    permission_mode: PermissionMode | None
-    max_steps: int | None
-    metadata_json: JsonObject | None
-    created_at: datetime
-    updated_at: datetime
-    last_activity_at: datetime | None
-    deleted_at: datetime | None
-    is_active: bool
-    last_seq: int
-    message_count: int
-    total_tokens: int
-    compaction_count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentCard(Values):
-    """What a session shows of its agent."""
-
-    id: str
-    name: str
-    description: str | None
-    avatar: str | None
-    instructions: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effective(Values):
-    """What a session runs with: its own value where it has one, else its agent's."""
-
-    model: str
-    plan_model: str | None
-    small_model: str | None
-    built_in_tools: JsonArray | None
-    mcps: JsonArray | None
-    knowledges: JsonArray | None
-    configuration: JsonObject | None
-    accessible_paths: JsonArray | None
-    permission_mode: PermissionMode
-    max_steps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionWithAgent(Values):
-    """A session, its agent's card, and the configuration in force."""
-
-    session: Session
-    agent: AgentCard
-    effective: Effective
-
-
-_STATUS = one_of("idle", "running", "completed", "failed", "stopped")
-_CARD = {
-    "id": ID,
-    "name": TEXT.or_none(),
-    "title": TEXT.or_none(),
-    "main_agent_id": ID,
-    "user_goal": TEXT.or_none(),
-    "status": _STATUS,
-    "external_session_id": TEXT.or_none(),
-    "created_at": TIME,
-    "updated_at": TIME,
-    "last_activity_at": TIME.or_none(),
-    "deleted_at": TIME.or_none(),
-    "message_count": COUNT,
-    "total_tokens": COUNT,
-}
-_EFFECTIVE = {
-    name: AGENT.columns[name]
-    for name in (
-        "model",
-        "plan_model",
-        "small_model",
-        "built_in_tools",
-        "mcps",
-        "knowledges",
-        "configuration",
-        "accessible_paths",
-        "permission_mode",
-        "max_steps",
-    )
-}
-_OVERRIDES = {name: field.or_none() for name, field in _EFFECTIVE.items()}
-
-SESSION_CARD = Entity(SessionCard, **_CARD)
-SESSION = Entity(
-    Session,
-    **_CARD,
-    **_OVERRIDES,
-    sub_agent_ids=JSON_ARRAY.or_none(),
-    metadata_json=JSON_OBJECT.or_none(),
-    is_active=BOOLEAN,
-    last_seq=COUNT,
-    compaction_count=COUNT,
-)
-AGENT_CARD = Entity(AgentCard, **{n: AGENT.columns[n] for n in ("id", "name", "description", "avatar", "instructions")})
-EFFECTIVE = Entity(Effective, **_EFFECTIVE)
 
 #: What the database gives a new session.
 _FRESH = {
@@ -296,7 +148,7 @@ class SessionStore(Operations[W]):
     @operation
     def update_status(self, id: str, status: SessionStatus) -> Steps[None]:
         """Set the status, and stamp updated_at. Raises NotFoundError, FieldError."""
-        args = {"id": ID.encode("id", id), "status": _STATUS.encode("status", status), "updated_at": now_text()}
+        args = {"id": ID.encode("id", id), "status": STATUS.encode("status", status), "updated_at": now_text()}
         if not (yield from execute(sessions.UPDATE_STATUS, args)).rows_affected:
             raise SESSION.not_found(id)
 
@@ -375,7 +227,7 @@ class SessionStore(Operations[W]):
         self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
     ) -> Steps[Page[SessionCard]]:
         """Cards of the sessions with this status, newest first."""
-        status = _STATUS.encode("status", status)
+        status = STATUS.encode("status", status)
         return (yield from self.list.steps(status=status, limit=limit, cursor=cursor, include_deleted=include_deleted))
 
     @operation

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from store_harness import AT, Facade, agent_fields, log_fields
 
 from agentdb.errors import AlreadyExistsError, FieldError, IntegrityError, NotFoundError
-from agentdb.stores import UNSET, Message, NewMessage
+from agentdb.queries import messages
+from agentdb.stores import UNSET, Message, NewMessage, pages
 
 #: Every argument of append() but the session, none as it would be by default.
 FULL: dict[str, Any] = {
@@ -120,6 +121,10 @@ def test_a_cursor_of_another_list_is_refused(stores: Facade) -> None:
         with pytest.raises(FieldError) as refused:
             stores.messages.page(*args, **{"cursor": cursor, **changes})
         assert refused.value.code == "bad_cursor"
+    forged = pages._write((1, 2), messages.PAGE, {"session_id": "s", "include_deleted": 0})  # with a sum that is right
+    with pytest.raises(FieldError) as refused:
+        stores.messages.page("s", cursor=forged)
+    assert refused.value.code == "bad_cursor"
     logs = stores.session_logs
     for _ in range(2):
         logs.append("s", **log_fields())

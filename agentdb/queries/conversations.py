@@ -36,7 +36,7 @@ WHERE id = :id"""
 STANDING_EVENTS = """\
 SELECT * FROM compaction_events WHERE session_id = :session_id AND restored_at IS NULL ORDER BY id DESC"""
 
-# Which seqs will a restore need again?
+# Which seqs will a restore need again? Those in the archives of events that stand.
 ARCHIVED_SEQS = """\
 SELECT message_archive.seq FROM compaction_events
 JOIN message_archive ON message_archive.event_id = compaction_events.id

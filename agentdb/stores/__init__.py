@@ -6,6 +6,9 @@ What a store of a host application's own entity is made of is here by name; exam
 from __future__ import annotations
 
 from agentdb.stores.agents import Agent, AgentStore
+from agentdb.stores.compactions import CompactionEvent, CompactionPlan, CompactionStats, CompactionStore
+from agentdb.stores.contexts import AgentContext, AgentSwitch, ContextStore
+from agentdb.stores.conversations import ConversationStore
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
     BOOLEAN,
@@ -46,7 +49,15 @@ __all__ = [
     "UNSET",
     "Agent",
     "AgentCard",
+    "AgentContext",
     "AgentStore",
+    "AgentSwitch",
+    "CompactionEvent",
+    "CompactionPlan",
+    "CompactionStats",
+    "CompactionStore",
+    "ContextStore",
+    "ConversationStore",
     "Effective",
     "Entity",
     "Field",

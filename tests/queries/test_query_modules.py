@@ -16,11 +16,17 @@ import pytest
 import agentdb.queries
 from agentdb.queries import (
     AgentQueries,
+    CompactionQueries,
+    ContextQueries,
+    ConversationQueries,
     MessageQueries,
     MessageSearchQueries,
     SessionLogQueries,
     SessionQueries,
     agents,
+    compactions,
+    contexts,
+    conversations,
     message_search,
     messages,
     session_logs,
@@ -33,6 +39,9 @@ MODULES = {
     "session_logs": session_logs,
     "messages": messages,
     "message_search": message_search,
+    "contexts": contexts,
+    "compactions": compactions,
+    "conversations": conversations,
 }
 
 AGENT_COLUMNS = {
@@ -218,6 +227,9 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert SessionLogQueries is session_logs
     assert MessageQueries is messages
     assert MessageSearchQueries is message_search
+    assert ContextQueries is contexts
+    assert CompactionQueries is compactions
+    assert ConversationQueries is conversations
     assert set(agentdb.queries.__all__) <= set(dir(agentdb.queries))
 
 

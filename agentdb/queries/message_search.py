@@ -49,7 +49,8 @@ ORDER BY messages.id DESC LIMIT :limit"""
 
 # How long are these messages? One row with id and bytes for each id of the JSON array :ids that is there.
 SIZES = """\
-SELECT id, length(CAST(content AS BLOB)) AS bytes FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"""
+SELECT id, COALESCE(length(CAST(content AS BLOB)), 0) AS bytes FROM messages
+WHERE id IN (SELECT value FROM json_each(:ids))"""
 
 # What do these messages say? One row with id and content for each id of the JSON array :ids that is there.
 CONTENTS = "SELECT id, content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"

@@ -207,3 +207,15 @@ def test_no_statement_that_lists_sessions_reads_messages() -> None:
     for name, sql in vars(sessions).items():
         if "CARDS" in name:
             assert "messages" not in sql
+
+
+def test_sizes_are_bytes_and_a_message_that_lost_its_content_has_none(
+    connection: sqlite3.Connection, session: str, fetch: Fetch
+) -> None:
+    for content in ("aü\0b", None):
+        connection.execute(messages.APPEND, MESSAGE | {"content": content}).fetchall()
+    sizes = [{"id": 1, "bytes": 5}, {"id": 2, "bytes": 0}]
+    assert fetch(connection, message_search.SIZES, ids="[1, 2, 3]") == sizes
+    live = {"session_id": None, "agent_id": None, "include_deleted": 0, "cursor_id": 9, "limit": 9}
+    assert fetch(connection, message_search.NEWEST, **live) == sizes[:1]
+    assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == sizes[:1]

@@ -34,7 +34,7 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[None]:
         pairs = kept([key_of(row) for row in rows], new)
     seqs = [row.seq for row in rows]
     taken: set[int] = set()
-    if len(pairs) < len(said) and said and len(said) - 1 in pairs:  # something new comes before something kept
+    if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
         archived = yield from execute(conversations.ARCHIVED_SEQS, {"session_id": session_id})
         taken = {row[0] for row in archived.tuples}
     chosen = places(seqs, pairs, len(said), last_seq, taken)

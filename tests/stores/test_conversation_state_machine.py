@@ -275,7 +275,7 @@ class AsyncConversations(Conversations):
 
 
 RULES = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONGER = settings(RULES, max_examples=600, stateful_step_count=60)
+LONGER = settings(RULES, max_examples=150, stateful_step_count=60)
 TestConversations = Conversations.TestCase
 TestConversations.settings = RULES
 TestAsyncConversations = AsyncConversations.TestCase

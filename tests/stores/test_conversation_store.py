@@ -439,6 +439,21 @@ def test_a_compacted_conversation_keeps_its_archive_whatever_is_saved(stores: Fa
         stores.compactions.restore(event.id)
 
 
+@pytest.mark.parametrize("behind", ["", "g"])
+def test_what_is_put_before_a_summary_leaves_the_places_free_that_a_restore_needs(
+    stores: Facade, chats: Any, behind: str
+) -> None:
+    chats.save_session("s", says(*"abcdef"))
+    before = places(stores)
+    event = stores.compactions.compact("s", "in short", keep_last=2, protect_tokens=0)
+    chats.save_session("s", [*says("new"), *chats.load_session("s")["messages"], *says(*behind)])
+    assert contents(stores) == ["new", "in short", "e", "f", *behind]
+    stores.compactions.restore(event.id)
+    after = places(stores)
+    assert sorted(after) == sorted([*before, "new", *behind])
+    assert all(after[content] == before[content] for content in "abcd")
+
+
 def test_who_never_heard_of_a_compaction_and_saves_everything_takes_it_back(stores: Facade, chats: Any) -> None:
     chats.save_session("s", says(*"abcdef"))
     before = places(stores)

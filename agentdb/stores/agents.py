@@ -115,7 +115,7 @@ class AgentStore(Operations[W]):
         try:
             yield from execute(agents.INSERT, row)
         except IntegrityError as error:
-            if error.code == "unique":
+            if error.code in ("unique", "constraint"):  # the triggers on new agents refuse one thing, a replacement
                 raise AGENT.taken(row["id"]) from error
             raise
         return AGENT.of_encoded(row)
@@ -179,7 +179,7 @@ class AgentStore(Operations[W]):
         try:
             return (yield from execute(agents.DELETE, args)).rows_affected > 0
         except IntegrityError as error:
-            if error.code == "constraint":  # of a trigger; agents have but one
+            if error.code == "constraint":  # of the one trigger that keeps an agent
                 raise IntegrityError(
                     f"agent {id!r} is a default agent of conversations", code="default_agent"
                 ) from error

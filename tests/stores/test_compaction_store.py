@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from store_harness import AT, Facade, agent_fields
 
-from agentdb.errors import FieldError, IntegrityError, NotFoundError
+from agentdb.errors import AlreadyExistsError, FieldError, IntegrityError, NotFoundError
 from agentdb.stores.compactions import PRUNED
 
 
@@ -305,6 +305,16 @@ def test_history_and_stats_tell_of_restored_events_too(stores: Facade) -> None:
     stats = stores.compactions.stats("s")
     assert (stats.events, stats.standing_events, stats.messages_removed) == (3, 2, 4)
     assert (stats.tokens_saved, stats.last_event_at) == (19 + 10, events[1].created_at)
+
+
+def test_an_id_that_is_taken_is_said_to_be_so_where_an_archive_guards_it(stores: Facade) -> None:
+    say(stores, *"abcd")
+    shorten(stores)
+    agent_id = stores.sessions.get("s").main_agent_id
+    with pytest.raises(AlreadyExistsError, match="session 's' exists already"):
+        stores.sessions.create(id="s", main_agent_id=agent_id)
+    with pytest.raises(AlreadyExistsError, match="exists already"):
+        stores.agents.create(**agent_fields(id=agent_id))
 
 
 def test_a_hidden_session_hides_its_compactions_unless_asked(stores: Facade) -> None:

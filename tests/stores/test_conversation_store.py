@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from store_harness import AT, Facade, agent_fields, new_file, opened
 
-from agentdb.errors import ClosedError, FieldError, IntegrityError, NotFoundError, TransactionActiveError
+from agentdb.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    FieldError,
+    IntegrityError,
+    NotFoundError,
+    TransactionActiveError,
+)
 
 USER = {"role": "user", "content": "What is the tide?"}
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "function": {"name": "tide"}}]}
@@ -503,6 +510,8 @@ def test_a_session_without_an_agent_runs_on_the_default_one_which_is_never_delet
     assert refused.value.code == "default_agent"
     with pytest.raises(IntegrityError, match="default agent"):
         stores.rows("DELETE FROM agents")
+    with pytest.raises(AlreadyExistsError):
+        stores.agents.create(id="default", name="n", model="m")
     assert stores.agents.exists("default")
 
 

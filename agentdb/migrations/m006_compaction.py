@@ -4,7 +4,7 @@ Why it is as it is (what it shares with the tables before: see their migrations)
 
 - An event stands until it is restored. While it stands, nothing but deleting its session can remove its archive, raw SQL
   included. In a cascade the session is gone before its events, and an event before its archive, which is how the
-  triggers tell one from the other. OR REPLACE of a session or of its agent would delete without a word, so it is refused.
+  triggers tell one from the other. (OR REPLACE of a session's own row is a deletion of that session.)
 - An event becomes restored only when the messages of its archive are back in their places. One that pruned outputs has
   no summary; a message of it that somebody has removed since stays removed.
 - The archive has every column of a message, and none of its constraints: what it holds was let in once. Its message_id
@@ -101,21 +101,6 @@ BEGIN
   SELECT RAISE(ABORT, 'compaction_events: the event still stands; restore it, or delete the session');
 END""",
         """\
-CREATE TRIGGER sessions_with_archives_are_never_replaced BEFORE INSERT ON sessions
-WHEN EXISTS (SELECT 1 FROM compaction_events WHERE session_id = NEW.id AND restored_at IS NULL)
-BEGIN
-  SELECT RAISE(ABORT, 'sessions: this id is taken, and its archives would go with it; a session is never replaced');
-END""",
-        """\
-CREATE TRIGGER agents_with_archives_are_never_replaced BEFORE INSERT ON agents
-WHEN EXISTS (
-  SELECT 1 FROM sessions JOIN compaction_events ON compaction_events.session_id = sessions.id
-  WHERE sessions.main_agent_id = NEW.id AND restored_at IS NULL
-)
-BEGIN
-  SELECT RAISE(ABORT, 'agents: this id is taken, and archives of its sessions would go with it');
-END""",
-        """\
 CREATE TRIGGER compaction_events_stay_as_they_are BEFORE UPDATE ON compaction_events
 WHEN OLD.restored_at IS NOT NULL AND NEW.restored_at IS NOT OLD.restored_at
   OR (
@@ -160,8 +145,6 @@ BEGIN
 END""",
     ),
     down=(
-        "DROP TRIGGER agents_with_archives_are_never_replaced",
-        "DROP TRIGGER sessions_with_archives_are_never_replaced",
         "DROP TABLE message_archive",
         "DROP TABLE compaction_events",
         "UPDATE sessions SET compaction_count = 0",

@@ -20,15 +20,8 @@ WHEN EXISTS (SELECT 1 FROM default_agents WHERE agent_id = OLD.id)
 BEGIN
   SELECT RAISE(ABORT, 'agents: this is a default agent; conversations that name no agent run on it');
 END""",
-        """\
-CREATE TRIGGER default_agents_are_never_replaced BEFORE INSERT ON agents
-WHEN EXISTS (SELECT 1 FROM default_agents WHERE agent_id = NEW.id) AND EXISTS (SELECT 1 FROM agents WHERE id = NEW.id)
-BEGIN
-  SELECT RAISE(ABORT, 'agents: this is a default agent; it is updated, never replaced');
-END""",
     ),
     down=(
-        "DROP TRIGGER default_agents_are_never_replaced",
         "DROP TRIGGER default_agents_are_kept",
         "DROP TABLE default_agents",
     ),

@@ -115,7 +115,7 @@ class AgentStore(Operations[W]):
         try:
             yield from execute(agents.INSERT, row)
         except IntegrityError as error:
-            if error.code in ("unique", "constraint"):  # the triggers on new agents refuse one thing, a replacement
+            if error.code == "unique":
                 raise AGENT.taken(row["id"]) from error
             raise
         return AGENT.of_encoded(row)
@@ -179,7 +179,7 @@ class AgentStore(Operations[W]):
         try:
             return (yield from execute(agents.DELETE, args)).rows_affected > 0
         except IntegrityError as error:
-            if error.code == "constraint":  # of the one trigger that keeps an agent
+            if error.message.startswith("agents: this is a default agent"):
                 raise IntegrityError(
                     f"agent {id!r} is a default agent of conversations", code="default_agent"
                 ) from error

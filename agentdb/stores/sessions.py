@@ -264,8 +264,10 @@ def _filters(status: str | None, main_agent_id: str | None, include_deleted: boo
 
 def _explained(error: IntegrityError, row: dict[str, object]) -> AgentDBError:
     """What a refused session means: SQLite names no key that is missing, and a session has but one."""
-    if error.code == "unique" or (error.code == "constraint" and "id" in row):  # a trigger: it would be a replacement
-        return SESSION.taken(row["id"])
+    if error.code == "unique":
+        taken = SESSION.taken(row["id"])
+        taken.remedy += " If it is deleted softly, restore() brings it back."
+        return taken
     if error.code == "foreign_key" and "main_agent_id" in row:
         return NotFoundError(f"main_agent_id: there is no agent {row['main_agent_id']!r}")
     return error

@@ -23,15 +23,6 @@ def test_a_default_agent_stays_under_raw_sql_until_it_is_none(
     assert connection.execute("SELECT count(*) FROM sessions").fetchone()[0] == 0
 
 
-def test_a_default_agent_is_never_replaced(connection: sqlite3.Connection, insert: Insert) -> None:
-    insert(connection, "default_agents", agent_id="a")
-    insert(connection, "default_agents", agent_id="to come")
-    with pytest.raises(sqlite3.IntegrityError, match="never replaced"):
-        connection.execute("INSERT OR REPLACE INTO agents (id, name, model) VALUES ('a', 'n', 'm')")
-    insert(connection, "agents", id="to come", name="n", model="m")
-    assert connection.execute("SELECT count(*) FROM sessions").fetchone()[0] == 1
-
-
 @pytest.mark.parametrize("value", ["", None, "a"])
 def test_a_row_that_names_no_agent_or_one_twice_is_refused(
     connection: sqlite3.Connection, insert: Insert, value: object

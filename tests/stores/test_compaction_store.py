@@ -307,7 +307,7 @@ def test_history_and_stats_tell_of_restored_events_too(stores: Facade) -> None:
     assert (stats.tokens_saved, stats.last_event_at) == (19 + 10, events[1].created_at)
 
 
-def test_an_id_that_is_taken_is_said_to_be_so_where_an_archive_guards_it(stores: Facade) -> None:
+def test_an_id_that_is_taken_is_said_to_be_so_also_where_it_has_an_archive(stores: Facade) -> None:
     say(stores, *"abcd")
     shorten(stores)
     agent_id = stores.sessions.get("s").main_agent_id

@@ -324,8 +324,9 @@ def test_nothing_is_added_to_a_hidden_conversation_or_taken_out_of_it(stores: Fa
         assert "restore" in refused.value.remedy
     assert stores.messages.pop("s") is None
     assert stores.messages.delete(message.id) is False
-    with pytest.raises(AlreadyExistsError):
+    with pytest.raises(AlreadyExistsError) as taken:
         stores.sessions.create(main_agent_id="agent-1", id="s")
+    assert "restore()" in taken.value.remedy
     stores.sessions.restore("s")
     assert stores.messages.load("s") == [message]
 

@@ -20,6 +20,12 @@ MODULES = {
     "sessions": sessions,
     "session_logs": session_logs,
 }
+
+
+def parameters_of(sql: str) -> set[str]:
+    return set(re.findall(r":([A-Za-z_]\w*)", re.sub(r"'[^']*'", "''", sql)))
+
+
 COLUMNS = {
     *("session_id", "role", "token_count", "is_preserved", "is_summary", "created_at", "name", "tool_call_id"),
     *("content", "tool_calls_json", "usage_json", "metadata_json", "payload_json"),
@@ -31,6 +37,7 @@ SCOPE = {"session_id", "agent_id", "include_deleted"}
 OF_SESSION = "SEARCH messages USING INDEX sqlite_autoindex_messages_1 (session_id=?{})"
 BY_ID = "SEARCH messages USING INTEGER PRIMARY KEY (rowid{}?)"
 IN_LIST = [BY_ID.format("="), "LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:"]
+SESSION = parameters_of(sessions.UPDATE) | {"title", "metadata_json"}
 CARDS = {"cursor_time", "cursor_id", "limit"}
 
 #: (module, constant): what it binds, and the steps of its plan that are no SUBQUERY.
@@ -75,6 +82,8 @@ CONSTANTS: dict[tuple[str, str], tuple[set[str], list[str]]] = {
     ("message_search", "SIZES"): ({"ids"}, IN_LIST),
     ("message_search", "CONTENTS"): ({"ids"}, IN_LIST),
     ("message_search", "GET_BY_IDS"): ({"ids"}, IN_LIST),
+    ("sessions", "INSERT_WITH_TITLE"): (SESSION | {"created_at"}, []),
+    ("sessions", "UPDATE_WITH_TITLE"): (SESSION | {"last_activity_at"}, [LIVE]),
     ("sessions", "SOFT_DELETE"): ({"id", "deleted_at"}, [LIVE]),
     ("sessions", "RESTORE"): ({"id"}, [LIVE]),
     ("sessions", "GET_LIVE_BY_ID"): ({"id", "include_deleted"}, [LIVE]),
@@ -136,11 +145,7 @@ CONSTANTS: dict[tuple[str, str], tuple[set[str], list[str]]] = {
     ),
 }
 ALL = list(CONSTANTS)
-USABLE = {**MESSAGE, "seq": 1, "limit": 1, "ids": "[1]", "expression": '"abc"'}
-
-
-def parameters_of(sql: str) -> set[str]:
-    return set(re.findall(r":([A-Za-z_]\w*)", re.sub(r"'[^']*'", "''", sql)))
+USABLE = {**MESSAGE, "main_agent_id": "a", "seq": 1, "limit": 1, "ids": "[1]", "expression": '"abc"'}
 
 
 @pytest.mark.parametrize("module", ["messages", "message_search"])
@@ -219,3 +224,18 @@ def test_sizes_are_bytes_and_a_message_that_lost_its_content_has_none(
     live = {"session_id": None, "agent_id": None, "include_deleted": 0, "cursor_id": 9, "limit": 9}
     assert fetch(connection, message_search.NEWEST, **live) == sizes[:1]
     assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == sizes[:1]
+
+
+def test_title_and_metadata_are_written_beside_what_was_there_before(
+    connection: sqlite3.Connection, session: str, fetch: Fetch
+) -> None:
+    row = {**dict.fromkeys(SESSION | {"created_at"}), "id": "t", "main_agent_id": "a", "name": "n", "title": "T"}
+    connection.execute(sessions.INSERT_WITH_TITLE, row | {"metadata_json": "{}"})
+    (before,) = fetch(connection, sessions.GET_BY_ID, id="t")
+    assert (before["title"], before["metadata_json"], before["name"], before["status"]) == ("T", "{}", "n", "idle")
+    connection.execute(sessions.UPDATE_WITH_TITLE, before | {"title": None, "last_activity_at": before["created_at"]})
+    changed = {"title": None, "last_activity_at": before["created_at"]}
+    assert fetch(connection, sessions.GET_BY_ID, id="t") == [before | changed]
+    # The statement of before leaves the new columns alone.
+    connection.execute(sessions.UPDATE, before | {"name": "m"})
+    assert fetch(connection, sessions.GET_BY_ID, id="t") == [before | changed | {"name": "m"}]

@@ -9,11 +9,11 @@ from agentdb.clients.location import is_place
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.errors import ClosedError, InvalidArgumentError
 from agentdb.operations import Async, HasTarget, Sync, W
-from agentdb.transactions import Level
+from agentdb.transactions import begin, begin_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
     from types import TracebackType
     from typing import Any, Self
 
@@ -22,16 +22,22 @@ if TYPE_CHECKING:
     from agentdb.clients.location import Place
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
+    from agentdb.stores.compactions import CompactionStore
+    from agentdb.stores.contexts import ContextStore
+    from agentdb.stores.conversations import ConversationStore
+    from agentdb.stores.messages import MessageStore
     from agentdb.stores.session_logs import SessionLogStore
     from agentdb.stores.sessions import SessionStore
+    from agentdb.transactions import Level
 
 
 class Stores(HasTarget[W]):
     """The stores of a database or of a transaction, each made, and its module loaded, when it is first asked for."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
         super().__init__(target)
-        self._made: dict[Callable[[Any], Any], Any] = {}
+        self._default_agent = default_agent
+        self._made: dict[Callable[..., Any], Any] = {}
 
     @property
     def agents(self) -> AgentStore[W]:
@@ -55,6 +61,34 @@ class Stores(HasTarget[W]):
         return self._store(SessionLogStore)  # type: ignore[no-any-return]
 
     @property
+    def contexts(self) -> ContextStore[W]:
+        """Which agent speaks in each session, and the switches that led there."""
+        from agentdb.stores.contexts import ContextStore
+
+        return self._store(ContextStore)  # type: ignore[no-any-return]
+
+    @property
+    def compactions(self) -> CompactionStore[W]:
+        """The compactions of the sessions' conversations."""
+        from agentdb.stores.compactions import CompactionStore
+
+        return self._store(CompactionStore)  # type: ignore[no-any-return]
+
+    @property
+    def messages(self) -> MessageStore[W]:
+        """The messages of the sessions."""
+        from agentdb.stores.messages import MessageStore
+
+        return self._store(MessageStore)  # type: ignore[no-any-return]
+
+    @property
+    def conversations(self) -> ConversationStore[W]:
+        """The conversations as plain dicts and lists, for code written against the older persistence layer."""
+        from agentdb.stores.conversations import ConversationStore
+
+        return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
+
+    @property
     def operations_target(self) -> Any:
         """For a store of the application's own: `NoteStore(db)`, `NoteStore(tx)`."""
         self._check()
@@ -63,19 +97,19 @@ class Stores(HasTarget[W]):
     def _check(self) -> None:
         """Raises ClosedError where there is nothing to work on any more."""
 
-    def _store(self, kind: Callable[[Any], Any]) -> Any:
+    def _store(self, kind: Callable[..., Any], **options: Any) -> Any:
         self._check()
         store = self._made.get(kind)
         if store is None:
-            store = self._made[kind] = kind(self._target)
+            store = self._made[kind] = kind(self._target, **options)
         return store
 
 
 class _Database(Stores[W]):
     """What both databases have in common: whose the client is, and whether they are closed."""
 
-    def __init__(self, client: Any, *, owned: bool) -> None:
-        super().__init__(client)
+    def __init__(self, client: Any, *, owned: bool, default_agent: str | Mapping[str, Any] | None = None) -> None:
+        super().__init__(client, default_agent)
         self._owned = owned
         self._closed = False
 
@@ -124,18 +158,20 @@ class AgentDB(_Database[Sync]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
-        migrate: False opens the database as it is. app_version, on_event: as for Migrator. options: as for
+        migrate: False opens the database as it is. app_version, on_event: as for Migrator. default_agent: on what
+        db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
         create_client_sync(), for a path or URL.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError; then nothing is left open.
         """
         client, owned = _client(place, create_client_sync, options, is_async=False)
-        db = cls(client, owned=owned)
+        db = cls(client, owned=owned, default_agent=default_agent)
         try:
             db.migrator = Migrator(client, built_in, app_version=app_version, on_event=on_event)
             if migrate:
@@ -157,7 +193,7 @@ class AgentDB(_Database[Sync]):
         """`with db.transaction() as tx`: the same stores inside one transaction, kept at the end of the block, taken back
         at an exception. Inside it the work goes through `tx`; `db` raises TransactionActiveError."""
         self._check()
-        return Transaction(self._target)
+        return Transaction(self._target, self._default_agent)
 
     def close(self) -> None:
         """Close. May be called twice."""
@@ -178,19 +214,13 @@ class AgentDB(_Database[Sync]):
 class Transaction(Stores[Sync]):
     """The stores inside one transaction, for the length of a `with` block."""
 
-    def __init__(self, target: Any) -> None:
-        super().__init__(None)
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+        super().__init__(None, default_agent)
         self._outer = target
 
     def __enter__(self) -> Self:
         _unused(self._target)
-        outer = self._outer
-        if isinstance(outer, Level):
-            outer.check_callback()
-            with outer.turn:
-                self._target = Level(outer, outer._transaction, outer.savepoint())
-        else:
-            self._target = Level(None, outer.transaction(), None)
+        self._target = begin(self._outer)
         return self
 
     def __exit__(
@@ -208,7 +238,7 @@ class Transaction(Stores[Sync]):
     def transaction(self) -> Transaction:
         """A SAVEPOINT: what is done inside can be taken back alone."""
         self._check()
-        return Transaction(self._target)
+        return Transaction(self._target, self._default_agent)
 
     def _check(self) -> None:
         _begun(self._target)
@@ -225,10 +255,11 @@ class AsyncAgentDB(_Database[Async]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
-        return _Opening(place, migrate, app_version, on_event, options)
+        return _Opening(place, migrate, app_version, on_event, default_agent, options)
 
     migrator: AsyncMigrator
 
@@ -241,7 +272,7 @@ class AsyncAgentDB(_Database[Async]):
     def transaction(self) -> AsyncTransaction:
         """As AgentDB.transaction(), with `async with`."""
         self._check()
-        return AsyncTransaction(self._target)
+        return AsyncTransaction(self._target, self._default_agent)
 
     async def close(self) -> None:
         """Close. May be called twice."""
@@ -268,15 +299,16 @@ class _Opening:
         migrate: bool,
         app_version: str | None,
         on_event: Callback | None,
+        default_agent: str | Mapping[str, Any] | None,
         options: dict[str, Any],
     ) -> None:
-        self._arguments = (place, migrate, app_version, on_event, options)
+        self._arguments = (place, migrate, app_version, on_event, default_agent, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrate, app_version, on_event, options = self._arguments
+        place, migrate, app_version, on_event, default_agent, options = self._arguments
         client, owned = _client(place, create_client, options, is_async=True)
-        db = AsyncAgentDB(client, owned=owned)
+        db = AsyncAgentDB(client, owned=owned, default_agent=default_agent)
         try:
             db.migrator = AsyncMigrator(client, built_in, app_version=app_version, on_event=on_event)
             if migrate:
@@ -303,21 +335,13 @@ class _Opening:
 class AsyncTransaction(Stores[Async]):
     """The stores inside one transaction, for the length of an `async with` block."""
 
-    def __init__(self, target: Any) -> None:
-        super().__init__(None)
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+        super().__init__(None, default_agent)
         self._outer = target
 
     async def __aenter__(self) -> Self:
         _unused(self._target)
-        outer = self._outer
-        if isinstance(outer, Level):
-            outer.check_callback()
-            async with outer.turn:
-                self._target = Level(outer, outer._transaction, await outer.savepoint())
-        else:
-            transaction = outer.transaction()
-            await transaction.begin()
-            self._target = Level(None, transaction, None)
+        self._target = await begin_async(self._outer)
         return self
 
     async def __aexit__(
@@ -335,7 +359,7 @@ class AsyncTransaction(Stores[Async]):
     def transaction(self) -> AsyncTransaction:
         """A SAVEPOINT: what is done inside can be taken back alone."""
         self._check()
-        return AsyncTransaction(self._target)
+        return AsyncTransaction(self._target, self._default_agent)
 
     def _check(self) -> None:
         _begun(self._target)

@@ -51,6 +51,8 @@ REMEDIES: dict[str, str] = {
     "unique": "Use another value; one row already has this one.",
     "not_null": "Give this column a value.",
     "check": "Give a value that the column's CHECK allows.",
+    "module_missing": "Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python "
+    "uses the system's SQLite, install a complete one.",
     "too_big": "Store less in one value; SQLite's limit is 1,000,000,000 bytes.",
     "interrupted": "The statement was interrupted and has changed nothing; run it again if it is still wanted.",
     # migrations: how they are written
@@ -90,10 +92,20 @@ REMEDIES: dict[str, str] = {
     "not_json": "Give None, bool, int, finite float, str, list, and dict with text as keys; anything else in a form of yours.",
     "not_one_of": "Give one of those values.",
     "other_session": "Name a log of the same session, or None.",
+    "bad_search": "Correct the expression, or pass syntax=False to look for the text as it is.",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
     "not_found": "Check the id.",
+    "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
+    "plan_outdated": "Ask for a new plan, sum up what it names, and compact with that.",
+    "already_restored": "Nothing; what it took out is back in its place.",
+    "newer_event": "Restore the newer event first; events of a session are restored from the newest to the oldest.",
+    "summary_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
+    "compactions.archived().",
+    "summary_removed": "Read what the event keeps with compactions.archived(); nothing marks its place any more.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
+    "default_agent": "Keep it; conversations that name no agent run on it. One that never will be a default again can be taken "
+    "out of the table default_agents first.",
     "already_exists": "Use another id, or update the one that is there.",
 }
 

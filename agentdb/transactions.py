@@ -98,3 +98,23 @@ class Level:
         if keep:
             return self._transaction.release(self._savepoint)
         return self._transaction.rollback_to(self._savepoint)
+
+
+def begin(outer: Any) -> Level:
+    """A level inside this one, or the first of a new transaction of a client. Raises TransactionActiveError, BusyError."""
+    if isinstance(outer, Level):
+        outer.check_callback()
+        with outer.turn:
+            return Level(outer, outer._transaction, outer.savepoint())
+    return Level(None, outer.transaction(), None)
+
+
+async def begin_async(outer: Any) -> Level:
+    """As begin(), of an async client."""
+    if isinstance(outer, Level):
+        outer.check_callback()
+        async with outer.turn:
+            return Level(outer, outer._transaction, await outer.savepoint())
+    transaction = outer.transaction()
+    await transaction.begin()
+    return Level(None, transaction, None)

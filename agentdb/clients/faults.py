@@ -35,6 +35,8 @@ _STORAGE = {
     "PERM": ("cannot_open", "{path} cannot be opened"),
     "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
 }
+#: A value of the wrong type in a STRICT table; the sqlite3 module of some Pythons has no name for it.
+_CONSTRAINT_DATATYPE = 3091
 _CONSTRAINTS = {
     "FOREIGNKEY": "foreign_key",
     "UNIQUE": "unique",
@@ -51,6 +53,8 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     where = f" in: {shorten(sql)}" if sql else ""
     if engine_code is None:
         return _misuse(error, where, args)
+    if getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE:
+        engine_code = "SQLITE_CONSTRAINT_DATATYPE"
     family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
     if family in ("BUSY", "LOCKED", "PROTOCOL"):
         return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)
@@ -63,6 +67,10 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
         return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
+    if str(error).startswith(("no such module: ", "no such tokenizer: ")):
+        part = str(error).removeprefix("no such ").replace(": ", " ")
+        message = f"this SQLite, {sqlite3.sqlite_version}, was built without the {part}{where}"
+        return StatementError(message, code="module_missing", engine_code=engine_code)
     code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
 

@@ -150,9 +150,9 @@ def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:
 _PLAIN_BEGINNINGS = frozenset(
     ("CREATE ", "INSERT ", "UPDATE ", "DELETE ", "ALTER T", "DROP TA", "DROP IN", "DROP TR", "DROP VI")
 )
-#: Characters that mean nothing to the canonical text, to what is one statement, and to JSON; but the line feed, which
-#: has one escape there.
-_PLAIN_CHARACTERS = bytes(code for code in range(32, 127) if code not in b';"\\') + b"\n"
+#: Characters that mean nothing to the canonical text and to JSON, but the line feed, which has one escape there; and, but
+#: the `;`, nothing to what is one statement.
+_PLAIN_CHARACTERS = bytes(code for code in range(32, 127) if code not in b'"\\') + b"\n"
 
 
 def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
@@ -168,6 +168,8 @@ def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
     for sql in statements:
         if sql[:7] not in _PLAIN_BEGINNINGS or sql[-1] <= " ":  # any() would cost twice the loop
             return None
+        if ";" in sql and not _is_plain_trigger(sql):
+            return None
     if (
         not joined.isascii()
         or " \n" in joined
@@ -176,6 +178,17 @@ def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
     ):
         return None
     return joined
+
+
+def _is_plain_trigger(sql: str) -> bool:
+    """Whether it is a trigger and nothing behind it: its only `;` with an END is the last."""
+    if sql[:15] != "CREATE TRIGGER " or sql[-5:] != ";\nEND":
+        return False
+    for part in sql.split(";")[1:-1]:
+        part = part.lstrip(" \n")
+        if part[:3].upper() == "END" or part[:2] in ("--", "/*"):  # behind a comment there might be one
+            return False
+    return True
 
 
 def _checksum(number: int, up: tuple[str, ...], joined: str | None) -> str:

@@ -6,6 +6,11 @@ from agentdb.engine.migration import number_of
 from agentdb.errors import InvalidArgumentError, NotFoundError
 from agentdb.migrations.m001_initial_schema import MIGRATION as _INITIAL_SCHEMA
 from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND_LOGS
+from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
+from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
+from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
+from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
+from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "get_migration", "latest_migration_id", "migrations_after", "migrations_up_to"]
 
-MIGRATIONS: tuple[Migration, ...] = (_INITIAL_SCHEMA, _SESSIONS_AND_LOGS)
+MIGRATIONS: tuple[Migration, ...] = (
+    _INITIAL_SCHEMA,
+    _SESSIONS_AND_LOGS,
+    _MESSAGES,
+    _MESSAGE_SEARCH,
+    _AGENT_CONTEXTS,
+    _COMPACTION,
+    _DEFAULT_AGENTS,
+)
 
 
 def get_migration(id: str) -> Migration:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.queries import agents, session_logs, sessions
+    from agentdb.queries import (
+        agents,
+        compactions,
+        contexts,
+        conversations,
+        message_search,
+        messages,
+        session_logs,
+        sessions,
+    )
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import compactions as CompactionQueries
+    from agentdb.queries import contexts as ContextQueries
+    from agentdb.queries import conversations as ConversationQueries
+    from agentdb.queries import message_search as MessageSearchQueries
+    from agentdb.queries import messages as MessageQueries
     from agentdb.queries import session_logs as SessionLogQueries
     from agentdb.queries import sessions as SessionQueries
 else:
@@ -13,9 +27,19 @@ else:
         "agents": "agents",
         "sessions": "sessions",
         "session_logs": "session_logs",
+        "messages": "messages",
+        "message_search": "message_search",
+        "contexts": "contexts",
+        "compactions": "compactions",
+        "conversations": "conversations",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
+        "MessageQueries": "messages",
+        "MessageSearchQueries": "message_search",
+        "ContextQueries": "contexts",
+        "CompactionQueries": "compactions",
+        "ConversationQueries": "conversations",
     }
 
     def __getattr__(name):
@@ -28,4 +52,21 @@ else:
         return sorted({*globals(), *_MODULES})
 
 
-__all__ = ["AgentQueries", "SessionLogQueries", "SessionQueries", "agents", "session_logs", "sessions"]
+__all__ = [
+    "AgentQueries",
+    "CompactionQueries",
+    "ContextQueries",
+    "ConversationQueries",
+    "MessageQueries",
+    "MessageSearchQueries",
+    "SessionLogQueries",
+    "SessionQueries",
+    "agents",
+    "compactions",
+    "contexts",
+    "conversations",
+    "message_search",
+    "messages",
+    "session_logs",
+    "sessions",
+]

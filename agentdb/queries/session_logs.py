@@ -1,4 +1,7 @@
-"""SQL for the logs of sessions. Parameters are named as the columns; paging is :limit and :offset."""
+"""SQL for the logs of sessions. Parameters are named as the columns; paging is :limit and :offset.
+
+A live session is one that is not deleted softly. Where a statement takes :include_deleted, 1 makes it find the others too.
+"""
 
 # Adds a log, whose id is the next number; NULL for created_at or updated_at means now.
 INSERT = """\
@@ -82,3 +85,31 @@ DELETE FROM session_logs WHERE id IN (SELECT id FROM tree)"""
 
 # Is there a log with this id, and of which session? One row with id and session_id, or none.
 CHECK_EXISTS = "SELECT id, session_id FROM session_logs WHERE id = :id"
+
+# Which log of a live session has this id? One row with every column, or none.
+GET_LIVE_BY_ID = """\
+SELECT * FROM session_logs WHERE id = :id AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_logs.session_id AND deleted_at IS NULL)
+)"""
+
+# What comes after this log in the transcript of a live session? At most :limit behind (:cursor_time, :cursor_id).
+LIVE_PAGE = """\
+SELECT * FROM session_logs
+WHERE session_id = :session_id AND (created_at, id) > (:cursor_time, :cursor_id) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY created_at, id LIMIT :limit"""
+
+# What came before it in the transcript of a live session? At most :limit before (:cursor_time, :cursor_id), latest first.
+LIVE_PAGE_BACK = """\
+SELECT * FROM session_logs
+WHERE session_id = :session_id AND (created_at, id) < (:cursor_time, :cursor_id) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# How many logs does this live session have? One row: total.
+COUNT_LIVE_BY_SESSION_ID = """\
+SELECT count(*) AS total FROM session_logs WHERE session_id = :session_id AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)"""

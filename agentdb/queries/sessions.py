@@ -1,4 +1,7 @@
-"""SQL for sessions. Parameters are named as the columns; paging is :limit and :offset."""
+"""SQL for sessions. Parameters are named as the columns; paging is :limit and :offset.
+
+A live session is one that is not deleted softly. Where a statement takes :include_deleted, 1 makes it find the others too.
+"""
 
 # Adds a session; NULL for a column with a default means the default, for id a new UUID, for an override: inherit.
 INSERT = """\
@@ -127,3 +130,145 @@ COUNT_BY_STATUS = "SELECT count(*) AS total FROM sessions WHERE status = :status
 COUNT_BY_AGENT = """\
 SELECT count(*) AS total FROM sessions
 WHERE main_agent_id = :main_agent_id AND (:status IS NULL OR status = :status)"""
+
+
+# Adds a session with its title and metadata, too; NULL means what it means in INSERT.
+INSERT_WITH_TITLE = """\
+INSERT INTO sessions (
+  id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at,
+  title, metadata_json
+) VALUES (
+  COALESCE(:id, lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
+    || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))
+  )),
+  :name, :main_agent_id, :sub_agent_ids, :user_goal,
+  COALESCE(:status, 'idle'),
+  :external_session_id, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  :title, :metadata_json
+)"""
+
+# Replaces what UPDATE does, and title, metadata and last_activity_at. Counters are not for setting.
+UPDATE_WITH_TITLE = """\
+UPDATE sessions SET
+  name = :name,
+  main_agent_id = :main_agent_id,
+  sub_agent_ids = :sub_agent_ids,
+  user_goal = :user_goal,
+  status = COALESCE(:status, 'idle'),
+  external_session_id = :external_session_id,
+  model = :model,
+  plan_model = :plan_model,
+  small_model = :small_model,
+  built_in_tools = :built_in_tools,
+  mcps = :mcps,
+  knowledges = :knowledges,
+  configuration = :configuration,
+  accessible_paths = :accessible_paths,
+  permission_mode = :permission_mode,
+  max_steps = :max_steps,
+  title = :title,
+  metadata_json = :metadata_json,
+  last_activity_at = :last_activity_at,
+  updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id"""
+
+# Hides a live session; NULL for deleted_at means now. No row where there is none, or where it is hidden already.
+SOFT_DELETE = """\
+UPDATE sessions SET deleted_at = COALESCE(:deleted_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id AND deleted_at IS NULL"""
+
+# Shows a hidden session again, as it was. No row where there is none, or where it is not hidden.
+RESTORE = "UPDATE sessions SET deleted_at = NULL WHERE id = :id AND deleted_at IS NOT NULL"
+
+# Which live session has this id? One row with every column, or none.
+GET_LIVE_BY_ID = "SELECT * FROM sessions WHERE id = :id AND (:include_deleted OR deleted_at IS NULL)"
+
+# What does a live session run with? One row, as of GET_SESSION_WITH_AGENT.
+GET_LIVE_WITH_AGENT = """\
+SELECT
+  sessions.*,
+  agents.name AS agent_name,
+  agents.description AS agent_description,
+  agents.avatar AS agent_avatar,
+  agents.instructions AS agent_instructions,
+  COALESCE(sessions.model, agents.model) AS effective_model,
+  COALESCE(sessions.plan_model, agents.plan_model) AS effective_plan_model,
+  COALESCE(sessions.small_model, agents.small_model) AS effective_small_model,
+  COALESCE(sessions.built_in_tools, agents.built_in_tools) AS effective_built_in_tools,
+  COALESCE(sessions.mcps, agents.mcps) AS effective_mcps,
+  COALESCE(sessions.knowledges, agents.knowledges) AS effective_knowledges,
+  COALESCE(sessions.configuration, agents.configuration) AS effective_configuration,
+  COALESCE(sessions.accessible_paths, agents.accessible_paths) AS effective_accessible_paths,
+  COALESCE(sessions.permission_mode, agents.permission_mode) AS effective_permission_mode,
+  COALESCE(sessions.max_steps, agents.max_steps) AS effective_max_steps
+FROM sessions
+JOIN agents ON agents.id = sessions.main_agent_id
+WHERE sessions.id = :id AND (:include_deleted OR sessions.deleted_at IS NULL)"""
+
+# Which live sessions does another program know by this id? All, newest first.
+GET_LIVE_BY_EXTERNAL_SESSION_ID = """\
+SELECT * FROM sessions
+WHERE external_session_id = :external_session_id AND (:include_deleted OR deleted_at IS NULL)
+ORDER BY created_at DESC, id DESC"""
+
+# Is there a live session with this id? One row with the id if there is, else none.
+CHECK_LIVE = "SELECT id FROM sessions WHERE id = :id AND (:include_deleted OR deleted_at IS NULL)"
+
+# Which live sessions come after this one? Cards: at most :limit behind (:cursor_time, :cursor_id), newest first.
+LIVE_CARDS = """\
+SELECT
+  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  last_activity_at, deleted_at, message_count, total_tokens
+FROM sessions
+WHERE (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which live sessions with this status come after this one? Cards, as above.
+LIVE_CARDS_BY_STATUS = """\
+SELECT
+  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  last_activity_at, deleted_at, message_count, total_tokens
+FROM sessions
+WHERE status = :status AND (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which live sessions of this agent, with this status or any, come after this one? Cards, as above.
+LIVE_CARDS_BY_AGENT = """\
+SELECT
+  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  last_activity_at, deleted_at, message_count, total_tokens
+FROM sessions
+WHERE main_agent_id = :main_agent_id AND (created_at, id) < (:cursor_time, :cursor_id)
+  AND (:status IS NULL OR status = :status) AND (:include_deleted OR deleted_at IS NULL)
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which live sessions were active before this one? Cards, the latest activity (or creation: active_at) first.
+LIVE_CARDS_BY_ACTIVITY = """\
+SELECT
+  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  last_activity_at, deleted_at, message_count, total_tokens,
+  COALESCE(last_activity_at, created_at) AS active_at
+FROM sessions
+WHERE deleted_at IS NULL AND COALESCE(last_activity_at, created_at) <= :cursor_time
+  AND (COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id)
+ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
+
+# How many live sessions are there? One row: total.
+COUNT_LIVE = """\
+SELECT (SELECT count(*) FROM sessions WHERE deleted_at IS NULL)
+  + CASE WHEN :include_deleted THEN (SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL) ELSE 0 END AS total"""
+
+# How many live sessions have this status? One row: total.
+COUNT_LIVE_BY_STATUS = """\
+SELECT count(*) AS total FROM sessions WHERE status = :status AND (:include_deleted OR deleted_at IS NULL)"""
+
+# How many live sessions does this agent have, with this status or any? One row: total.
+COUNT_LIVE_BY_AGENT = """\
+SELECT count(*) AS total FROM sessions
+WHERE main_agent_id = :main_agent_id AND (:status IS NULL OR status = :status)
+  AND (:include_deleted OR deleted_at IS NULL)"""

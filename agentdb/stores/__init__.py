@@ -6,13 +6,18 @@ What a store of a host application's own entity is made of is here by name; exam
 from __future__ import annotations
 
 from agentdb.stores.agents import Agent, AgentStore
+from agentdb.stores.compactions import CompactionEvent, CompactionPlan, CompactionStats, CompactionStore
+from agentdb.stores.contexts import AgentContext, AgentSwitch, ContextStore
+from agentdb.stores.conversations import ConversationStore
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
+    BOOLEAN,
     COUNT,
     ID,
     INTEGER,
     JSON,
     JSON_ARRAY,
+    JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
     TEXT,
     TIME,
@@ -23,30 +28,48 @@ from agentdb.stores.fields import (
     Unset,
     one_of,
 )
+from agentdb.stores.message_search import SearchHit
+from agentdb.stores.messages import Message, MessageStats, MessageStore, NewMessage
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
-from agentdb.stores.sessions import AgentCard, Effective, Session, SessionCard, SessionStore, SessionWithAgent
+from agentdb.stores.session_values import AgentCard, Effective, Session, SessionCard, SessionWithAgent
+from agentdb.stores.sessions import SessionStore
 
 __all__ = [
+    "BOOLEAN",
     "COUNT",
     "ID",
     "INTEGER",
     "JSON",
     "JSON_ARRAY",
+    "JSON_ARRAY_OR_OBJECT",
     "JSON_OBJECT",
     "TEXT",
     "TIME",
     "UNSET",
     "Agent",
     "AgentCard",
+    "AgentContext",
     "AgentStore",
+    "AgentSwitch",
+    "CompactionEvent",
+    "CompactionPlan",
+    "CompactionStats",
+    "CompactionStore",
+    "ContextStore",
+    "ConversationStore",
     "Effective",
     "Entity",
     "Field",
     "JsonArray",
     "JsonObject",
+    "Message",
+    "MessageStats",
+    "MessageStore",
     "NewLog",
+    "NewMessage",
     "Page",
+    "SearchHit",
     "Session",
     "SessionCard",
     "SessionLog",

@@ -162,17 +162,28 @@ class AgentStore(Operations[W]):
 
     @atomic
     def delete(self, id: str, *, cascade: bool = False) -> Steps[bool]:
-        """Remove an agent; False if there is none. `cascade` removes its sessions and their logs with it.
+        """Remove an agent; False if there is none. `cascade` removes its sessions and all that is theirs with it.
 
-        Raises IntegrityError `in_use` while it has sessions.
+        Raises IntegrityError: `in_use` while it has sessions, also where all are deleted softly: they can be restored;
+        `default_agent` for one that db.conversations runs on where no agent is named.
         """
         args = {"id": ID.encode("id", id)}
         # Counted in the transaction that deletes: no session can come in between.
         if not cascade:
             counted = yield from execute(sessions.COUNT_BY_AGENT, {"main_agent_id": id, "status": None})
             if (total := counted.tuples[0][0]) > 0:
-                raise IntegrityError(f"agent {id!r} has {total} session{'s' * (total != 1)}", code="in_use")
-        return (yield from execute(agents.DELETE, args)).rows_affected > 0
+                live = {"main_agent_id": id, "status": None, "include_deleted": 0}
+                hidden = total - (yield from execute(sessions.COUNT_LIVE_BY_AGENT, live)).tuples[0][0]
+                why = f"agent {id!r} has {total} session{'s' * (total != 1)}"
+                raise IntegrityError(f"{why}, {hidden} of them deleted softly" if hidden else why, code="in_use")
+        try:
+            return (yield from execute(agents.DELETE, args)).rows_affected > 0
+        except IntegrityError as error:
+            if error.message.startswith("agents: this is a default agent"):
+                raise IntegrityError(
+                    f"agent {id!r} is a default agent of conversations", code="default_agent"
+                ) from error
+            raise
 
     @operation
     def exists(self, id: str) -> Steps[bool]:

@@ -130,12 +130,14 @@ class Entity(Generic[E]):
         """All rows that a statement gives."""
         return self.decode((yield from execute(sql, args)))
 
-    def change(self, id: Any, changes: Mapping[str, Any], *, read: str, write: str) -> Steps[E]:
+    def change(self, id: Any, changes: Mapping[str, Any], *, read: str, write: str, **args: Any) -> Steps[E]:
         """Read a row, write it with the changes and a new updated_at, and give it as it is now. For an atomic body.
+
+        args: what `read` takes beside the id.
 
         Raises NotFoundError, FieldError for an id that is none.
         """
-        found = yield from execute(read, {"id": self.columns["id"].encode("id", id)})
+        found = yield from execute(read, {"id": self.columns["id"].encode("id", id), **args})
         if not found.tuples:
             raise self.not_found(id)
         row = {**dict(zip(found.columns, found.tuples[0], strict=True)), **changes, "updated_at": now_text()}

@@ -70,6 +70,8 @@ class Field:
 class _JsonField(Field):
     def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
         """Parsed together, as one array: quicker, and a key that every row has is one string in memory."""
+        if values.count(None) == len(values):
+            return values
         text = f"[{','.join(['null' if value is None else value for value in values])}]"
         try:
             parsed, end = _scan(text, 0)
@@ -202,7 +204,20 @@ def _json_object(name: str, value: Any) -> str:
     return _encode_json(name, value)
 
 
+def _json_array_or_object(name: str, value: Any) -> str:
+    if not isinstance(value, (list, tuple, dict)):
+        raise FieldError.of(name, value, f"is a list or a dict, not {type(value).__name__}", code="wrong_type")
+    return _encode_json(name, value)
+
+
+def _boolean(name: str, value: Any) -> int:
+    if not isinstance(value, bool):
+        raise FieldError.of(name, value, f"is True or False, not {type(value).__name__}", code="wrong_type")
+    return int(value)
+
+
 TEXT = Field(_text)
+BOOLEAN = Field(_boolean, bool)
 ID = Field(_id)
 INTEGER = Field(_integer)
 COUNT = Field(_count)
@@ -210,6 +225,7 @@ TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)
 JSON_OBJECT = _JsonField(_json_object, _decode_json)
+JSON_ARRAY_OR_OBJECT = _JsonField(_json_array_or_object, _decode_json)
 
 
 def one_of(*values: str) -> Field:

@@ -21,11 +21,25 @@ E = TypeVar("E")
 
 #: Rows on a page at the most.
 MAX_LIMIT = 10_000
-#: Where a list begins: the time alone decides, and these sort before and behind every time.
-_BEFORE_ALL, _AFTER_ALL = ("", ""), ("\U0010ffff", "")
-
-
 _dumps = JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a list is sorted by: columns of its rows, how its statement binds those of the last row seen, and what sorts
+    before and behind all of them."""
+
+    columns: tuple[str, ...]
+    parameters: tuple[str, ...]
+    before_all: tuple[Any, ...]
+    behind_all: tuple[Any, ...]
+
+
+#: The time alone decides at the ends.
+BY_TIME = Key(("created_at", "id"), ("cursor_time", "cursor_id"), ("", ""), ("\U0010ffff", ""))
+BY_ACTIVITY = Key(("active_at", "id"), BY_TIME.parameters, BY_TIME.before_all, BY_TIME.behind_all)
+BY_SEQ = Key(("seq",), ("cursor_seq",), (0,), (float("inf"),))
+BY_ID = Key(("id",), ("cursor_id",), (0,), (float("inf"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +52,31 @@ class Page(Generic[E]):
 
 
 def page(
-    entity: Entity[E], sql: str, args: Mapping[str, Any], *, limit: int, cursor: str | None, oldest_first: bool = False
+    entity: Entity[E],
+    sql: str,
+    args: Mapping[str, Any],
+    *,
+    limit: int,
+    cursor: str | None,
+    oldest_first: bool = False,
+    key: Key = BY_TIME,
 ) -> Steps[Page[E]]:
-    """One page of a statement that takes :cursor_time, :cursor_id and :limit, and sorts by created_at and id.
+    """One page of a statement that sorts by `key`, takes its parameters, and :limit.
 
     Raises FieldError for a limit that is not 1 to 10,000, or a cursor that no page of this
     list, with these filters, gave.
     """
     check_limit(limit)
-    key: tuple[str, str | int] = _BEFORE_ALL if oldest_first else _AFTER_ALL
+    last = key.before_all if oldest_first else key.behind_all
     if cursor is not None:
-        key = _read(cursor, sql, args)
-    result = yield from execute(sql, {**args, "cursor_time": key[0], "cursor_id": key[1], "limit": limit + 1})
+        last = _read(cursor, sql, args, len(key.columns))
+    bound = {**args, **dict(zip(key.parameters, last, strict=True)), "limit": limit + 1}
+    result = yield from execute(sql, bound)
     if len(result.tuples) <= limit:
         return Page(entity.decode(result), None, False)
     result.tuples.pop()
-    last, columns = result.tuples[-1], result.columns
-    next_cursor = _write((last[columns.index("created_at")], last[columns.index("id")]), sql, args)
+    row, columns = result.tuples[-1], result.columns
+    next_cursor = _write(tuple([row[columns.index(name)] for name in key.columns]), sql, args)
     return Page(entity.decode(result), next_cursor, True)
 
 
@@ -67,21 +89,21 @@ def check_limit(limit: object) -> None:
         raise FieldError.of("limit", limit, f"is not from 1 to {MAX_LIMIT}", code=code, remedy=remedy)
 
 
-def _write(key: tuple[str, str | int], sql: str, args: Mapping[str, Any]) -> str:
+def _write(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> str:
     return urlsafe_b64encode(_dumps((*key, _sum(key, sql, args))).encode()).decode().rstrip("=")
 
 
-def _read(cursor: object, sql: str, args: Mapping[str, Any]) -> tuple[str, str | int]:
+def _read(cursor: object, sql: str, args: Mapping[str, Any], length: int) -> tuple[Any, ...]:
     try:
         if isinstance(cursor, str):
-            time, id_, checksum = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            if checksum == _sum((time, id_), sql, args):
-                return time, id_
+            *key, checksum = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if len(key) == length and checksum == _sum(tuple(key), sql, args):
+                return tuple(key)
     except (ValueError, TypeError, RecursionError):
         pass
     raise FieldError.of("cursor", cursor, "is none that this list gave", code="bad_cursor")
 
 
-def _sum(key: tuple[str, str | int], sql: str, args: Mapping[str, Any]) -> int:
+def _sum(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> int:
     """Ties a cursor to its list and its filters: that of another would skip rows without a word."""
     return crc32(ascii((key, sql, sorted(args.items()))).encode())

@@ -11,8 +11,8 @@ from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, atomically, execute, operation
 from agentdb.queries import session_logs, sessions
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import ID, INTEGER, JSON, JSON_OBJECT, TIME, UNSET, JsonObject, Unset, one_of
-from agentdb.stores.pages import Page, check_limit, page
+from agentdb.stores.fields import BOOLEAN, ID, INTEGER, JSON, JSON_OBJECT, TIME, UNSET, JsonObject, Unset, one_of
+from agentdb.stores.pages import BY_TIME, Page, check_limit, page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,11 @@ SESSION_LOG = Entity(
 
 
 class SessionLogStore(Operations[W]):
-    """The logs of a database's sessions."""
+    """The logs of a database's sessions.
+
+    Those of a session that is deleted softly are not found by id or by session, unless `include_deleted` is True. What a
+    run of it still reports is added to them, and who holds the id of a log finds what hangs below it.
+    """
 
     @operation
     def append(
@@ -113,33 +117,41 @@ class SessionLogStore(Operations[W]):
         return (yield from atomically(_append_all(rows)))
 
     @operation
-    def get(self, id: int) -> Steps[SessionLog | None]:
+    def get(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog | None]:
         """The entry with this id, or None."""
-        return (yield from SESSION_LOG.one(session_logs.GET_BY_ID, {"id": INTEGER.encode("id", id)}))
+        args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
+        return (yield from SESSION_LOG.one(session_logs.GET_LIVE_BY_ID, args))
 
     @operation
-    def require(self, id: int) -> Steps[SessionLog]:
+    def require(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog]:
         """The entry with this id. Raises NotFoundError."""
-        log = yield from self.get.steps(id)
+        log = yield from self.get.steps(id, include_deleted=include_deleted)
         if log is None:
             raise SESSION_LOG.not_found(id)
         return log
 
     @operation
     def page(
-        self, session_id: str, *, limit: int = 50, cursor: str | None = None, newest_first: bool = False
+        self,
+        session_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        include_deleted: bool = False,
     ) -> Steps[Page[SessionLog]]:
         """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
-        args = {"session_id": ID.encode("session_id", session_id)}
-        sql = session_logs.PAGE_BACK if newest_first else session_logs.PAGE
+        args = _of_session(session_id, include_deleted)
+        sql = session_logs.LIVE_PAGE_BACK if newest_first else session_logs.LIVE_PAGE
         return (yield from page(SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first))
 
     @operation
-    def latest(self, session_id: str, limit: int = 50) -> Steps[list[SessionLog]]:
+    def latest(self, session_id: str, limit: int = 50, *, include_deleted: bool = False) -> Steps[list[SessionLog]]:
         """The last `limit` entries of the transcript, in its order."""
         check_limit(limit)
-        args = {"session_id": ID.encode("session_id", session_id), "limit": limit}
-        logs = yield from SESSION_LOG.many(session_logs.GET_LATEST_BY_SESSION_ID, args)
+        ends = dict(zip(BY_TIME.parameters, BY_TIME.behind_all, strict=True))
+        args = {**_of_session(session_id, include_deleted), **ends, "limit": limit}
+        logs = yield from SESSION_LOG.many(session_logs.LIVE_PAGE_BACK, args)
         logs.reverse()
         return logs
 
@@ -178,15 +190,22 @@ class SessionLogStore(Operations[W]):
         return (yield from execute(session_logs.DELETE_BY_SESSION_ID, args)).rows_affected
 
     @operation
-    def count(self, session_id: str) -> Steps[int]:
+    def count(self, session_id: str, *, include_deleted: bool = False) -> Steps[int]:
         """How many entries a session has."""
-        args = {"session_id": ID.encode("session_id", session_id)}
-        return int((yield from execute(session_logs.COUNT_BY_SESSION_ID, args)).tuples[0][0])
+        args = _of_session(session_id, include_deleted)
+        return int((yield from execute(session_logs.COUNT_LIVE_BY_SESSION_ID, args)).tuples[0][0])
 
     @operation
     def exists(self, id: int) -> Steps[bool]:
         """Whether there is an entry with this id."""
         return len((yield from execute(session_logs.CHECK_EXISTS, {"id": INTEGER.encode("id", id)}))) > 0
+
+
+def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
+    return {
+        "session_id": ID.encode("session_id", session_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+    }
 
 
 def _append_all(rows: list[dict[str, Any]]) -> Steps[list[SessionLog]]:

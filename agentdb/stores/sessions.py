@@ -2,148 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import sessions
-from agentdb.stores.agents import AGENT, PermissionMode
-from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import (
-    ID,
-    JSON_ARRAY,
-    TEXT,
-    TIME,
-    UNSET,
-    JsonArray,
-    JsonObject,
-    Unset,
-    now_text,
-    one_of,
+from agentdb.stores.agents import PermissionMode
+from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
+from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.session_values import (
+    AGENT_CARD,
+    EFFECTIVE,
+    SESSION,
+    SESSION_CARD,
+    STATUS,
+    Session,
+    SessionCard,
+    SessionStatus,
+    SessionWithAgent,
 )
-from agentdb.stores.pages import Page, page
 
 if TYPE_CHECKING:
     from agentdb.errors import AgentDBError
     from agentdb.operations import Steps
 
-SessionStatus: TypeAlias = Literal["idle", "running", "completed", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCard(Values):
-    """What a list of sessions shows of one."""
-
-    id: str
-    name: str | None
-    main_agent_id: str
-    user_goal: str | None
-    status: SessionStatus
-    external_session_id: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session(Values):
-    """One session. None in model … max_steps means: as its agent has it."""
-
-    id: str
-    name: str | None
-    main_agent_id: str
-    sub_agent_ids: JsonArray | None
-    user_goal: str | None
-    status: SessionStatus
-    external_session_id: str | None
-    model: str | None
-    plan_model: str | None
-    small_model: str | None
-    built_in_tools: JsonArray | None
-    mcps: JsonArray | None
-    knowledges: JsonArray | None
-    configuration: JsonObject | None
-    accessible_paths: JsonArray | None
-    permission_mode: PermissionMode | None
-    max_steps: int | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentCard(Values):
-    """What a session shows of its agent."""
-
-    id: str
-    name: str
-    description: str | None
-    avatar: str | None
-    instructions: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effective(Values):
-    """What a session runs with: its own value where it has one, else its agent's."""
-
-    model: str
-    plan_model: str | None
-    small_model: str | None
-    built_in_tools: JsonArray | None
-    mcps: JsonArray | None
-    knowledges: JsonArray | None
-    configuration: JsonObject | None
-    accessible_paths: JsonArray | None
-    permission_mode: PermissionMode
-    max_steps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionWithAgent(Values):
-    """A session, its agent's card, and the configuration in force."""
-
-    session: Session
-    agent: AgentCard
-    effective: Effective
-
-
-_STATUS = one_of("idle", "running", "completed", "failed", "stopped")
-_CARD = {
-    "id": ID,
-    "name": TEXT.or_none(),
-    "main_agent_id": ID,
-    "user_goal": TEXT.or_none(),
-    "status": _STATUS,
-    "external_session_id": TEXT.or_none(),
-    "created_at": TIME,
-    "updated_at": TIME,
+#: What the database gives a new session.
+_FRESH = {
+    "last_activity_at": None,
+    "deleted_at": None,
+    "is_active": 1,
+    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0),
 }
-_EFFECTIVE = {
-    name: AGENT.columns[name]
-    for name in (
-        "model",
-        "plan_model",
-        "small_model",
-        "built_in_tools",
-        "mcps",
-        "knowledges",
-        "configuration",
-        "accessible_paths",
-        "permission_mode",
-        "max_steps",
-    )
-}
-_OVERRIDES = {name: field.or_none() for name, field in _EFFECTIVE.items()}
-
-SESSION_CARD = Entity(SessionCard, **_CARD)
-SESSION = Entity(Session, **_CARD, **_OVERRIDES, sub_agent_ids=JSON_ARRAY.or_none())
-AGENT_CARD = Entity(AgentCard, **{n: AGENT.columns[n] for n in ("id", "name", "description", "avatar", "instructions")})
-EFFECTIVE = Entity(Effective, **_EFFECTIVE)
 
 
 class SessionStore(Operations[W]):
-    """The sessions of a database."""
+    """The sessions of a database.
+
+    One that is deleted softly is as if it were not there, and so is what belongs to it, unless `include_deleted` is True.
+    What a run of it still reports is kept: its status, and its logs.
+    """
 
     @operation
     def create(
@@ -152,6 +51,7 @@ class SessionStore(Operations[W]):
         main_agent_id: str,
         id: str | None = None,
         name: str | None = None,
+        title: str | None = None,
         sub_agent_ids: JsonArray | None = None,
         user_goal: str | None = None,
         status: SessionStatus = "idle",
@@ -166,6 +66,7 @@ class SessionStore(Operations[W]):
         accessible_paths: JsonArray | None = None,
         permission_mode: PermissionMode | None = None,
         max_steps: int | None = None,
+        metadata_json: JsonObject | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> Steps[Session]:
@@ -176,28 +77,28 @@ class SessionStore(Operations[W]):
         """
         row = SESSION.new(locals())
         try:
-            yield from execute(sessions.INSERT, row)
+            yield from execute(sessions.INSERT_WITH_TITLE, row)
         except IntegrityError as error:
             raise _explained(error, row) from error
-        return SESSION.of_encoded(row)
+        return SESSION.of_encoded({**row, **_FRESH})
 
     @operation
-    def get(self, id: str) -> Steps[Session | None]:
+    def get(self, id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
         """The session with this id, or None."""
-        return (yield from SESSION.one(sessions.GET_BY_ID, {"id": ID.encode("id", id)}))
+        return (yield from SESSION.one(sessions.GET_LIVE_BY_ID, _asked(id, include_deleted)))
 
     @operation
-    def require(self, id: str) -> Steps[Session]:
+    def require(self, id: str, *, include_deleted: bool = False) -> Steps[Session]:
         """The session with this id. Raises NotFoundError."""
-        session = yield from self.get.steps(id)
+        session = yield from self.get.steps(id, include_deleted=include_deleted)
         if session is None:
             raise SESSION.not_found(id)
         return session
 
     @operation
-    def with_agent(self, id: str) -> Steps[SessionWithAgent | None]:
+    def with_agent(self, id: str, *, include_deleted: bool = False) -> Steps[SessionWithAgent | None]:
         """The session with this id, its agent's card, and the configuration in force; or None."""
-        found = yield from execute(sessions.GET_SESSION_WITH_AGENT, {"id": ID.encode("id", id)})
+        found = yield from execute(sessions.GET_LIVE_WITH_AGENT, _asked(id, include_deleted))
         if not found.tuples:
             return None
         row = found.tuples[0]
@@ -213,6 +114,7 @@ class SessionStore(Operations[W]):
         id: str,
         *,
         name: str | None | Unset = UNSET,
+        title: str | None | Unset = UNSET,
         main_agent_id: str | Unset = UNSET,
         sub_agent_ids: JsonArray | None | Unset = UNSET,
         user_goal: str | None | Unset = UNSET,
@@ -228,44 +130,64 @@ class SessionStore(Operations[W]):
         accessible_paths: JsonArray | None | Unset = UNSET,
         permission_mode: PermissionMode | None | Unset = UNSET,
         max_steps: int | None | Unset = UNSET,
+        metadata_json: JsonObject | None | Unset = UNSET,
+        last_activity_at: datetime | None | Unset = UNSET,
     ) -> Steps[Session]:
         """Change what is given, stamp updated_at, and return the session as it is now; None is a value (for model …
-        max_steps: as the agent has it), UNSET is not.
+        max_steps: as the agent has it), UNSET is not. A last_activity_at stays as it is set until the next message.
 
         Raises NotFoundError for the session or its new agent, FieldError.
         """
         changes = SESSION.changes(locals())
         try:
-            return (yield from SESSION.change(id, changes, read=sessions.GET_BY_ID, write=sessions.UPDATE))
+            read, write = sessions.GET_LIVE_BY_ID, sessions.UPDATE_WITH_TITLE
+            return (yield from SESSION.change(id, changes, read=read, write=write, include_deleted=0))
         except IntegrityError as error:
             raise _explained(error, changes) from error
 
     @operation
     def update_status(self, id: str, status: SessionStatus) -> Steps[None]:
         """Set the status, and stamp updated_at. Raises NotFoundError, FieldError."""
-        args = {"id": ID.encode("id", id), "status": _STATUS.encode("status", status), "updated_at": now_text()}
+        args = {"id": ID.encode("id", id), "status": STATUS.encode("status", status), "updated_at": now_text()}
         if not (yield from execute(sessions.UPDATE_STATUS, args)).rows_affected:
             raise SESSION.not_found(id)
 
     @operation
     def delete(self, id: str) -> Steps[bool]:
-        """Remove a session and its logs; False if there is none."""
+        """Remove a session for good, live or deleted softly, with its messages and logs; False if there is none."""
         return (yield from execute(sessions.DELETE, {"id": ID.encode("id", id)})).rows_affected > 0
 
     @operation
-    def exists(self, id: str) -> Steps[bool]:
-        """Whether there is a session with this id."""
-        return len((yield from execute(sessions.CHECK_EXISTS, {"id": ID.encode("id", id)}))) > 0
+    def soft_delete(self, id: str) -> Steps[bool]:
+        """Hide a session and all that belongs to it until restore(); False, and no change, if there is no live one."""
+        args = {"id": ID.encode("id", id), "deleted_at": now_text()}
+        return (yield from execute(sessions.SOFT_DELETE, args)).rows_affected > 0
 
     @operation
-    def count(self, *, status: SessionStatus | None = None, main_agent_id: str | None = None) -> Steps[int]:
+    def restore(self, id: str) -> Steps[bool]:
+        """Show a session that is deleted softly again, as it was; False if there is none."""
+        return (yield from execute(sessions.RESTORE, {"id": ID.encode("id", id)})).rows_affected > 0
+
+    @operation
+    def exists(self, id: str, *, include_deleted: bool = False) -> Steps[bool]:
+        """Whether there is a session with this id."""
+        return len((yield from execute(sessions.CHECK_LIVE, _asked(id, include_deleted)))) > 0
+
+    @operation
+    def count(
+        self,
+        *,
+        status: SessionStatus | None = None,
+        main_agent_id: str | None = None,
+        include_deleted: bool = False,
+    ) -> Steps[int]:
         """How many sessions there are, with this status or any, of this agent or any."""
-        args = _filters(status, main_agent_id)
-        sql = sessions.COUNT
+        args = _filters(status, main_agent_id, include_deleted)
+        sql = sessions.COUNT_LIVE
         if main_agent_id is not None:
-            sql = sessions.COUNT_BY_AGENT
+            sql = sessions.COUNT_LIVE_BY_AGENT
         elif status is not None:
-            sql = sessions.COUNT_BY_STATUS
+            sql = sessions.COUNT_LIVE_BY_STATUS
         return int((yield from execute(sql, args)).tuples[0][0])
 
     @operation
@@ -276,48 +198,76 @@ class SessionStore(Operations[W]):
         cursor: str | None = None,
         status: SessionStatus | None = None,
         main_agent_id: str | None = None,
+        include_deleted: bool = False,
     ) -> Steps[Page[SessionCard]]:
         """Cards of sessions, newest first, with this status or any, of this agent or any: a page of at most `limit`, after
         the page that gave `cursor`."""
-        args = _filters(status, main_agent_id)
-        sql = sessions.CARDS
+        args = _filters(status, main_agent_id, include_deleted)
+        sql = sessions.LIVE_CARDS
         if main_agent_id is not None:
-            sql = sessions.CARDS_BY_AGENT
+            sql = sessions.LIVE_CARDS_BY_AGENT
         elif status is not None:
-            sql = sessions.CARDS_BY_STATUS
+            sql = sessions.LIVE_CARDS_BY_STATUS
         return (yield from page(SESSION_CARD, sql, args, limit=limit, cursor=cursor))
 
     @operation
+    def recent(self, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionCard]]:
+        """Cards of the live sessions, the latest activity first; one without messages was active when it was made.
+
+        A session that becomes active between two pages moves to the front, so the second does not show it.
+        """
+        return (
+            yield from page(
+                SESSION_CARD, sessions.LIVE_CARDS_BY_ACTIVITY, {}, limit=limit, cursor=cursor, key=BY_ACTIVITY
+            )
+        )
+
+    @operation
     def by_status(
-        self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None
+        self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
     ) -> Steps[Page[SessionCard]]:
         """Cards of the sessions with this status, newest first."""
-        return (yield from self.list.steps(status=_STATUS.encode("status", status), limit=limit, cursor=cursor))
+        status = STATUS.encode("status", status)
+        return (yield from self.list.steps(status=status, limit=limit, cursor=cursor, include_deleted=include_deleted))
 
     @operation
-    def by_agent(self, main_agent_id: str, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionCard]]:
+    def by_agent(
+        self, main_agent_id: str, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
+    ) -> Steps[Page[SessionCard]]:
         """Cards of the sessions of this agent, newest first."""
         id = ID.encode("main_agent_id", main_agent_id)
-        return (yield from self.list.steps(main_agent_id=id, limit=limit, cursor=cursor))
+        return (
+            yield from self.list.steps(main_agent_id=id, limit=limit, cursor=cursor, include_deleted=include_deleted)
+        )
 
     @operation
-    def by_external_id(self, external_session_id: str) -> Steps[Session | None]:
+    def by_external_id(self, external_session_id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
         """The session that another program knows by this id, the newest if there are several; or None."""
-        args = {"external_session_id": TEXT.encode("external_session_id", external_session_id)}
-        return (yield from SESSION.one(sessions.GET_BY_EXTERNAL_SESSION_ID, args))
+        args = {
+            "external_session_id": TEXT.encode("external_session_id", external_session_id),
+            "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+        }
+        return (yield from SESSION.one(sessions.GET_LIVE_BY_EXTERNAL_SESSION_ID, args))
 
 
-def _filters(status: str | None, main_agent_id: str | None) -> dict[str, str | None]:
+def _asked(id: str, include_deleted: bool) -> dict[str, Any]:
+    return {"id": ID.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
+
+
+def _filters(status: str | None, main_agent_id: str | None, include_deleted: bool) -> dict[str, Any]:
     return {
         "status": SESSION.filter("status", status),
         "main_agent_id": SESSION.filter("main_agent_id", main_agent_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
     }
 
 
 def _explained(error: IntegrityError, row: dict[str, object]) -> AgentDBError:
     """What a refused session means: SQLite names no key that is missing, and a session has but one."""
     if error.code == "unique":
-        return SESSION.taken(row["id"])
+        taken = SESSION.taken(row["id"])
+        taken.remedy += " If it is deleted softly, restore() brings it back."
+        return taken
     if error.code == "foreign_key" and "main_agent_id" in row:
         return NotFoundError(f"main_agent_id: there is no agent {row['main_agent_id']!r}")
     return error

@@ -79,6 +79,17 @@ class TestClients:
         }
 
 
+class TestConversations:
+    def test_every_limit_that_was_promised_stands_beside_its_ratio(self) -> None:
+        report = json.loads(run("conversations", "--only", "agentdb", "--json"))
+        limits = {figure["case"]: figure["limit"]["at_most"] for figure in report["figures"] if figure["limit"]}
+        assert limits["append a message"] == 1.5
+        assert limits["all of 1,000"] == 1.7
+        assert limits["last 50 of 1,000"] == limits["last 50 of 20,000"] == 2.0
+        assert limits["last 50, 20,000 against 1,000"] == limits["page of 20,000, at the end"] == 1.3
+        assert {figure["contender"] for figure in report["figures"]} == {"raw sqlite3", "agentdb"}
+
+
 class TestWhoIsThere:
     def test_a_contender_that_is_not_installed_says_so(self) -> None:
         figures = migrations.measure(["floor", "nobody"], [3], quick=True)

@@ -15,8 +15,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agentdb import Migration
-from agentdb.engine.migration import canonical
+from agentdb.engine.migration import _is_plain_trigger, canonical
 from agentdb.errors import InvalidMigrationError
+from agentdb.lexer import count, has_stray_end
+from agentdb.migrations import MIGRATIONS
 
 LAW = settings(deadline=None, max_examples=150)
 
@@ -214,3 +216,40 @@ def test_any_other_edit_is_a_checksum_mismatch(open_database: Callable[..., Data
     db = open_database()
     db.migrator([make(1, up=UGLY)]).migrate()
     assert caught(db.migrator([make(1, up=edited)]).migrate).code == "checksum_mismatch"
+
+
+PIECES = st.sampled_from(
+    [
+        "\nBEGIN\n  ",
+        "SELECT 1",
+        ";",
+        " ; ",
+        ";\n",
+        "\nEND",
+        "END",
+        "end",
+        " ENDED ",
+        " x ",
+        "'",
+        "-- c\n",
+        "/* c */",
+        "CASE 1 ",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=10).map("".join))
+def test_a_trigger_that_is_taken_for_one_at_a_glance_is_one_statement_and_nothing_behind_it(middle: str) -> None:
+    sql = f"CREATE TRIGGER t AFTER INSERT ON t{middle};\nEND"
+    if _is_plain_trigger(sql):
+        assert count(sql) == 1
+        assert not has_stray_end(sql)
+
+
+def test_the_triggers_that_are_built_in_are_taken_at_a_glance_and_none_that_goes_on() -> None:
+    triggers = [sql for migration in MIGRATIONS for sql in migration.up if sql.startswith("CREATE TRIGGER ")]
+    assert len(triggers) >= 9
+    assert all(_is_plain_trigger(sql) for sql in triggers)
+    for sql in triggers:
+        assert not _is_plain_trigger(f"{sql}; DROP TABLE t;\nEND")
+        assert not _is_plain_trigger(f"{sql}; DROP TABLE t")

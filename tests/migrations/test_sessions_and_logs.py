@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from agentdb.migrations import migrations_up_to
+
 Open = Callable[[], sqlite3.Connection]
 Insert = Callable[..., None]
 
@@ -79,23 +81,34 @@ def steps_of(connection: sqlite3.Connection, statement: str) -> int:
     return hundreds
 
 
+@pytest.fixture
+def as_of_002(
+    empty_database: Callable[[], sqlite3.Connection], insert: Insert, execute_all: Callable[..., None]
+) -> sqlite3.Connection:
+    """A database of this migration and the one before: later ones add columns."""
+    connection = empty_database()
+    for migration in migrations_up_to("002"):
+        execute_all(connection, migration.up)
+    insert(connection, "agents", id="a", name="n", model="m")
+    return connection
+
+
 @pytest.mark.parametrize(("table", "expected"), [("sessions", SESSION_COLUMNS), ("session_logs", LOG_COLUMNS)])
 def test_the_tables_have_exactly_these_columns(
-    connection: sqlite3.Connection, table: str, expected: dict[str, tuple[str, bool, bool]]
+    as_of_002: sqlite3.Connection, table: str, expected: dict[str, tuple[str, bool, bool]]
 ) -> None:
     columns = {
         row["name"]: (row["type"], bool(row["notnull"]), row["dflt_value"] is not None)
-        for row in connection.execute(f"PRAGMA table_info({table})")
+        for row in as_of_002.execute(f"PRAGMA table_info({table})")
     }
     assert columns == expected
 
 
 def test_a_session_of_an_agent_gets_the_defaults_and_overrides_nothing(
-    connection: sqlite3.Connection, insert: Insert
+    as_of_002: sqlite3.Connection, insert: Insert
 ) -> None:
-    connection.execute("DELETE FROM sessions")
-    insert(connection, "sessions", main_agent_id="a")
-    row = dict(connection.execute("SELECT * FROM sessions").fetchone())
+    insert(as_of_002, "sessions", main_agent_id="a")
+    row = dict(as_of_002.execute("SELECT * FROM sessions").fetchone())
     assert len(row.pop("id")) == 36
     assert row.pop("created_at") == row.pop("updated_at")
     assert row == dict.fromkeys(row) | {"main_agent_id": "a", "status": "idle"}

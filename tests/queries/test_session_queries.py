@@ -37,6 +37,12 @@ FULL = {
     "created_at": EARLY,
     "updated_at": LATE,
 }
+# What later migrations add to a new session; these statements leave it alone.
+ADDED = {
+    **dict.fromkeys(("title", "metadata_json", "last_activity_at", "deleted_at")),
+    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0),
+    "is_active": 1,
+}
 # What an agent says, and what a session says instead: for texts, arrays and numbers also the explicit nothing.
 OVERRIDES: dict[str, tuple[str | int, list[str | int]]] = {
     "model": ("am", ["sm", ""]),
@@ -60,7 +66,7 @@ def _agents(connection: sqlite3.Connection, add_agent: Add) -> None:
 
 def test_what_is_inserted_is_what_is_read(connection: sqlite3.Connection, fetch: Fetch) -> None:
     connection.execute(sessions.INSERT, FULL)
-    assert fetch(connection, sessions.GET_BY_ID, id="full") == [FULL]
+    assert fetch(connection, sessions.GET_BY_ID, id="full") == [FULL | ADDED]
     assert fetch(connection, sessions.GET_BY_ID, id="other") == []
 
 
@@ -71,7 +77,7 @@ def test_null_inserts_the_default_and_overrides_nothing(
     (row,) = fetch(connection, sessions.LIST)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", row.pop("id"))
     assert row.pop("created_at") == row.pop("updated_at") > LATE
-    assert row == dict.fromkeys(row) | {"main_agent_id": "a", "status": "idle"}
+    assert row == dict.fromkeys(row) | ADDED | {"main_agent_id": "a", "status": "idle"}
 
 
 def test_a_session_of_no_agent_is_refused(connection: sqlite3.Connection, add_session: Add) -> None:
@@ -105,8 +111,8 @@ def test_update_replaces_everything_but_created_at(connection: sqlite3.Connectio
         "updated_at": "2024-01-03T00:00:00.000Z",
     }
     connection.execute(sessions.UPDATE, new)
-    assert fetch(connection, sessions.GET_BY_ID, id="full") == [new | {"created_at": EARLY}]
-    assert fetch(connection, sessions.GET_BY_ID, id="other") == [FULL | {"id": "other"}]
+    assert fetch(connection, sessions.GET_BY_ID, id="full") == [new | ADDED | {"created_at": EARLY}]
+    assert fetch(connection, sessions.GET_BY_ID, id="other") == [FULL | ADDED | {"id": "other"}]
 
 
 def test_null_in_update_means_what_it_means_in_insert(connection: sqlite3.Connection, fetch: Fetch) -> None:
@@ -114,7 +120,8 @@ def test_null_in_update_means_what_it_means_in_insert(connection: sqlite3.Connec
     connection.execute(sessions.UPDATE, {**dict.fromkeys(FULL), "id": "full", "main_agent_id": "a"})
     (row,) = fetch(connection, sessions.GET_BY_ID, id="full")
     assert row.pop("updated_at") > LATE
-    assert row == dict.fromkeys(row) | {"id": "full", "main_agent_id": "a", "status": "idle", "created_at": EARLY}
+    given = {"id": "full", "main_agent_id": "a", "status": "idle", "created_at": EARLY}
+    assert row == dict.fromkeys(row) | ADDED | given
 
 
 @pytest.mark.parametrize(
@@ -139,8 +146,8 @@ def test_a_small_update_changes_its_column_and_the_time(
     connection.execute(getattr(sessions, constant), {"id": "full", column: value, "updated_at": updated_at})
     (row,) = fetch(connection, sessions.GET_BY_ID, id="full")
     assert row["updated_at"] == updated_at or (updated_at is None and row["updated_at"] > LATE)
-    assert row | {"updated_at": LATE} == FULL | {column: value}
-    assert fetch(connection, sessions.GET_BY_ID, id="other") == [FULL | {"id": "other"}]
+    assert row | {"updated_at": LATE} == FULL | ADDED | {column: value}
+    assert fetch(connection, sessions.GET_BY_ID, id="other") == [FULL | ADDED | {"id": "other"}]
 
 
 def test_a_status_cannot_be_set_to_nothing(connection: sqlite3.Connection, add_session: Add) -> None:
@@ -194,7 +201,7 @@ def test_a_session_with_its_agent_has_these_columns(
     (row,) = fetch(connection, sessions.GET_SESSION_WITH_AGENT, id="full")
     agent = {"agent_name": "N", "agent_description": "D", "agent_avatar": "A", "agent_instructions": "I"}
     effective = {f"effective_{name}": FULL[name] for name in OVERRIDES}
-    assert row == FULL | {"main_agent_id": "c"} | agent | effective
+    assert row == FULL | ADDED | {"main_agent_id": "c"} | agent | effective
     assert fetch(connection, sessions.GET_SESSION_WITH_AGENT, id="other") == []
 
 

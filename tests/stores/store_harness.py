@@ -169,6 +169,8 @@ def session_fields(main_agent_id: str, **changes: Any) -> dict[str, Any]:
     return {
         "id": "session-1",
         "name": "Tides",
+        "title": "Of the moon",
+        "metadata_json": {"colour": "blue"},
         "main_agent_id": main_agent_id,
         "sub_agent_ids": ["a", "b"],
         "user_goal": "When is spring tide?",

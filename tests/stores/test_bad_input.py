@@ -130,9 +130,12 @@ AGENT_FIELDS: dict[str, list[tuple[Any, str]]] = {
 SESSION_FIELDS: dict[str, list[tuple[Any, str]]] = {
     "id": NO_ID,
     "main_agent_id": NO_ID + MISSING,
-    **dict.fromkeys(("name", "user_goal", "external_session_id", "model", "plan_model", "small_model"), NO_TEXT),
+    **dict.fromkeys(
+        ("name", "title", "user_goal", "external_session_id", "model", "plan_model", "small_model"), NO_TEXT
+    ),
     **dict.fromkeys(("sub_agent_ids", *ARRAYS), NO_ARRAY),
     "configuration": NO_OBJECT,
+    "metadata_json": NO_OBJECT,
     "status": NO_CHOICE + MISSING,
     "permission_mode": NO_CHOICE,
     "max_steps": NO_COUNT,
@@ -209,6 +212,11 @@ def test_a_session_is_not_created_with_what_its_field_cannot_hold(stores: Facade
     for value, code in SESSION_FIELDS[field]:
         given = session_fields("a") | {"id": "new", field: value}
         check_field(stores, lambda given=given: stores.sessions.create(**given), field, value, code)
+
+
+@pytest.mark.parametrize(("value", "code"), [wrong for wrong in NO_TIME if wrong[0] is not UNSET], ids=repr)
+def test_an_activity_that_is_no_moment_is_refused(stores: Facade, value: Any, code: str) -> None:
+    check_field(stores, lambda: stores.sessions.update("s", last_activity_at=value), "last_activity_at", value, code)
 
 
 @pytest.mark.parametrize("field", SESSION_FIELDS.keys() - {"id", "created_at", "updated_at"})

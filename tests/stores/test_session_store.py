@@ -25,6 +25,9 @@ OVERRIDES: dict[str, list[Any]] = {
 }
 CHANGES: dict[str, list[Any]] = {
     "name": ["", None],
+    "title": ["T", "", None],
+    "metadata_json": [{"a": [1]}, {}, None],
+    "last_activity_at": [AT, None],
     "main_agent_id": ["agent-2"],
     "sub_agent_ids": [[], None],
     "user_goal": ["g", None],
@@ -46,8 +49,11 @@ def test_what_is_not_given_is_the_default(stores: Facade, agent: str) -> None:
     assert timedelta(0) <= datetime.now(UTC) - session.created_at < timedelta(minutes=1)
     assert session.updated_at == session.created_at
     assert session.status == "idle"
-    given = ("id", "main_agent_id", "status", "created_at", "updated_at")
-    assert [value for name, value in session.to_dict().items() if name not in given] == [None] * 14
+    counted = dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0)
+    assert {name: getattr(session, name) for name in counted} == counted
+    assert session.is_active is True
+    given = ("id", "main_agent_id", "status", "created_at", "updated_at", "is_active", *counted)
+    assert [value for name, value in session.to_dict().items() if name not in given] == [None] * 18
     assert stores.sessions.get(session.id) == session
 
 
@@ -81,7 +87,9 @@ def test_update_changes_what_is_given_and_stamps_the_time(stores: Facade, agent:
     for value in CHANGES[name]:
         after = stores.sessions.update("session-1", **{name: value})
         assert after.updated_at > before.updated_at
-        assert after.to_dict() == before.to_dict() | {name: value, "updated_at": after.to_dict()["updated_at"]}
+        assert getattr(after, name) == value
+        changed = {key: after.to_dict()[key] for key in (name, "updated_at")}
+        assert after.to_dict() == before.to_dict() | changed
         assert stores.sessions.get("session-1") == after
 
 

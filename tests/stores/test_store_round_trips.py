@@ -62,6 +62,8 @@ SESSIONS = st.fixed_dictionaries(
         **SHARED,
         "id": IDS,
         "name": or_none(TEXT),
+        "title": or_none(TEXT),
+        "metadata_json": or_none(OBJECTS),
         "sub_agent_ids": or_none(ARRAYS),
         "user_goal": or_none(TEXT),
         "status": st.sampled_from(["idle", "running", "completed", "failed", "stopped"]),

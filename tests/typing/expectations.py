@@ -25,7 +25,28 @@ from agentdb import (
 )
 from agentdb.clients.base import AsyncClient, Client, ResultSet, Row
 from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch, emit, execute, operation
-from agentdb.stores import Agent, AgentStore, Page, SessionCard, SessionLog, SessionWithAgent
+from agentdb.stores import (
+    Agent,
+    AgentContext,
+    AgentStore,
+    AgentSwitch,
+    CompactionEvent,
+    CompactionPlan,
+    CompactionStats,
+    CompactionStore,
+    ContextStore,
+    ConversationStore,
+    Message,
+    MessageStats,
+    MessageStore,
+    NewMessage,
+    Page,
+    SearchHit,
+    Session,
+    SessionCard,
+    SessionLog,
+    SessionWithAgent,
+)
 
 
 class Notes(Operations[W]):
@@ -267,3 +288,86 @@ async def stores_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
         assert_type(await AgentStore(tx).exists("a"), bool)
     await db.agents.create(name="n")  # expect-error
     (await db.sessions.require("s")).name = "frozen"  # expect-error
+
+
+def messages_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.messages, MessageStore[Sync])
+    assert_type(db.messages.append("s", role="user", content="hello", payload_json={"item": []}), Message)
+    assert_type(db.messages.append_many("s", [NewMessage(role="tool")]), list[Message])
+    assert_type(db.messages.get(1), Message | None)
+    assert_type(db.messages.page("s", newest_first=True), Page[Message])
+    assert_type(db.messages.load("s"), list[Message])
+    assert_type(db.messages.pop("s"), Message | None)
+    assert_type(db.messages.delete(1), bool)
+    assert_type(db.messages.stats("s", include_deleted=True), MessageStats | None)
+    assert_type(db.messages.search("x", agent_id="a"), list[SearchHit])
+    assert_type(db.sessions.soft_delete("s"), bool)
+    assert_type(db.sessions.update("s", title=None, metadata_json={}), Session)
+    assert_type(db.sessions.recent(), Page[SessionCard])
+    with db.transaction() as tx:
+        assert_type(tx.messages.latest("s", 5), list[Message])
+    db.messages.append("s", role="agent")  # expect-error
+    db.messages.append("s", content="hello")  # expect-error
+    db.messages.append_many("s", [{"role": "user"}])  # expect-error
+    db.messages.page("s", cursor=5)  # expect-error
+    db.messages.require(1).content = "frozen"  # expect-error
+
+
+async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(db.messages, MessageStore[Async])
+    assert_type(await db.messages.append("s", role="user"), Message)
+    assert_type(await db.messages.page("s"), Page[Message])
+    assert_type(await db.messages.search("x"), list[SearchHit])
+    assert_type(await db.sessions.restore("s"), bool)
+    async with db.transaction() as tx:
+        assert_type(await tx.messages.pop("s"), Message | None)
+    await db.messages.append("s", role="agent")  # expect-error
+    await db.messages.append_many("s", ["hello"])  # expect-error
+
+
+def conversations_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.contexts, ContextStore[Sync])
+    assert_type(db.contexts.start("s", "planner", metadata_json={}), AgentContext)
+    assert_type(db.contexts.switch("s", "coder", reason="code"), AgentContext)
+    assert_type(db.contexts.history("s", limit=5), Page[AgentSwitch])
+    assert_type(db.compactions, CompactionStore[Sync])
+    plan = db.compactions.plan("s", keep_last=2)
+    assert_type(plan, CompactionPlan)
+    assert_type(plan.messages, list[Message])
+    assert_type(db.compactions.compact("s", "in short", plan=plan), CompactionEvent | None)
+    assert_type(db.compactions.prune_tool_outputs("s", min_tokens=5), CompactionEvent | None)
+    assert_type(db.compactions.restore(1), CompactionEvent)
+    assert_type(db.compactions.should_compact("s", trigger=0.5), bool)
+    assert_type(db.compactions.stats("s"), CompactionStats | None)
+    assert_type(db.compactions.archived(1), list[Message])
+    assert_type(db.conversations, ConversationStore[Sync])
+    assert_type(db.conversations.save_session("s", [{"role": "user", "content": "hello"}], None), None)
+    assert_type(db.conversations.load_session("s"), dict[str, Any] | None)
+    assert_type(db.conversations.list_all_sessions(), list[str])
+    assert_type(db.conversations.get_messages_paginated("s", 1, 50), list[dict[str, Any]])
+    assert_type(db.conversations.cleanup_old_sessions(0.5), int)
+    with db.conversations.session_scope() as scope:
+        assert_type(scope, ConversationStore[Sync])
+        assert_type(scope.delete_session("s", soft=False), bool)
+    with db.transaction() as tx:
+        assert_type(tx.conversations.restore_session("s"), bool)
+    AgentDB.open("agents.db", default_agent={"id": "mine"})
+    AgentDB.open("agents.db", default_agent=7)  # expect-error
+    db.conversations.save_session("s", "hello")  # expect-error
+    db.conversations.save_session("s", [], 1715949015)  # expect-error
+    db.compactions.compact("s")  # expect-error
+    db.compactions.restore("1")  # expect-error
+    db.contexts.switch("s", None)  # expect-error
+    plan.messages = []  # expect-error
+
+
+async def conversations_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(await db.contexts.get("s"), AgentContext | None)
+    assert_type(await db.compactions.plan("s"), CompactionPlan)
+    assert_type(await db.conversations.load_session("s"), dict[str, Any] | None)
+    async with db.conversations.session_scope() as scope:
+        assert_type(scope, ConversationStore[Async])
+        assert_type(await scope.list_all_contexts(), list[str])
+    with db.conversations.session_scope() as scope:  # expect-error
+        pass
+    await db.compactions.restore("1")  # expect-error

@@ -1,0 +1,66 @@
+"""SQL for agent contexts and their switches. Parameters are named as the columns."""
+
+# Adds the context of a session; NULL for created_at means now.
+INSERT = """\
+INSERT INTO agent_contexts (session_id, current_agent, metadata_json, created_at)
+VALUES (:session_id, :current_agent, :metadata_json, COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))"""
+
+# Adds a switch, which a trigger brings into the context; NULL for from_agent: nobody spoke before, for switched_at: now.
+INSERT_SWITCH = """\
+INSERT INTO agent_switches (session_id, from_agent, to_agent, reason, metadata_json, switched_at)
+VALUES (
+  :session_id, :from_agent, :to_agent, :reason, :metadata_json,
+  COALESCE(:switched_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+)"""
+
+# Replaces all of a context but its session.
+UPDATE = """\
+UPDATE agent_contexts SET
+  current_agent = :current_agent,
+  switch_count = :switch_count,
+  metadata_json = :metadata_json,
+  last_switch_at = :last_switch_at,
+  created_at = :created_at
+WHERE session_id = :session_id"""
+
+# Which context does this session have? One row, or none; that of a hidden session where :include_deleted is 1.
+GET = """\
+SELECT agent_contexts.* FROM agent_contexts
+JOIN sessions ON sessions.id = agent_contexts.session_id
+WHERE agent_contexts.session_id = :session_id AND (:include_deleted OR sessions.deleted_at IS NULL)"""
+
+# Does this session have a context? One row with the session's id, or none.
+CHECK_EXISTS = """\
+SELECT agent_contexts.session_id FROM agent_contexts
+JOIN sessions ON sessions.id = agent_contexts.session_id
+WHERE agent_contexts.session_id = :session_id AND (:include_deleted OR sessions.deleted_at IS NULL)"""
+
+# Is there such a session, and is it hidden? One row with id and deleted_at, or none.
+SESSION = "SELECT id, deleted_at FROM sessions WHERE id = :session_id"
+
+# Which contexts come after this one? At most :limit behind (:cursor_time, :cursor_id), newest first.
+PAGE = """\
+SELECT agent_contexts.*, agent_contexts.session_id AS id FROM agent_contexts
+JOIN sessions ON sessions.id = agent_contexts.session_id
+WHERE (agent_contexts.created_at, agent_contexts.session_id) < (:cursor_time, :cursor_id)
+  AND (:include_deleted OR sessions.deleted_at IS NULL)
+ORDER BY agent_contexts.created_at DESC, agent_contexts.session_id DESC LIMIT :limit"""
+
+# Which switches came before this one? At most :limit before the id :cursor_id, newest first.
+SWITCHES = """\
+SELECT agent_switches.* FROM agent_switches
+JOIN sessions ON sessions.id = agent_switches.session_id
+WHERE agent_switches.session_id = :session_id AND agent_switches.id < :cursor_id
+  AND (:include_deleted OR sessions.deleted_at IS NULL)
+ORDER BY agent_switches.id DESC LIMIT :limit"""
+
+# Which switches did this session see? All, in their order.
+ALL_SWITCHES = "SELECT * FROM agent_switches WHERE session_id = :session_id ORDER BY id"
+
+# Removes one switch.
+DELETE_SWITCH = "DELETE FROM agent_switches WHERE id = :id"
+
+# Removes the context of a session that is not hidden, and with it its switches.
+DELETE = """\
+DELETE FROM agent_contexts WHERE session_id = :session_id
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""

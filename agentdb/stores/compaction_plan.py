@@ -1,0 +1,136 @@
+"""Which messages a compaction takes out: pure functions over what a planner needs to know of each message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: How content blocks and items of a framework name a call of a tool, and a result: by these types.
+_CALLS = frozenset(("tool_use", "tool_call", "function_call", "custom_tool_call"))
+_RESULTS = frozenset(("tool_result", "tool_call_output", "function_call_output", "custom_tool_call_output"))
+_CALL_IDS = ("call_id", "id")
+_RESULT_IDS = ("tool_use_id", "call_id", "tool_call_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message, as a planner sees it. `calls` and `results` are the ids of the tool calls that it makes and answers; an
+    id that nobody gave is None."""
+
+    id: int
+    seq: int
+    role: str
+    tokens: int
+    is_preserved: bool = False
+    calls: tuple[str | None, ...] = ()
+    results: tuple[str | None, ...] = ()
+
+
+def removable(lines: Sequence[Line], *, keep_last: int, protect_tokens: int) -> list[int]:
+    """The positions of the lines to take out, in their order; `lines` are a whole conversation, in its order.
+
+    What stays: the last `keep_last`, as long a tail as has at most `protect_tokens`, and what is preserved; with each of
+    them whole the group of calls and results that it belongs to; and groups with a call that has no result yet.
+    """
+    stays = [line.is_preserved for line in lines]
+    tail = 0
+    for position in range(len(lines) - 1, -1, -1):
+        tail += lines[position].tokens
+        if len(lines) - position > keep_last and tail > protect_tokens:
+            break
+        stays[position] = True
+    groups, unanswered = grouped(lines)
+    kept_groups = {group for group, kept in zip(groups, stays, strict=True) if kept} | unanswered
+    return [position for position, group in enumerate(groups) if group not in kept_groups]
+
+
+def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
+    """For each line the number of its group, and the groups with a call that has no result yet.
+
+    A result belongs to the nearest call before it with its id (ids come again in one conversation); one without an id to
+    the nearest line before it that calls anything. A line that neither calls nor answers is a group of its own.
+    """
+    leader = list(range(len(lines)))
+
+    def group_of(position: int) -> int:
+        while leader[position] != position:
+            leader[position] = leader[leader[position]]
+            position = leader[position]
+        return position
+
+    callers: dict[str | None, int] = {}
+    last_caller: int | None = None
+    waiting: dict[int, list[str | None]] = {}
+    for position, line in enumerate(lines):
+        for result in line.results:
+            caller = last_caller if result is None else callers.get(result, callers.get(None))
+            if caller is not None:
+                leader[group_of(position)] = group_of(caller)
+                calls = waiting[caller]
+                if result in calls:
+                    calls.remove(result)
+                elif None in calls:  # one side knows no ids: any call will do
+                    calls.remove(None)
+                elif result is None and calls:
+                    calls.pop(0)
+        if line.calls:
+            waiting[position] = list(line.calls)
+            callers.update(dict.fromkeys(line.calls, position))
+            last_caller = position
+    groups = [group_of(position) for position in range(len(lines))]
+    return groups, {groups[position] for position, calls in waiting.items() if calls}
+
+
+def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) -> tuple[tuple[str | None, ...], ...]:
+    """The ids of the calls that a message makes, and of those that it answers, from its columns and its blocks."""
+    calls: dict[str | None, None] = {}
+    results: dict[str | None, None] = {}
+    for call in tool_calls or ():
+        calls[_id_of(call, _CALL_IDS)] = None
+    for block in _blocks(payload):
+        kind = block.get("type")
+        if isinstance(kind, str) and kind in _CALLS:
+            calls[_id_of(block, _CALL_IDS)] = None
+        elif isinstance(kind, str) and kind in _RESULTS:
+            results[_id_of(block, _RESULT_IDS)] = None
+    if tool_call_id is not None:
+        results[tool_call_id] = None
+    elif role == "tool" and not results:
+        results[None] = None
+    return tuple(calls), tuple(results)
+
+
+def _blocks(payload: Any) -> Iterator[dict[str, Any]]:
+    """The blocks of a list, or a framework's item and the blocks in it."""
+    items = payload
+    if isinstance(payload, dict):
+        content = payload.get("content")
+        items = [payload, *(content if isinstance(content, list) else ())]
+    for item in items or ():
+        if isinstance(item, dict):
+            yield item
+
+
+def _id_of(item: Any, keys: Sequence[str]) -> str | None:
+    for key in keys if isinstance(item, dict) else ():
+        if isinstance(item.get(key), str):
+            return str(item[key])
+    return None
+
+
+def pruned(payload: Any, words: str) -> Any:
+    """A payload with `words` in place of a tool's output, or None where it has a form that this does not know."""
+    if isinstance(payload, dict):
+        for key in ("output", "content"):
+            if key in payload:
+                return {**payload, key: words}
+        return None
+    if not all(isinstance(block, dict) for block in payload):
+        return None
+    if any(block.get("type") in _RESULTS for block in payload):
+        blocks = [pruned(block, words) if block.get("type") in _RESULTS else block for block in payload]
+        return None if None in blocks else blocks
+    return [{"type": "text", "text": words}]

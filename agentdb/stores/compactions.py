@@ -1,0 +1,373 @@
+"""Compactions: a conversation made shorter by a summary of the caller's, and brought back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from json import dumps
+from math import isfinite
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from agentdb.errors import FieldError, IntegrityError
+from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.queries import compactions
+from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
+from agentdb.stores.compaction_plan import Line, grouped, pruned, removable
+from agentdb.stores.entity import Entity, Values
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray, now_text
+from agentdb.stores.messages import MESSAGE, Message
+from agentdb.stores.pages import BY_ID, Page, page
+
+if TYPE_CHECKING:
+    from agentdb.operations import Steps
+
+#: What stands in the place of a pruned output.
+PRUNED = "[The output of this tool was removed to save space.]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionPlan(Values):
+    """What a compaction would take out. Tokens that nobody counted are estimated: four bytes are one.
+
+    `messages` are those to sum up, in their order. `preserved_message_ids` are the messages that stay because they are
+    marked as preserved. `original_tokens` has the conversation now, `removed_tokens` what would go.
+    """
+
+    session_id: str
+    messages: list[Message]
+    preserved_message_ids: list[int]
+    original_tokens: int
+    removed_tokens: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON, the messages too."""
+        return {**Values.to_dict(self), "messages": [message.to_dict() for message in self.messages]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionEvent(Values):
+    """One compaction, or one pruning of tool outputs: then there is no `summary_message_id`, and `summary_content` is what
+    stands in the place of each output. `restored_at` is None while the event stands; `duration_ms` is what the database
+    took."""
+
+    id: int
+    session_id: str
+    strategy: str
+    original_tokens: int
+    compacted_tokens: int
+    messages_removed: int
+    summary_message_id: int | None
+    summary_content: str
+    preserved_message_ids_json: JsonArray
+    model_used: str | None
+    duration_ms: int
+    created_at: datetime
+    restored_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionStats(Values):
+    """What the compactions of a session have done; all but `events`, which counts restored ones too, are of those that
+    stand."""
+
+    session_id: str
+    events: int
+    standing_events: int
+    messages_removed: int
+    tokens_saved: int
+    last_event_at: datetime | None
+
+
+COMPACTION_EVENT = Entity(
+    CompactionEvent,
+    id=INTEGER,
+    session_id=ID,
+    strategy=ID,
+    original_tokens=COUNT,
+    compacted_tokens=COUNT,
+    messages_removed=COUNT,
+    summary_message_id=INTEGER.or_none(),
+    summary_content=ID,
+    preserved_message_ids_json=JSON_ARRAY,
+    model_used=TEXT.or_none(),
+    duration_ms=COUNT,
+    created_at=TIME,
+    restored_at=TIME.or_none(),
+)
+COMPACTION_STATS = Entity(
+    CompactionStats,
+    session_id=ID,
+    events=COUNT,
+    standing_events=COUNT,
+    messages_removed=COUNT,
+    tokens_saved=INTEGER,
+    last_event_at=TIME.or_none(),
+)
+
+
+class CompactionStore(Operations[W]):
+    """The compactions of a database's sessions. A hidden session hides them; see sessions.soft_delete().
+
+    agentdb calls no model: plan() says what would go, the caller sums it up, compact() puts the summary in its place.
+    """
+
+    @operation
+    def plan(self, session_id: str, *, keep_last: int = 10, protect_tokens: int = 40_000) -> Steps[CompactionPlan]:
+        """What compact() with these arguments would take out now; nothing is changed.
+
+        What stays: the last `keep_last` messages, the longest tail of at most `protect_tokens` tokens, and what is marked
+        as preserved. A call of a tool and its results go or stay together; a call without its result stays.
+
+        Raises NotFoundError for a session that is not there or hidden, FieldError.
+        """
+        _check_limits(keep_last, protect_tokens)
+        yield from visible_session(session_id)
+        lines = yield from lines_of(session_id)
+        chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
+        args = {"session_id": session_id, "ids": dumps([line.id for line in chosen])}
+        return CompactionPlan(
+            session_id=session_id,
+            messages=(yield from MESSAGE.many(compactions.MESSAGES, args)),
+            preserved_message_ids=[line.id for line in lines if line.is_preserved],
+            original_tokens=sum(line.tokens for line in lines),
+            removed_tokens=sum(line.tokens for line in chosen),
+        )
+
+    @atomic
+    def compact(
+        self,
+        session_id: str,
+        summary: str,
+        *,
+        keep_last: int = 10,
+        protect_tokens: int = 40_000,
+        strategy: str = "summary",
+        model_used: str | None = None,
+        summary_tokens: int | None = None,
+        plan: CompactionPlan | None = None,
+    ) -> Steps[CompactionEvent | None]:
+        """Take out what plan() says, earlier summaries included, keep it in the archive, and put the summary in the place
+        of the last message taken out, as one of role 'system'. None, and nothing is done, where there is nothing to take.
+
+        plan: takes out what it names, whatever was said since; without it a new one is made, with `keep_last` and
+        `protect_tokens`. summary_tokens: of the summary, where somebody counted. strategy, model_used: for the record.
+
+        Raises IntegrityError `plan_outdated` where a message of the plan has changed, has gone, is preserved now, or has
+        been given a result that the plan does not have; NotFoundError, FieldError as plan().
+        """
+        began = perf_counter()
+        _check_limits(keep_last, protect_tokens)
+        content = ID.encode("summary", summary)
+        tokens = COUNT.or_none().encode("summary_tokens", summary_tokens)
+        event = {
+            "session_id": session_id,
+            "strategy": ID.encode("strategy", strategy),
+            "model_used": TEXT.or_none().encode("model_used", model_used),
+            "summary_content": content,
+        }
+        activity = yield from visible_session(session_id)
+        lines = yield from lines_of(session_id)
+        if plan is None:
+            chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
+        else:
+            chosen = yield from _as_planned(plan, session_id, lines)
+        if not chosen:
+            return None
+        original = sum(line.tokens for line in lines)
+        removed = sum(line.tokens for line in chosen)
+        summary_id = (yield from execute(compactions.NEXT_MESSAGE_ID)).tuples[0][0]
+        event |= {
+            "original_tokens": original,
+            "compacted_tokens": original - removed + (tokens_of(content) if tokens is None else tokens),
+            "messages_removed": len(chosen),
+            "summary_message_id": summary_id,
+            "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
+            "created_at": now_text(),
+        }
+        event_id = yield from put_away(event, [line.id for line in chosen])
+        yield from execute(compactions.REMOVE, {"session_id": session_id, "ids": dumps([line.id for line in chosen])})
+        yield from execute(
+            compactions.INSERT_SUMMARY,
+            {
+                "id": summary_id,
+                "session_id": session_id,
+                "seq": chosen[-1].seq,
+                "token_count": tokens,
+                "created_at": event["created_at"],
+                "content": content,
+            },
+        )
+        return (yield from _finish(event_id, event, activity, began))
+
+    @atomic
+    def prune_tool_outputs(
+        self,
+        session_id: str,
+        *,
+        keep_last: int = 10,
+        protect_tokens: int = 40_000,
+        min_tokens: int = 500,
+        replacement: str = PRUNED,
+        strategy: str = "prune_tool_outputs",
+    ) -> Steps[CompactionEvent | None]:
+        """Put `replacement` in the place of what tools gave, where that has at least `min_tokens` tokens, and keep the
+        originals in the archive. The messages keep their ids, seqs and times. What compact() would never take, for
+        `keep_last`, `protect_tokens` and what is preserved, stays as it is; so does a payload of an unknown form.
+
+        Returns the event, None where there is nothing to prune. Raises NotFoundError, FieldError.
+        """
+        began = perf_counter()
+        _check_limits(keep_last, protect_tokens)
+        least = COUNT.encode("min_tokens", min_tokens)
+        words = ID.encode("replacement", replacement)
+        event = {"session_id": session_id, "strategy": ID.encode("strategy", strategy), "summary_content": words}
+        activity = yield from visible_session(session_id)
+        lines = yield from lines_of(session_id)
+        loose = [
+            Line(line.id, line.seq, line.role, line.tokens, line.is_preserved) for line in lines
+        ]  # calls stay where they are
+        aged = [lines[n] for n in removable(loose, keep_last=keep_last, protect_tokens=protect_tokens)]
+        large = {line.id: line.tokens for line in aged if line.role == "tool" and line.tokens >= least}
+        args = {"session_id": session_id, "ids": dumps(list(large))}
+        tokens = tokens_of(words)
+        changes = []
+        for message in (yield from MESSAGE.many(compactions.MESSAGES, args)):
+            payload = None if message.payload_json is None else pruned(message.payload_json, words)
+            if (
+                message.content != words
+                and large[message.id] > tokens
+                and (payload is None) is (message.payload_json is None)
+            ):
+                changes.append(
+                    {
+                        "id": message.id,
+                        "content": words,
+                        "payload_json": MESSAGE.columns["payload_json"].encode("payload_json", payload),
+                        "token_count": None if message.token_count is None else tokens,
+                    }
+                )
+        if not changes:
+            return None
+        original = sum(line.tokens for line in lines)
+        saved = sum(large[change["id"]] - tokens for change in changes)
+        event |= {
+            "original_tokens": original,
+            "compacted_tokens": original - saved,
+            "messages_removed": 0,
+            "summary_message_id": None,
+            "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
+            "model_used": None,
+            "created_at": now_text(),
+        }
+        event_id = yield from put_away(event, [change["id"] for change in changes])
+        for change in changes:
+            yield from execute(compactions.PRUNE, change)
+        return (yield from _finish(event_id, event, activity, began))
+
+    @atomic
+    def restore(self, event_id: int) -> Steps[CompactionEvent]:
+        """Bring back what an event took out, with ids, seqs and times as they were, and remove its summary; of a pruning,
+        put the outputs back, where their messages are still there. What was said later stays. Returns the event.
+
+        Raises NotFoundError, and IntegrityError: `already_restored`; `newer_event` where a newer event of the session
+        stands; `summary_changed` or `summary_removed` where the summary, or a pruned message, is not as it was left.
+        """
+        event = yield from self.require.steps(event_id)
+        activity = yield from visible_session(event.session_id)
+        yield from put_back(event)
+        yield from execute(compactions.KEEP_ACTIVITY, {"session_id": event.session_id, "last_activity_at": activity})
+        return (yield from self.require.steps(event_id))
+
+    @operation
+    def get(self, event_id: int, *, include_deleted: bool = False) -> Steps[CompactionEvent | None]:
+        """The event with this id, or None."""
+        args = {
+            "id": INTEGER.encode("event_id", event_id),
+            "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+        }
+        return (yield from COMPACTION_EVENT.one(compactions.GET_EVENT, args))
+
+    @operation
+    def require(self, event_id: int, *, include_deleted: bool = False) -> Steps[CompactionEvent]:
+        """The event with this id. Raises NotFoundError."""
+        event = yield from self.get.steps(event_id, include_deleted=include_deleted)
+        if event is None:
+            raise COMPACTION_EVENT.not_found(event_id)
+        return event
+
+    @operation
+    def archived(self, event_id: int, *, include_deleted: bool = False) -> Steps[list[Message]]:
+        """What an event that stands keeps: the messages as they were, in their order. Raises NotFoundError."""
+        event = yield from self.require.steps(event_id, include_deleted=include_deleted)
+        return (yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id}))
+
+    @operation
+    def history(
+        self, session_id: str, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
+    ) -> Steps[Page[CompactionEvent]]:
+        """The events of a session, newest first, restored ones too: a page of at most `limit`, after the page that gave
+        `cursor`."""
+        args = _key(session_id, include_deleted)
+        return (yield from page(COMPACTION_EVENT, compactions.EVENTS, args, limit=limit, cursor=cursor, key=BY_ID))
+
+    @operation
+    def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[CompactionStats | None]:
+        """What the compactions of a session have done; None if there is no such session."""
+        return (yield from COMPACTION_STATS.one(compactions.STATS, _key(session_id, include_deleted)))
+
+    @operation
+    def should_compact(self, session_id: str, max_tokens: int = 200_000, trigger: float = 0.85) -> Steps[bool]:
+        """Whether a conversation has come to `trigger` of `max_tokens`; what nobody counted is estimated.
+
+        Raises NotFoundError for a session that is not there or hidden, FieldError for a trigger that is not above 0 and
+        at most 1.
+        """
+        limit = COUNT.encode("max_tokens", max_tokens)
+        if isinstance(trigger, bool) or not isinstance(trigger, (int, float)):
+            raise FieldError.of("trigger", trigger, f"is a number, not {type(trigger).__name__}", code="wrong_type")
+        if not isfinite(trigger) or not 0 < trigger <= 1:
+            remedy = "Give a number above 0, and at most 1."
+            code = "too_large" if trigger > 1 else "too_small"
+            raise FieldError.of("trigger", trigger, "is not from 0 to 1", code=code, remedy=remedy)
+        found = yield from execute(compactions.TOKENS, {"session_id": ID.encode("session_id", session_id)})
+        if not found.tuples:
+            yield from visible_session(session_id)
+        return bool(found.tuples[0][0] >= limit * trigger)
+
+
+def _key(session_id: str, include_deleted: bool) -> dict[str, Any]:
+    return {
+        "session_id": ID.encode("session_id", session_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+    }
+
+
+def _check_limits(keep_last: int, protect_tokens: int) -> None:
+    COUNT.encode("keep_last", keep_last)
+    COUNT.encode("protect_tokens", protect_tokens)
+
+
+def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Steps[list[Line]]:
+    """The lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another session."""
+    if not isinstance(plan, CompactionPlan) or plan.session_id != session_id:
+        raise FieldError.of("plan", plan, f"is no plan of session {session_id!r}", code="wrong_type")
+    args = {"session_id": session_id, "ids": dumps([message.id for message in plan.messages])}
+    if (yield from MESSAGE.many(compactions.MESSAGES, args)) != plan.messages:
+        raise IntegrityError(f"messages of session {session_id!r} have changed since the plan", code="plan_outdated")
+    planned = {message.id for message in plan.messages}
+    groups, _ = grouped(lines)
+    taken = {group for group, line in zip(groups, lines, strict=True) if line.id in planned}
+    if any(group in taken and line.id not in planned for group, line in zip(groups, lines, strict=True)):
+        raise IntegrityError(
+            f"a call of a tool in session {session_id!r} has been answered since the plan", code="plan_outdated"
+        )
+    return [line for line in lines if line.id in planned]
+
+
+def _finish(event_id: int, event: dict[str, Any], activity: str | None, began: float) -> Steps[CompactionEvent]:
+    """Leave the session's last activity as it was, and say how long it took."""
+    duration = int((perf_counter() - began) * 1000)
+    yield from execute(compactions.SET_DURATION, {"id": event_id, "duration_ms": duration})
+    yield from execute(compactions.KEEP_ACTIVITY, {"session_id": event["session_id"], "last_activity_at": activity})
+    return COMPACTION_EVENT.of_encoded({**event, "id": event_id, "duration_ms": duration, "restored_at": None})

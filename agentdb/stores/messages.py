@@ -1,0 +1,308 @@
+"""Messages: what was said in a session, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from agentdb.errors import FieldError, NotFoundError
+from agentdb.operations import Operations, W, atomically, execute, operation
+from agentdb.queries import messages, sessions
+from agentdb.stores.entity import Entity, Values
+from agentdb.stores.fields import (
+    BOOLEAN,
+    COUNT,
+    ID,
+    INTEGER,
+    JSON_ARRAY,
+    JSON_ARRAY_OR_OBJECT,
+    JSON_OBJECT,
+    TEXT,
+    TIME,
+    JsonArray,
+    JsonObject,
+    one_of,
+)
+from agentdb.stores.pages import BY_SEQ, Page, check_limit, page
+
+if TYPE_CHECKING:
+    from agentdb.operations import Steps
+    from agentdb.stores.message_search import SearchHit
+
+MessageRole: TypeAlias = Literal["user", "assistant", "system", "tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Values):
+    """One message of a session. `seq` is its place there: it only grows, and has gaps where messages were removed.
+
+    `content` is None for a message that only calls tools. `token_count` is None where nobody counted. `usage_json` has what
+    the model's provider reported (input, output, cache_creation, cache_read). `payload_json` has content blocks, or an item
+    as a framework wants it back; `content` then holds its text.
+    """
+
+    id: int
+    session_id: str
+    seq: int
+    role: MessageRole
+    content: str | None
+    name: str | None
+    tool_call_id: str | None
+    tool_calls_json: JsonArray | None
+    token_count: int | None
+    usage_json: JsonObject | None
+    metadata_json: JsonObject | None
+    payload_json: JsonArray | JsonObject | None
+    is_preserved: bool
+    is_summary: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message to append, for append_many()."""
+
+    role: MessageRole
+    content: str | None = None
+    name: str | None = None
+    tool_call_id: str | None = None
+    tool_calls_json: JsonArray | None = None
+    token_count: int | None = None
+    usage_json: JsonObject | None = None
+    metadata_json: JsonObject | None = None
+    payload_json: JsonArray | JsonObject | None = None
+    is_preserved: bool = False
+    is_summary: bool = False
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStats(Values):
+    """Where a conversation stands. `last_activity_at` moves with each message, `last_message_at` is the time of the last
+    one that is there; both are None where there was none."""
+
+    session_id: str
+    message_count: int
+    total_tokens: int
+    last_seq: int
+    compaction_count: int
+    created_at: datetime
+    last_activity_at: datetime | None
+    last_message_at: datetime | None
+    deleted_at: datetime | None
+
+
+MESSAGE = Entity(
+    Message,
+    id=INTEGER,
+    session_id=ID,
+    seq=COUNT,
+    role=one_of("user", "assistant", "system", "tool"),
+    content=TEXT.or_none(),
+    name=TEXT.or_none(),
+    tool_call_id=TEXT.or_none(),
+    tool_calls_json=JSON_ARRAY.or_none(),
+    token_count=COUNT.or_none(),
+    usage_json=JSON_OBJECT.or_none(),
+    metadata_json=JSON_OBJECT.or_none(),
+    payload_json=JSON_ARRAY_OR_OBJECT.or_none(),
+    is_preserved=BOOLEAN,
+    is_summary=BOOLEAN,
+    created_at=TIME,
+)
+MESSAGE_STATS = Entity(
+    MessageStats,
+    session_id=ID,
+    message_count=COUNT,
+    total_tokens=COUNT,
+    last_seq=COUNT,
+    compaction_count=COUNT,
+    created_at=TIME,
+    last_activity_at=TIME.or_none(),
+    last_message_at=TIME.or_none(),
+    deleted_at=TIME.or_none(),
+)
+
+
+class MessageStore(Operations[W]):
+    """The messages of a database's sessions.
+
+    A session that is deleted softly is as if it had none, unless `include_deleted` is True; nothing is added to it and
+    nothing is taken out of it before it is restored.
+    """
+
+    @operation
+    def append(
+        self,
+        session_id: str,
+        *,
+        role: MessageRole,
+        content: str | None = None,
+        name: str | None = None,
+        tool_call_id: str | None = None,
+        tool_calls_json: JsonArray | None = None,
+        token_count: int | None = None,
+        usage_json: JsonObject | None = None,
+        metadata_json: JsonObject | None = None,
+        payload_json: JsonArray | JsonObject | None = None,
+        is_preserved: bool = False,
+        is_summary: bool = False,
+        created_at: datetime | None = None,
+    ) -> Steps[Message]:
+        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now.
+
+        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), FieldError for a
+        value that its field cannot hold.
+        """
+        return (yield from _append(MESSAGE.new(locals())))
+
+    @operation
+    def append_many(self, session_id: str, new: Iterable[NewMessage]) -> Steps[list[Message]]:
+        """Add messages in their order: all, or none. Errors as in append()."""
+        ID.encode("session_id", session_id)
+        if not isinstance(new, Iterable):
+            raise FieldError.of(
+                "new", new, f"is an iterable of NewMessage, not {type(new).__name__}", code="wrong_type"
+            )
+        # Before the transaction begins: nobody waits for the lock while the caller's iterable takes its time.
+        rows = []
+        for message in new:
+            if not isinstance(message, NewMessage):
+                why = f"holds a {type(message).__name__}, not a NewMessage"
+                raise FieldError.of("new", message, why, code="wrong_type")
+            given = {name: getattr(message, name) for name in NewMessage.__slots__}
+            rows.append(MESSAGE.new({**given, "session_id": session_id}))
+        return (yield from atomically(_append_all(session_id, rows)))
+
+    @operation
+    def get(self, id: int, *, include_deleted: bool = False) -> Steps[Message | None]:
+        """The message with this id, or None."""
+        args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
+        return (yield from MESSAGE.one(messages.GET_BY_ID, args))
+
+    @operation
+    def require(self, id: int, *, include_deleted: bool = False) -> Steps[Message]:
+        """The message with this id. Raises NotFoundError."""
+        message = yield from self.get.steps(id, include_deleted=include_deleted)
+        if message is None:
+            raise MESSAGE.not_found(id)
+        return message
+
+    @operation
+    def page(
+        self,
+        session_id: str,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        include_deleted: bool = False,
+    ) -> Steps[Page[Message]]:
+        """A page of the conversation, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
+        sql = messages.PAGE_BACK if newest_first else messages.PAGE
+        args = _of_session(session_id, include_deleted)
+        return (
+            yield from page(MESSAGE, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first, key=BY_SEQ)
+        )
+
+    @operation
+    def load(self, session_id: str, *, include_deleted: bool = False) -> Steps[list[Message]]:
+        """The whole conversation, in its order."""
+        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, _of_session(session_id, include_deleted)))
+
+    @operation
+    def latest(self, session_id: str, limit: int = 50, *, include_deleted: bool = False) -> Steps[list[Message]]:
+        """The last `limit` messages of the conversation, in its order."""
+        check_limit(limit)
+        args = {**_of_session(session_id, include_deleted), "limit": limit}
+        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args)
+        found.reverse()
+        return found
+
+    @operation
+    def pop(self, session_id: str) -> Steps[Message | None]:
+        """Remove the last message and return it; None if there is none. Its seq is not given again."""
+        return (yield from MESSAGE.one(messages.POP, {"session_id": ID.encode("session_id", session_id)}))
+
+    @operation
+    def delete(self, id: int) -> Steps[bool]:
+        """Remove a message; False if there is none."""
+        return (yield from execute(messages.DELETE_BY_ID, {"id": INTEGER.encode("id", id)})).rows_affected > 0
+
+    @operation
+    def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
+        """Where a conversation stands, without reading its messages; None if there is no such session."""
+        return (yield from MESSAGE_STATS.one(messages.STATS, _of_session(session_id, include_deleted)))
+
+    @operation
+    def search(
+        self,
+        text: str,
+        *,
+        session_id: str | None = None,
+        agent_id: str | None = None,
+        include_deleted: bool = False,
+        limit: int = 50,
+        syntax: bool = False,
+        scan: int = 10_000,
+    ) -> Steps[list[SearchHit]]:
+        """Messages whose content holds every word of `text`, in one session, in those of one main agent, or in all.
+
+        Words are what white space parts; case does not count, and a word is found inside others too, so also in the
+        middle of Chinese, Japanese or Korean. Words of three characters and more are looked up in the index, the best
+        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word, and
+        where the index finds nothing, the newest `scan` messages (0: none) are read instead, the newest first, and
+        compared without case and accents. Beside a longer word, a short one is looked for in the `scan` best messages that
+        hold the longer one. What stands behind a NUL character is looked for like that, too.
+
+        syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), and nothing is scanned.
+
+        Raises FieldError: for a text without a word, for a malformed expression (`bad_search`), for limits.
+        """
+        from agentdb.stores.message_search import search
+
+        return (
+            yield from search(
+                text,
+                session_id=None if session_id is None else ID.encode("session_id", session_id),
+                agent_id=None if agent_id is None else ID.encode("agent_id", agent_id),
+                include_deleted=BOOLEAN.encode("include_deleted", include_deleted),
+                limit=limit,
+                syntax=bool(BOOLEAN.encode("syntax", syntax)),
+                scan=COUNT.encode("scan", scan),
+            )
+        )
+
+
+def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
+    return {
+        "session_id": ID.encode("session_id", session_id),
+        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+    }
+
+
+def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Message]]:
+    if not rows and not len((yield from execute(sessions.CHECK_LIVE, {"id": session_id, "include_deleted": 0}))):
+        raise (yield from _refused(session_id))  # said also where there is nothing to add
+    added = []
+    for row in rows:
+        message = yield from _append(row)
+        added.append(message)
+    return added
+
+
+def _append(row: dict[str, Any]) -> Steps[Message]:
+    added = (yield from execute(messages.APPEND, row)).tuples
+    if not added:
+        raise (yield from _refused(row["session_id"]))
+    id, seq = added[0]
+    return MESSAGE.of_encoded({"id": id, "seq": seq, **row})
+
+
+def _refused(session_id: str) -> Steps[NotFoundError]:
+    """Why nothing can be added to a session."""
+    if len((yield from execute(sessions.CHECK_EXISTS, {"id": session_id}))):
+        return NotFoundError(f"session_id: session {session_id!r} is deleted", code="session_deleted")
+    return NotFoundError(f"session_id: there is no session {session_id!r}")

@@ -1,0 +1,88 @@
+"""How a conversation is saved: what stayed is left alone, what changed is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentdb.errors import IntegrityError
+from agentdb.operations import atomically, execute
+from agentdb.queries import compactions, conversations, messages
+from agentdb.stores.alignment import kept, places
+from agentdb.stores.archive import put_back
+from agentdb.stores.compactions import COMPACTION_EVENT
+from agentdb.stores.message_dicts import key_of
+from agentdb.stores.messages import MESSAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentdb.operations import Steps
+    from agentdb.stores.compactions import CompactionEvent
+    from agentdb.stores.message_dicts import Said
+    from agentdb.stores.messages import Message
+
+
+def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[None]:
+    """Let the messages of a session be these."""
+    result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
+    rows = MESSAGE.decode(result)
+    new = [message.key for message in said]
+    pairs = kept([key_of(row) for row in rows], new)
+    if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, new, len(pairs))):
+        result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
+        rows = MESSAGE.decode(result)
+        pairs = kept([key_of(row) for row in rows], new)
+    seqs = [row.seq for row in rows]
+    taken: set[int] = set()
+    if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
+        archived = yield from execute(conversations.ARCHIVED_SEQS, {"session_id": session_id})
+        taken = {row[0] for row in archived.tuples}
+    chosen = places(seqs, pairs, len(said), last_seq, taken)
+    # One that moves keeps its id and its time: it is taken out, and put in again at the end.
+    moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
+    stays = {old for position, old in pairs.items() if position not in moved}
+    for position, gone in enumerate(rows):
+        if position not in stays:
+            yield from execute(conversations.REMOVE, {"id": gone.id})
+    for position, message in enumerate(said):
+        place: dict[str, Any] = {"session_id": session_id, "seq": chosen[position]}
+        if position not in pairs:
+            yield from execute(messages.INSERT, {**message.row, **place, "id": None})
+            continue
+        row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
+        noted = {**row, **message.notes}
+        if position in moved:
+            yield from execute(messages.INSERT, {**noted, **place})
+        elif noted != row:
+            yield from execute(conversations.ANNOTATE, noted)
+
+
+def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) -> Steps[bool]:
+    """Restore compactions of a session where the caller still has what they took out; whether there were any.
+
+    `now` is how much of `new` is there without. A caller who never heard of the compaction saves the whole conversation:
+    then the archived messages have stayed, and come back with their ids, seqs and times.
+    """
+    standing = yield from COMPACTION_EVENT.many(conversations.STANDING_EVENTS, {"session_id": session_id})
+    best, deepest = now, 0
+    there = {row.id: row for row in rows}
+    for depth, event in enumerate(standing, 1):
+        archived = yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id})
+        there = _as_before(event, there, archived)
+        before = sorted(there.values(), key=lambda row: row.seq)
+        if (common := len(kept([key_of(row) for row in before], new))) > best:
+            best, deepest = common, depth
+    for number, event in enumerate(standing[:deepest]):
+        try:
+            yield from atomically(put_back(event))
+        except IntegrityError:  # its summary is not as it was left: what it keeps stays in the archive
+            return number > 0
+    return deepest > 0
+
+
+def _as_before(event: CompactionEvent, there: dict[int, Message], archived: list[Message]) -> dict[int, Message]:
+    """What a conversation would be with an event restored."""
+    back = {message.id: message for message in archived}
+    if event.summary_message_id is None:  # a pruned message that is gone stays gone
+        return {id: back.get(id, row) for id, row in there.items()}
+    return {id: row for id, row in there.items() if id != event.summary_message_id} | back

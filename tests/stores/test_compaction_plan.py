@@ -1,0 +1,159 @@
+"""Which messages a compaction takes out: the laws of the planner, and the forms in which tools are called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentdb.stores.compaction_plan import Line, grouped, links, pruned, removable
+
+CALL_IDS = st.sampled_from([None, "a", "b", "c"])
+LINKS = st.lists(CALL_IDS, max_size=2, unique=True).map(tuple)
+LINES = st.lists(
+    st.builds(
+        Line,
+        id=st.just(0),
+        seq=st.just(0),
+        role=st.just("user"),
+        tokens=st.integers(0, 20),
+        is_preserved=st.sampled_from([False, False, False, True]),
+        calls=st.just(()) | LINKS,
+        results=st.just(()) | LINKS,
+    ),
+    max_size=25,
+).map(lambda lines: [replace(line, id=number, seq=number) for number, line in enumerate(lines, 1)])
+LIMITS = {"keep_last": st.integers(0, 8), "protect_tokens": st.integers(0, 80)}
+
+
+def line(id: int, tokens: int = 10, **given: Any) -> Line:
+    return Line(id=id, seq=id, role="user", tokens=tokens, **given)
+
+
+@given(lines=LINES, **LIMITS)
+def test_the_last_messages_the_protected_tail_and_what_is_preserved_stay(
+    lines: list[Line], keep_last: int, protect_tokens: int
+) -> None:
+    gone = removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)
+    assert gone == sorted(set(gone))
+    for position in gone:
+        assert position < len(lines) - keep_last
+        assert sum(line.tokens for line in lines[position:]) > protect_tokens
+        assert not lines[position].is_preserved
+
+
+@given(lines=LINES, **LIMITS)
+def test_a_group_goes_or_stays_whole_and_one_that_waits_for_a_result_stays(
+    lines: list[Line], keep_last: int, protect_tokens: int
+) -> None:
+    gone = set(removable(lines, keep_last=keep_last, protect_tokens=protect_tokens))
+    groups, unanswered = grouped(lines)
+    for group in set(groups):
+        members = {position for position, other in enumerate(groups) if other == group}
+        assert members <= gone or members.isdisjoint(gone)
+        assert group not in unanswered or members.isdisjoint(gone)
+
+
+@given(lines=LINES, **LIMITS)
+def test_all_that_nothing_holds_back_goes(lines: list[Line], keep_last: int, protect_tokens: int) -> None:
+    gone = set(removable(lines, keep_last=keep_last, protect_tokens=protect_tokens))
+    groups, unanswered = grouped(lines)
+    held = {
+        group
+        for position, group in enumerate(groups)
+        if lines[position].is_preserved
+        or position >= len(lines) - keep_last
+        or sum(line.tokens for line in lines[position:]) <= protect_tokens
+    }
+    assert gone == {position for position, group in enumerate(groups) if group not in held | unanswered}
+
+
+@given(lines=LINES, more=st.integers(0, 5), **LIMITS)
+def test_who_keeps_more_removes_no_more(lines: list[Line], keep_last: int, protect_tokens: int, more: int) -> None:
+    gone = set(removable(lines, keep_last=keep_last, protect_tokens=protect_tokens))
+    assert set(removable(lines, keep_last=keep_last + more, protect_tokens=protect_tokens)) <= gone
+    assert set(removable(lines, keep_last=keep_last, protect_tokens=protect_tokens + more)) <= gone
+
+
+@given(lines=LINES, **LIMITS)
+def test_what_a_plan_leaves_the_same_plan_leaves_again(lines: list[Line], keep_last: int, protect_tokens: int) -> None:
+    gone = set(removable(lines, keep_last=keep_last, protect_tokens=protect_tokens))
+    left = [line for position, line in enumerate(lines) if position not in gone]
+    assert removable(left, keep_last=keep_last, protect_tokens=protect_tokens) == []
+
+
+@given(lines=LINES)
+def test_a_line_that_neither_calls_nor_answers_is_a_group_of_its_own(lines: list[Line]) -> None:
+    groups, _ = grouped(lines)
+    for position, other in enumerate(lines):
+        if not other.calls and not other.results:
+            assert groups.count(groups[position]) == 1
+
+
+def test_a_call_and_its_results_are_one_group_wherever_the_results_stand() -> None:
+    lines = [line(1), line(2, calls=("a", "b")), line(3, results=("b",)), line(4), line(5, results=("a",)), line(6)]
+    assert removable(lines, keep_last=1, protect_tokens=0) == [0, 1, 2, 3, 4]
+    assert removable(lines, keep_last=2, protect_tokens=0) == [0, 3]
+    assert removable(lines[:4], keep_last=0, protect_tokens=0) == [0, 3]  # one result has not come yet
+
+
+def test_an_id_that_comes_again_belongs_to_the_nearest_call() -> None:
+    lines = [line(n, calls=("0",)) if n % 2 else line(n, results=("0",)) for n in range(1, 7)]
+    assert removable(lines, keep_last=2, protect_tokens=0) == [0, 1, 2, 3]
+    assert removable(lines, keep_last=3, protect_tokens=0) == [0, 1]
+
+
+def test_calls_and_results_without_ids_find_each_other() -> None:
+    lines = [line(1, calls=(None,)), line(2, results=(None,)), line(3, calls=("a",)), line(4, results=(None,))]
+    assert removable(lines, keep_last=1, protect_tokens=0) == [0, 1]
+    assert removable(lines, keep_last=0, protect_tokens=0) == [0, 1, 2, 3]
+    assert removable([line(1, results=("lost",)), line(2)], keep_last=1, protect_tokens=0) == [0]
+
+
+def test_a_protected_tail_ends_before_it_has_too_many_tokens() -> None:
+    lines = [line(number) for number in range(1, 7)]
+    for protected, gone in ((0, 6), (9, 6), (10, 5), (29, 4), (30, 3), (1000, 0)):
+        assert removable(lines, keep_last=0, protect_tokens=protected) == list(range(gone))
+    assert removable(lines, keep_last=4, protect_tokens=10) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("role", "tool_call_id", "tool_calls", "payload", "expected"),
+    [
+        ("user", None, None, None, ((), ())),
+        ("assistant", None, [{"id": "a", "function": {}}, {"id": "b"}], None, (("a", "b"), ())),
+        ("assistant", None, [{"name": "f"}, "odd", {"id": 7}], None, ((None,), ())),
+        ("tool", "a", None, None, ((), ("a",))),
+        ("tool", None, None, None, ((), (None,))),
+        ("assistant", None, None, [{"type": "text"}, {"type": "tool_use", "id": "a"}, "odd"], (("a",), ())),
+        ("user", None, None, [{"type": "tool_result", "tool_use_id": "a"}], ((), ("a",))),
+        ("assistant", None, None, {"type": "function_call", "id": "item", "call_id": "a"}, (("a",), ())),
+        ("tool", None, None, {"type": "function_call_output", "call_id": "a"}, ((), ("a",))),
+        ("tool", "a", None, {"type": "function_call_output", "call_id": "a"}, ((), ("a",))),
+        ("user", None, None, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}]}, ((), ("a",))),
+        ("user", None, None, {"content": "text", "type": ["list"]}, ((), ())),
+    ],
+)
+def test_calls_and_results_are_read_in_the_forms_that_providers_have(
+    role: str, tool_call_id: str | None, tool_calls: Any, payload: Any, expected: Any
+) -> None:
+    assert links(role, tool_call_id, tool_calls, payload) == expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"type": "function_call_output", "call_id": "a", "output": "x"}, {"type": "function_call_output", "call_id": "a", "output": "-"}),
+        ({"role": "tool", "content": [1]}, {"role": "tool", "content": "-"}),
+        ({"unknown": 1}, None),
+        ([{"type": "text", "text": "x"}, {"type": "image"}], [{"type": "text", "text": "-"}]),
+        ([{"type": "tool_result", "content": "x"}, {"type": "text"}], [{"type": "tool_result", "content": "-"}, {"type": "text"}]),
+        ([{"type": "tool_result"}], None),
+        (["odd"], None),
+    ],
+)  # fmt: skip
+def test_an_output_is_pruned_in_a_known_form_or_not_at_all(payload: Any, expected: Any) -> None:
+    assert pruned(payload, "-") == expected

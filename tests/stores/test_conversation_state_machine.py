@@ -1,0 +1,289 @@
+"""Everything that can happen to a conversation, in any order, beside a model of plain Python."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from conversation_model import COLUMNS, Event, Row, Session, row, tokens
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from store_harness import AT, Facade, new_file, opened
+
+from agentdb.errors import IntegrityError, NotFoundError
+from agentdb.stores.compactions import PRUNED
+
+SESSIONS = st.sampled_from(["s", "s", "s", "t"])
+WORDS = st.sampled_from(["", "a", "b", "tide", "潮汐", "x" * 90])
+TOKENS = st.sampled_from([None, None, 0, 5, 20])
+LIMITS = {"keep_last": st.integers(0, 4), "protect_tokens": st.sampled_from([0, 0, 10, 40])}
+NUMBERS = st.integers(0, 40)
+
+
+def text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+class Conversations(RuleBasedStateMachine):
+    is_async = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(TemporaryDirectory())
+        self.db: Facade = self.stack.enter_context(opened(new_file(Path(folder)), is_async=self.is_async))
+        self.model = {"s": Session(), "t": Session()}
+        self.next_id, self.next_call, self.clock = 1, 1, AT
+        for id in self.model:
+            self.db.conversations.save_session(id, [])
+
+    def teardown(self) -> None:
+        try:
+            self.db.rows("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+            self.db.rows("INSERT INTO messages_fts (messages_fts) VALUES ('integrity-check')")
+            assert self.db.rows("PRAGMA foreign_key_check") == []
+        finally:
+            self.stack.close()
+
+    def tick(self) -> datetime:
+        self.clock += timedelta(milliseconds=1)
+        return self.clock
+
+    # -- messages
+
+    def new(self, kind: str, content: str | None, count: int | None, number: int, id: str) -> Row:
+        """A message of some kind, without id and seq."""
+        message = row(role="user", content=content, token_count=count, created_at=text(self.tick()))
+        if kind == "call":
+            message |= {
+                "role": "assistant",
+                "tool_calls_json": json.dumps([{"id": f"c{self.next_call}"}], separators=(",", ":")),
+            }
+            self.next_call += 1
+        elif kind == "result":
+            message |= {"role": "tool", "tool_call_id": f"c{number % self.next_call}"}
+        elif kind == "preserved":
+            message |= {"is_preserved": 1}
+        return message
+
+    @rule(id=SESSIONS, kind=st.sampled_from(["text", "text", "call", "result", "result", "preserved"]), content=WORDS, count=TOKENS, number=NUMBERS)  # fmt: skip
+    def append(self, id: str, kind: str, content: str, count: int | None, number: int) -> None:
+        message = self.new(kind, content, count, number, id)
+        calls = message["tool_calls_json"]
+        given = {
+            "role": message["role"],
+            "content": content,
+            "token_count": count,
+            "tool_call_id": message["tool_call_id"],
+            "tool_calls_json": None if calls is None else json.loads(calls),
+            "is_preserved": bool(message["is_preserved"]),
+            "created_at": self.clock,
+        }
+        if self.model[id].hidden:
+            with pytest.raises(NotFoundError):
+                self.db.messages.append(id, **given)
+            return
+        added = self.db.messages.append(id, **given)
+        assert added.seq == self.model[id].last_seq + 1
+        self.model[id].put({**message, "id": self.next_id, "seq": added.seq})
+        self.next_id += 1
+
+    @rule(id=SESSIONS)
+    def pop(self, id: str) -> None:
+        rows = [] if self.model[id].hidden else self.model[id].in_order()
+        popped = self.db.messages.pop(id)
+        assert (None if popped is None else popped.id) == (rows[-1]["id"] if rows else None)
+        if rows:
+            del self.model[id].rows[rows[-1]["id"]]
+
+    @rule(id=SESSIONS, number=NUMBERS)
+    def remove(self, id: str, number: int) -> None:
+        rows = self.model[id].in_order()
+        if rows:
+            gone = rows[number % len(rows)]["id"]
+            assert self.db.messages.delete(gone) is not self.model[id].hidden
+            if not self.model[id].hidden:
+                del self.model[id].rows[gone]
+
+    @rule(id=SESSIONS, number=NUMBERS)
+    def edit(self, id: str, number: int) -> None:
+        rows = [
+            message for message in self.model[id].in_order() if message["is_summary"] or message["content"] == PRUNED
+        ]
+        if rows and number % 4 == 0:
+            edited = rows[number % len(rows)]["id"]
+            self.db.rows("UPDATE messages SET content = 'edited' WHERE id = ?", edited)
+            self.model[id].rows[edited] = {**self.model[id].rows[edited], "content": "edited"}
+
+    # -- compaction
+
+    @rule(id=SESSIONS, count=TOKENS, by_plan=st.booleans(), **LIMITS)
+    def compact(self, id: str, count: int | None, by_plan: bool, keep_last: int, protect_tokens: int) -> None:
+        session, given = self.model[id], {"keep_last": keep_last, "protect_tokens": protect_tokens}
+        if session.hidden:
+            with pytest.raises(NotFoundError):
+                self.db.compactions.compact(id, "in short", **given)
+            return
+        gone = session.removable(keep_last, protect_tokens)
+        plan = self.db.compactions.plan(id, **given)
+        assert [message.id for message in plan.messages] == [message["id"] for message in gone]
+        assert plan.original_tokens == sum(map(tokens, session.in_order()))
+        assert plan.removed_tokens == sum(map(tokens, gone))
+        with_plan = {"plan": plan} if by_plan else {}
+        event = self.db.compactions.compact(id, f"summary {self.next_id}", summary_tokens=count, **given, **with_plan)
+        assert (event is None) is not bool(gone)
+        if event is not None:
+            summary = row(
+                id=self.next_id,
+                seq=gone[-1]["seq"],
+                role="system",
+                content=f"summary {self.next_id}",
+                token_count=count,
+                is_summary=1,
+                created_at=event.to_dict()["created_at"],
+            )
+            session.compact(event.id, gone, summary)
+            self.next_id += 1
+            assert event.messages_removed == len(gone)
+            assert event.compacted_tokens == sum(map(tokens, session.in_order()))
+
+    @rule(id=SESSIONS, **LIMITS)
+    def prune(self, id: str, keep_last: int, protect_tokens: int) -> None:
+        session, given = self.model[id], {"keep_last": keep_last, "protect_tokens": protect_tokens}
+        if session.hidden:
+            with pytest.raises(NotFoundError):
+                self.db.compactions.prune_tool_outputs(id, **given)
+            return
+        aged = session.removable(keep_last, protect_tokens, groups=False)
+        chosen = [message for message in aged if message["role"] == "tool" and tokens(message) >= 14 and message["content"] != PRUNED]  # fmt: skip
+        event = self.db.compactions.prune_tool_outputs(id, min_tokens=14, **given)
+        assert (event is None) is not bool(chosen)
+        if event is not None:
+            session.prune(event.id, chosen, PRUNED)
+            assert event.compacted_tokens == sum(map(tokens, session.in_order()))
+
+    @rule(id=SESSIONS, number=st.integers(0, 3))
+    def restore(self, id: str, number: int) -> None:
+        session = self.model[id]
+        if not session.events:
+            return
+        event: Event = (session.standing() or session.events)[0] if number else session.events[-1]
+        if session.hidden:
+            with pytest.raises(NotFoundError):
+                self.db.compactions.restore(event.id)
+        elif (reason := session.refusal(event)) is not None:
+            with pytest.raises(IntegrityError) as refused:
+                self.db.compactions.restore(event.id)
+            assert refused.value.code == reason
+        else:
+            assert self.db.compactions.restore(event.id).restored_at is not None
+            session.restore(event)
+
+    # -- sessions
+
+    @rule(id=SESSIONS, is_hiding=st.sampled_from([True, False, False]))
+    def hide_or_show(self, id: str, is_hiding: bool) -> None:
+        session = self.model[id]
+        done = self.db.sessions.soft_delete(id) if is_hiding else self.db.conversations.restore_session(id)
+        assert done is (session.hidden is not is_hiding)
+        session.hidden = is_hiding
+
+    @rule(
+        id=SESSIONS,
+        change=st.sampled_from(["nothing", "more", "less", "other", "between", "everything", "none"]),
+        number=NUMBERS,
+        content=WORDS,
+        is_earlier=st.sampled_from([False, False, True]),
+    )
+    def save(self, id: str, change: str, number: int, content: str, is_earlier: bool) -> None:
+        session = self.model[id]
+        rows = session.rows
+        if change == "everything":  # as somebody has it who never heard of a compaction
+            for event in session.standing():
+                rows = session.before(event, rows)
+        given = [{**message, "id": None} for message in sorted(rows.values(), key=lambda message: message["seq"])]
+        at = number % (len(given) + 1)
+        if change in ("more", "between", "other", "everything"):
+            place = len(given) if change in ("more", "everything") else at
+            given[place : place + (change == "other")] = [self.new("text", content, 3, number, id)]
+        elif change == "less":
+            del given[at : at + 2]
+        elif change == "none":
+            given = given[:1] if number % 3 else []
+        activity = self.clock - timedelta(days=1) if is_earlier else None
+        self.db.conversations.save_session(id, [as_dict(message) for message in given], activity)
+        for message in given:
+            message |= {"is_preserved": 0, "is_summary": 0}
+        self.next_id = session.save(given, self.next_id, text(activity) if activity else None)
+
+    # -- what is there
+
+    @invariant()
+    def the_rows_are_those_of_the_model(self) -> None:
+        columns = ", ".join(COLUMNS)
+        for id, session in self.model.items():
+            found = self.db.rows(f"SELECT {columns} FROM messages WHERE session_id = ? ORDER BY seq", id)
+            assert [dict(zip(COLUMNS, message, strict=True)) for message in found] == session.in_order()
+            counters = (
+                "last_seq, message_count, total_tokens, compaction_count, last_activity_at, deleted_at IS NOT NULL"
+            )
+            expected = (*session.counters(), session.activity, session.hidden)
+            assert self.db.rows(f"SELECT {counters} FROM sessions WHERE id = ?", id) == [expected]
+            events = self.db.rows("SELECT id, restored_at IS NOT NULL FROM compaction_events WHERE session_id = ?", id)
+            assert events == [(event.id, event.restored) for event in session.events]
+            for event in session.events:
+                sql = f"SELECT message_{columns} FROM message_archive WHERE event_id = ? ORDER BY seq"
+                archived = [dict(zip(COLUMNS, message, strict=True)) for message in self.db.rows(sql, event.id)]
+                assert archived == sorted(event.archive.values(), key=lambda message: message["seq"])
+
+    @invariant()
+    def a_hidden_conversation_is_not_seen(self) -> None:
+        for id, session in self.model.items():
+            loaded = self.db.conversations.load_session(id)
+            assert (loaded is None) is session.hidden
+            if loaded is not None:
+                assert loaded["messages"] == [
+                    {
+                        name: value
+                        for name, value in as_dict(message).items()
+                        if name not in ("token_count", "timestamp")
+                    }
+                    for message in session.in_order()
+                ]
+
+
+def as_dict(message: Row) -> dict[str, Any]:
+    """A message as a caller of db.conversations has it."""
+    found = {"role": message["role"], "content": message["content"], "timestamp": message["created_at"]}
+    if message["token_count"] is not None:
+        found["token_count"] = message["token_count"]
+    if message["tool_call_id"] is not None:
+        found["tool_call_id"] = message["tool_call_id"]
+    if message["tool_calls_json"] is not None:
+        found["tool_calls"] = json.loads(message["tool_calls_json"])
+    return found
+
+
+class AsyncConversations(Conversations):
+    is_async = True
+
+
+RULES = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LONGER = settings(RULES, max_examples=150, stateful_step_count=60)
+TestConversations = Conversations.TestCase
+TestConversations.settings = RULES
+TestAsyncConversations = AsyncConversations.TestCase
+TestAsyncConversations.settings = settings(RULES, max_examples=8)
+
+
+@pytest.mark.soak
+class TestLongRounds:
+    @pytest.mark.parametrize("machine", [Conversations, AsyncConversations])
+    def test_everything_that_can_happen_in_any_order(self, machine: type[Conversations]) -> None:
+        run_state_machine_as_test(machine, settings=LONGER)

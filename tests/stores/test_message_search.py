@@ -1,0 +1,279 @@
+"""What is searched for is found: by the index where it can, by a bounded scan where it cannot."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from store_harness import Facade, agent_fields
+
+from agentdb.errors import FieldError
+from agentdb.queries import message_search
+from agentdb.stores import NewMessage, SearchHit
+from agentdb.stores import message_search as searching
+from agentdb.stores.folding import fold, place
+
+
+@pytest.fixture(autouse=True)
+def sessions(stores: Facade) -> None:
+    for agent in ("agent-1", "agent-2"):
+        stores.agents.create(**agent_fields(id=agent))
+    for session, agent in (("s", "agent-1"), ("t", "agent-1"), ("u", "agent-2")):
+        stores.sessions.create(main_agent_id=agent, id=session)
+
+
+def say(stores: Facade, *contents: str | None, session_id: str = "s") -> None:
+    stores.messages.append_many(session_id, [NewMessage(role="user", content=content) for content in contents])
+
+
+def found(stores: Facade, text: str, **options: Any) -> list[str | None]:
+    return [hit.message.content for hit in stores.messages.search(text, **options)]
+
+
+#: A message, words that find it, and words that do not.
+FINDABLE: list[tuple[str, list[str], list[str]]] = [
+    ("a state-of-the-art tool", ["state-of-the-art", "-of-the-", "art tool", "TOOL a"], ["state-of-art"]),
+    ('he said "stop it", twice', ['"stop', 'it",', '"stop it"', "STOP"], ["'stop"]),
+    ("it's 50% of O'Brien's", ["it's", "50%", "o'brien's", "%"], ["its"]),
+    ("AND OR NOT NEAR(a b, 5) * ^x {col}:y", ["AND", "NOT OR", "NEAR(", "* ^x", "{col}:y"], ["NOR"]),
+    ("今天我们用Python写数据库", ["用Python写", "python写数", "数据库", "数据", "写", "库 今天"], ["数库", "python库"]),
+    ("日本語の文章を検索する", ["検索", "の文章を", "日本語"], ["検文"]),
+    ("한국어 문장을 검색한다", ["검색", "문장을", "한국"], ["한장"]),
+    ("well done 😀 👩‍👩‍👧 ❤️", ["😀", "👩‍👩‍👧", "❤", "❤️"], ["😃"]),
+    ("un café à Malmö, Ångström", ["café", "cafe", "CAFÉ", "cafe\u0301", "malmo", "angstrom", "a malmo"], ["cafo"]),
+    ("decomposed cafe\u0301", ["café", "cafe", "cafe\u0301"], ["cafa"]),
+    ("die Straße, ﬁn, ①", ["strasse", "STRASSE", "straße", "fin", "1"], ["strase"]),
+    ("C:\\temp\\new_file.txt SELECT * FROM x;", ["\\temp\\", "new_file.txt", "x;", "select"], ["newfile"]),
+    ("before\0behind the NUL", ["before", "behind", "before behind", "the NUL", "e\0b"], ["beforebehind"]),
+]
+
+
+@pytest.mark.parametrize(("content", "words", "others"), FINDABLE, ids=[content[:12] for content, _, _ in FINDABLE])
+def test_each_word_finds_its_message_and_others_do_not(
+    stores: Facade, content: str, words: list[str], others: list[str]
+) -> None:
+    say(stores, "something else", None, "", content, "quite another thing")
+    for text in words:
+        (hit,) = stores.messages.search(text)
+        assert isinstance(hit, SearchHit)
+        assert (hit.message.content, hit.message.seq) == (content, 4), text
+        assert hit.snippet == content
+    for text in others:
+        assert found(stores, text) == [], text
+
+
+def test_all_words_must_be_there_long_and_short_ones(stores: Facade) -> None:
+    say(stores, "red apple", "green apple", "red pear", "a red one of those apples")
+    assert set(found(stores, "apple red")) == {"red apple", "a red one of those apples"}
+    assert found(stores, "of apple") == ["a red one of those apples"]
+    assert found(stores, "pear of") == []
+    assert found(stores, "apple apple APPLE blue") == []
+
+
+def test_hits_of_the_index_have_a_rank_best_first_and_those_of_a_scan_the_newest_first(stores: Facade) -> None:
+    say(stores, "tide " * 2 + "x" * 200, "tide " * 50, "low tide")
+    hits = stores.messages.search("tide")
+    ranks = [hit.rank for hit in hits]
+    assert len(hits) == 3
+    assert ranks == sorted(ranks)
+    scanned = stores.messages.search("ti")
+    assert [(hit.message.seq, hit.rank) for hit in scanned] == [(3, None), (2, None), (1, None)]
+    assert [hit.message.seq for hit in stores.messages.search("ti", session_id="s", limit=2)] == [3, 2]
+    assert [hit.message.content for hit in stores.messages.search("tide", limit=1)] == [hits[0].message.content]
+
+
+def test_a_search_stays_in_its_session_or_with_its_agent(stores: Facade) -> None:
+    for session in "stu":
+        say(stores, f"hello from {session} \U0001f680", session_id=session)
+    for text in ("hello", "\U0001f680", "hell\u00f6"):
+        assert sorted(found(stores, text)) == [f"hello from {session} \U0001f680" for session in "stu"]
+        assert found(stores, text, session_id="t") == ["hello from t \U0001f680"]
+        assert found(stores, text, agent_id="agent-2") == ["hello from u \U0001f680"]
+        assert len(found(stores, text, agent_id="agent-1")) == 2
+        assert found(stores, text, agent_id="agent-2", session_id="s") == []
+        assert found(stores, text, session_id="nowhere") == found(stores, text, agent_id="nobody") == []
+
+
+def test_a_snippet_is_a_piece_about_the_first_word_found(stores: Facade) -> None:
+    say(stores, "ж" * 5_000 + " Ünder the Müller bridge " + "ω" * 5_000)
+    for text in ("the Müller", "muller", "MÜ"):
+        (hit,) = stores.messages.search(text)
+        assert "Müller" in hit.snippet
+        assert hit.snippet.startswith("…ж")
+        assert hit.snippet.endswith("ω…")
+        assert len(hit.snippet) < 150
+    (hit,) = stores.messages.search("Müller", syntax=True)
+    assert "Müller" in hit.snippet
+    assert hit.snippet.startswith("…")
+
+
+def test_syntax_is_taken_as_syntax_only_where_it_is_asked_for(stores: Facade) -> None:
+    say(stores, "red apple", "green apple", "red OR green")
+    assert set(found(stores, "red OR green", syntax=True)) == {"red apple", "green apple", "red OR green"}
+    assert found(stores, "red OR green") == ["red OR green"]
+    assert found(stores, '"apple" NOT "green"', syntax=True) == ["red apple"]
+    assert found(stores, "ap", syntax=True) == []  # too short for the index, and nothing is scanned
+    assert found(stores, "apple", syntax=True, session_id="t") == []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        '"',
+        "a AND",
+        "(((",
+        "other: apple",
+        "*",
+        "*reads",
+        "*id",
+        "apple\0",
+        "",
+        " ",
+        "NEAR(a b",
+        "^",
+        "apple )",
+        "a" * 70_000 + '"',
+    ],
+    ids=lambda text: ascii(text)[:12],
+)
+def test_a_malformed_expression_is_a_field_error(stores: Facade, expression: str) -> None:
+    say(stores, "red apple")
+    with pytest.raises(FieldError) as refused:
+        stores.messages.search(expression, syntax=True)
+    assert (refused.value.field, refused.value.code) == ("text", "bad_search")
+    assert found(stores, "apple") == ["red apple"]
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "code"),
+    [
+        ({"text": ""}, "text", "missing_value"),
+        ({"text": " \n\t\u3000"}, "text", "missing_value"),
+        ({"text": "\u0301"}, "text", "missing_value"),
+        ({"text": None}, "text", "missing_value"),
+        ({"text": b"x"}, "text", "wrong_type"),
+        ({"text": "a\ud800"}, "text", "not_text"),
+        ({"text": " ".join(map(str, range(101)))}, "text", "too_large"),
+        ({"limit": 0}, "limit", "too_small"),
+        ({"limit": 10_001}, "limit", "too_large"),
+        ({"scan": -1}, "scan", "too_small"),
+        ({"scan": None}, "scan", "missing_value"),
+        ({"syntax": 1}, "syntax", "wrong_type"),
+        ({"session_id": ""}, "session_id", "missing_value"),
+        ({"agent_id": 5}, "agent_id", "wrong_type"),
+        ({"include_deleted": "no"}, "include_deleted", "wrong_type"),
+    ],
+)
+def test_an_argument_that_cannot_be_right_is_named(
+    stores: Facade, options: dict[str, Any], field: str, code: str
+) -> None:
+    with pytest.raises(FieldError) as refused:
+        stores.messages.search(**{"text": "hello", **options})
+    assert (refused.value.field, refused.value.code) == (field, code)
+
+
+def test_a_hundred_words_and_one_very_long_word_are_no_problem(stores: Facade) -> None:
+    words = [f"word{number}" for number in range(100)]
+    long = "x" * 20_000 + "y"
+    say(stores, " ".join(reversed(words)), f"a {long} b")
+    assert len(found(stores, " ".join(words))) == 1
+    assert found(stores, long) == [f"a {long} b"]
+    assert found(stores, long + "y") == []
+
+
+def test_a_scan_goes_as_far_as_it_is_allowed_to(stores: Facade) -> None:
+    say(stores, "é é é old", *["filling"] * 600)
+    assert found(stores, "old é", scan=600) == ["é é é old"]  # the index finds the longer word
+    assert found(stores, "é", scan=600) == []
+    assert found(stores, "é", scan=601) == ["é é é old"]
+    assert found(stores, "é", scan=0) == []
+    assert found(stores, "é", session_id="s", scan=600) == []
+    assert found(stores, "é", session_id="s", scan=601) == ["é é é old"]
+    assert found(stores, "öld", scan=0) == []
+    assert len(found(stores, "fi", limit=500)) == 500
+
+
+def test_a_scan_reads_texts_in_portions_of_about_a_megabyte() -> None:
+    sizes = dict(enumerate([400_000, 400_000, 400_000, 10, 5_000_000, 10, 10], 1))
+    assert list(searching._portions(list(sizes.items()))) == [[1, 2], [3, 4], [5], [6, 7]]
+    assert list(searching._portions([])) == []
+
+
+def test_no_statement_of_a_scan_holds_more_than_a_portion() -> None:
+    """Driven by hand: what each statement asks for, and how much text it is given at once."""
+    stored = dict.fromkeys(range(1, 21), "x" * 300_000)
+    steps = searching.search("é", session_id=None, agent_id=None, include_deleted=0, limit=5, syntax=False, scan=1000)
+    held = []
+    request = next(steps)
+    with pytest.raises(StopIteration) as stop:
+        while True:
+            args = request.args
+            if request.stmt == message_search.NEWEST:
+                rows = [(id, len(stored[id])) for id in sorted(stored, reverse=True) if id < args["cursor_id"]]
+                answer = Answer(("id", "bytes"), rows[: args["limit"]])
+            elif request.stmt == message_search.CONTENTS:
+                ids = json.loads(args["ids"])
+                held.append(sum(len(stored[id]) for id in ids))
+                answer = Answer(("id", "content"), [(id, stored[id]) for id in ids])
+            else:
+                assert request.stmt == message_search.NEWEST_WITH_NUL
+                answer = Answer((), [])
+            request = steps.send(answer)
+    assert stop.value.value == []
+    assert sum(held) == 20 * 300_000
+    assert max(held) <= 1_000_000
+
+
+class Answer:
+    def __init__(self, columns: tuple[str, ...], tuples: list[tuple[Any, ...]]) -> None:
+        self.columns = columns
+        self.tuples = tuples
+
+
+def test_hits_of_the_index_leave_out_nul_messages_only_where_scanning_is_off(stores: Facade) -> None:
+    say(stores, "tide before", "said\0tide behind", "tide after")
+    assert set(found(stores, "tide")) == {"tide before", "said\0tide behind", "tide after"}
+    assert set(found(stores, "tide", scan=0)) == {"tide before", "tide after"}
+    assert len(found(stores, "tide", limit=2)) == 2
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=TEXTS, data=st.data())
+def test_any_piece_of_any_text_finds_it(stores: Facade, content: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, max(0, len(content) - 1)))
+    piece = content[start : start + data.draw(st.integers(1, 12))]
+    assume(any(fold(word) for word in piece.split()))
+    # A combining mark at the edge belongs to a letter that the piece does not hold.
+    assume(
+        all(unicodedata.normalize("NFKD", content[i : i + 1])[:1] == content[i : i + 1] for i in range(len(content)))
+    )
+    assume(not any(unicodedata.combining(c) for c in content))
+    message = stores.messages.append("s", role="user", content=content)
+    try:
+        assert message.id in [hit.message.id for hit in stores.messages.search(piece, limit=1000)]
+    finally:
+        stores.messages.delete(message.id)
+
+
+@given(text=TEXTS)
+def test_folding_twice_is_folding_once_and_every_place_leads_back(text: str) -> None:
+    folded = fold(text)
+    assert fold(folded) == folded
+    assert fold(unicodedata.normalize("NFC", text)) == fold(unicodedata.normalize("NFD", text))
+    for position in range(len(folded)):
+        at = place(text, position)
+        assert 0 <= at < len(text)
+
+
+def test_marks_that_make_another_letter_are_no_accents() -> None:
+    assert fold("が") != fold("か")
+    assert fold("é") == fold("E") == "e"
+    assert fold("ﾊﾟ") == fold("パ")
+    assert fold("शक्ति") != fold("शकति")

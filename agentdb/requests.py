@@ -42,7 +42,12 @@ class Batch:
 
 
 class Begin:
-    """A transaction; inside one, a savepoint."""
+    """A transaction; inside one, a savepoint. Without foreign keys only where none is open."""
+
+    __slots__ = ("foreign_keys",)
+
+    def __init__(self, foreign_keys: bool = True) -> None:
+        self.foreign_keys = foreign_keys
 
 
 class Commit:
@@ -82,9 +87,13 @@ def emit(event: object) -> Steps[None]:
     yield Emit(event)
 
 
-def atomically(steps: Steps[T]) -> Steps[T]:
-    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing."""
-    yield _BEGIN
+def atomically(steps: Steps[T], *, foreign_keys: bool = True) -> Steps[T]:
+    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing.
+
+    foreign_keys: False switches their enforcement off from before the BEGIN to behind the end; then a transaction that
+    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch.
+    """
+    yield _BEGIN if foreign_keys else Begin(foreign_keys=False)
     try:
         result = yield from steps
     except GeneratorExit:  # nobody drives this any more; the runner has rolled back

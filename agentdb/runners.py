@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentdb.errors import InvalidArgumentError
+from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
 from agentdb.requests import Batch, Begin, Commit, Emit, Execute, Rollback
 
@@ -30,7 +30,7 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                 elif type(request) is Emit:
                     _deliver(target, on_event, request.event)
                 elif type(request) is Begin:
-                    levels.append(_begin(levels[-1][0] if levels else target))
+                    levels.append(_begin(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 else:
@@ -68,10 +68,20 @@ def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, 
     return levels.pop()
 
 
-def _begin(target: Any) -> tuple[Any, str | None]:
+def _begin(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
+        _refuse_without_foreign_keys(request)
         return target, target.savepoint()
-    return target.transaction(), None
+    return (target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)), None
+
+
+def _refuse_without_foreign_keys(request: Begin) -> None:
+    """Raises TransactionActiveError: inside a transaction SQLite ignores the switch of foreign keys, without a word."""
+    if not request.foreign_keys:
+        raise TransactionActiveError(
+            "foreign keys cannot be switched off inside a transaction that is open already",
+            remedy="End the transaction first; what works without foreign keys needs one of its own.",
+        )
 
 
 def _end(transaction: Any, savepoint: str | None, *, keep: bool) -> None:
@@ -122,7 +132,7 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                 elif type(request) is Emit:
                     await _deliver_async(target, on_event, request.event)
                 elif type(request) is Begin:
-                    levels.append(await _begin_async(levels[-1][0] if levels else target))
+                    levels.append(await _begin_async(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 else:
@@ -144,10 +154,11 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
             await _end_async(*levels.pop(), keep=False)
 
 
-async def _begin_async(target: Any) -> tuple[Any, str | None]:
+async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
+        _refuse_without_foreign_keys(request)
         return target, await target.savepoint()
-    transaction = target.transaction()
+    transaction = target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)
     await transaction.begin()
     return transaction, None
 

@@ -44,6 +44,16 @@ REMEDIES: dict[str, str] = {
     "disk_full": "Free some space on that disk, then try again; nothing was changed.",
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
+    # backups
+    "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
+    "Migrator(…, backup=FOLDER); backup=False upgrades without one.",
+    "backup_no_space": "Free some space there, or keep backups in another place with Migrator(…, backup=FOLDER); backup=False "
+    "upgrades without one.",
+    "backup_damaged": "Nothing was upgraded. Most likely the database itself is damaged: keep its file, and restore an earlier "
+    "backup; `sqlite3 FILE .recover` may save what is left.",
+    "not_a_backup": "Name a whole SQLite database, for instance one of those in the folder DATABASE.backups.",
+    "file_in_use": "Close every program that has it open, then try again; nothing was changed.",
+    "restore_failed": "Correct what the message names, then restore again; the database is as it was.",
     # statements
     "statement_failed": "Correct the statement.",
     "constraint": "Correct the values, or the rows that they refer to.",
@@ -179,6 +189,12 @@ class StorageError(AgentDBError):
     """The file or its disk: missing folder, directory, not a database, corrupt, read-only, full, failing."""
 
     code = "io_error"
+
+
+class BackupError(StorageError):
+    """No backup could be made, so the upgrade was not begun; or none could be restored, so the database is as it was."""
+
+    code = "backup_failed"
 
 
 class StatementError(AgentDBError):

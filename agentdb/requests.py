@@ -7,10 +7,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from typing import Any, TypeAlias, TypeVar
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any, Protocol, TypeAlias, TypeVar
 
     from agentdb.clients.base import InArgs, InStatement, ResultSet
+    from agentdb.clients.settings import Settings
+
+    class Aside(Protocol):
+        """What a Backup is to make; interrupt() stops it from another thread."""
+
+        def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any: ...
+        def interrupt(self) -> None: ...
 
     T = TypeVar("T")
     #: A body's return type: what it asks for is between it and the runner, what it gives is T.
@@ -67,6 +74,15 @@ class Emit:
         self.event = event
 
 
+class Backup:
+    """A copy of the database's file, which `target` makes; on an event loop, on a thread of its own."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Aside) -> None:
+        self.target = target
+
+
 _BEGIN, _COMMIT, _ROLLBACK = Begin(), Commit(), Rollback()
 
 
@@ -85,6 +101,11 @@ def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
 def emit(event: object) -> Steps[None]:
     """Give an event to the caller's callback."""
     yield Emit(event)
+
+
+def backup(target: Aside) -> Steps[Any]:
+    """Ask for a copy of the database's file, outside any transaction; what `target.make()` returns."""
+    return (yield Backup(target))
 
 
 def atomically(steps: Steps[T], *, foreign_keys: bool = True) -> Steps[T]:

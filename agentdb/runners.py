@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.requests import Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.requests import Backup, Batch, Begin, Commit, Emit, Execute, Rollback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     levels.append(_begin(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Backup:
+                    answer = _back_up(target, levels, request, on_event)
                 else:
                     _end(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -115,6 +117,20 @@ def _nothing() -> None:
     pass
 
 
+def _back_up(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
+    _refuse_inside(target, levels)
+
+    def tell(event: object) -> None:
+        _deliver(target, on_event, event)
+
+    return request.target.make(target.path, target.settings, tell)
+
+
+def _refuse_inside(target: Any, levels: list[Any]) -> None:
+    if levels or not hasattr(target, "settings"):
+        raise InvalidArgumentError("the body of an operation asked for a backup inside a transaction")
+
+
 async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     """Drive steps on an async client or transaction, on the caller's event loop.
 
@@ -135,6 +151,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     levels.append(await _begin_async(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Backup:
+                    answer = await _back_up_async(target, levels, request, on_event)
                 else:
                     await _end_async(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -182,6 +200,17 @@ async def _deliver_async(target: Any, on_event: Callback | None, event: object) 
         log(ERROR, "the event callback failed on %r", event, error=error)
     finally:
         target.unbar(bar)
+
+
+async def _back_up_async(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
+    from agentdb.aside import do
+
+    _refuse_inside(target, levels)
+
+    async def deliver(event: object) -> None:
+        await _deliver_async(target, on_event, event)
+
+    return await do(request.target, target.path, target.settings, None if on_event is None else deliver)
 
 
 def run_borrowed(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:

@@ -162,7 +162,7 @@ class Lock:
                     connection.execute("BEGIN EXCLUSIVE")
                     break
                 except sqlite3.OperationalError as error:
-                    if getattr(error, "sqlite_errorname", "").partition("_")[2][:4] != "BUSY":
+                    if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
                         raise translate(error, self.path) from error
                 is_wanted()
                 sign = self._sign()

@@ -19,6 +19,21 @@ class Planned(Record):
     migrations: tuple[Migration, ...]
 
 
+class BackingUp(Record):
+    """A backup is being written to `path`: `done` of `total` pages (0 of 0 at its beginning; all of them while it is
+    checked). Told at intervals; no lock is held."""
+
+    path: str
+    done: int
+    total: int
+
+
+class BackedUp(Record):
+    """A backup is whole, checked, and safe at `path`."""
+
+    path: str
+
+
 class Started(Record):
     """One migration is about to run; the write lock is not held yet."""
 
@@ -55,4 +70,4 @@ class Finished(Record):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Planned | Started | StatementDone | Applied | Reverted | Finished
+    Event: TypeAlias = Planned | BackingUp | BackedUp | Started | StatementDone | Applied | Reverted | Finished

@@ -138,6 +138,11 @@ class History:
         self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
         self._remove = f"DELETE FROM {name} WHERE id = :id"
 
+    @property
+    def select_keys(self) -> str:
+        """The SELECT of read_keys(), for a connection of its own."""
+        return self._read
+
     def create(self) -> Steps[None]:
         """Create the table if it is missing."""
         yield from execute(self._create)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
+    from agentdb.engine.backup import Setting
     from agentdb.operations import Steps
     from agentdb.runners import Callback
 
@@ -65,6 +66,7 @@ class MigratorOperations(Operations[W]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
     ) -> None:
         self._bind(client, on_event)
         if hasattr(client, "savepoint"):
@@ -73,6 +75,11 @@ class MigratorOperations(Operations[W]):
             raise InvalidArgumentError(f"app_version is {app_version!r}; it is text")
         if on_event is not None and not callable(on_event):
             raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
+        if backup is not True and backup is not False:
+            from agentdb.engine.backup import check_setting
+
+            check_setting(backup)
+        self._backup = backup
         self._history = History(table)
         self._app_version = app_version
         self._allow_out_of_order = bool(allow_out_of_order)
@@ -132,7 +139,8 @@ class MigratorOperations(Operations[W]):
 
         Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
         `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
-        earlier ones and it), BusyError where the write lock was not to be had, InvalidArgumentError.
+        earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
+        was not to be had, InvalidArgumentError.
         """
         applied = yield from self._history.read_keys()
         plan = planner.plan_upgrade(
@@ -147,6 +155,11 @@ class MigratorOperations(Operations[W]):
             return [MigrationResult(migration, True, dry_run=True, statements=migration.up) for migration in plan]
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
+        backed_up = False
+        if plan and applied and self._backup is not False:
+            from agentdb.engine.backup import after_upgrade, before_upgrade
+
+            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
         results: list[MigrationResult] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         while plan:
@@ -177,6 +190,8 @@ class MigratorOperations(Operations[W]):
                     failure = planner.refusal(other, self._registered())
                     failure.after(results)
                     raise failure
+        if backed_up:
+            yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(UP, tuple(results)))
         return results
 
@@ -263,7 +278,9 @@ class Migrator(MigratorOperations[Sync]):
     client: of create_client_sync(), or a `file:` client of libsql-client's create_client_sync(). migrations: an iterable
     of Migration, or a module that has MIGRATIONS. table: the tracking table; a host application keeps its own migrations
     in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
-    pending migration below an applied one. on_event: called with each event of agentdb.engine.events.
+    pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: before an
+    upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
+    there, a number: keep so many, of which three are kept else; False: none.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -277,6 +294,7 @@ class Migrator(MigratorOperations[Sync]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
     ) -> None:
         super().__init__(
             client,
@@ -285,6 +303,7 @@ class Migrator(MigratorOperations[Sync]):
             app_version=app_version,
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
+            backup=backup,
         )
         if self._target.is_async:
             raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
@@ -302,6 +321,7 @@ class AsyncMigrator(MigratorOperations[Async]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
     ) -> None:
         super().__init__(
             client,
@@ -310,6 +330,7 @@ class AsyncMigrator(MigratorOperations[Async]):
             app_version=app_version,
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
+            backup=backup,
         )
         if not self._target.is_async:
             raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import Statement as Statement
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
+    from agentdb.engine.backup import backup as backup
     from agentdb.engine.loader import load_migrations as load_migrations
     from agentdb.engine.migration import Finding as Finding
     from agentdb.engine.migration import Migration as Migration
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from agentdb.engine.migration import ValidationResult as ValidationResult
     from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
     from agentdb.engine.migrator import Migrator as Migrator
+    from agentdb.engine.rebuild import RebuildTable as RebuildTable
+    from agentdb.engine.restore import restore as restore
     from agentdb.engine.validation import validate_migrations as validate_migrations
     from agentdb.operations import Async as Async
     from agentdb.operations import Sync as Sync
@@ -44,9 +47,11 @@ _EXPORTS = {
     "Sync": "operations",
     "ValidationResult": "engine.migration",
     "create_client": "clients",
+    "backup": "engine.backup",
     "create_client_sync": "clients",
     "load_migrations": "engine.loader",
     "validate_migrations": "engine.validation",
+    "restore": "engine.restore",
 }
 __all__ = [
     "AgentDB",
@@ -65,11 +70,13 @@ __all__ = [
     "ValidationResult",
     "create_client",
     "create_client_sync",
+    "backup",
     "errors",
     "load_migrations",
     "migrations",
     "validate_migrations",
 ]
+    "restore",
 
 
 def __getattr__(name: str) -> object:

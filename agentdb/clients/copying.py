@@ -51,14 +51,14 @@ class Copy:
             self.source.close()
             raise
 
-    def write(self, place: str, tell: Tell) -> None:
+    def write(self, place: str, tell: Tell, like: str | None = None) -> None:
         """Write the copy to `place`, whole, checked, and safe on its disk; what was there is lost.
 
-        It has the rights of the database's file, and no -wal beside it. Raises BackupError, StorageError,
+        It has the rights of the database's file, or of the file `like`, and no -wal beside it. Raises BackupError, StorageError,
         StatementError `interrupted`; then nothing is left at `place`.
         """
         try:
-            _create(place, self.path)
+            _create(place, like or self.path)
             self._target = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
             try:
                 self._fill(self._target, place, tell)

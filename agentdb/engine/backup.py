@@ -161,16 +161,11 @@ class _Task:
     ) -> None:
         """The copy under a temporary name, with progress, then under its own."""
         self._copy = copy
-        told_at = 0.0
+        told = paced(lambda done, total: tell(BackingUp(final, done, total)), beat)
 
         def tell_pages(done: int, total: int) -> None:
-            nonlocal told_at
             self.check_wanted()
-            now = monotonic()
-            if now - told_at >= _PAUSE:
-                told_at = now
-                beat()
-                tell(BackingUp(final, done, total))
+            told(done, total)
 
         tell(BackingUp(final, 0, 0))
         copy.write(place, tell_pages)
@@ -247,6 +242,21 @@ class _Settle(_Task):
             Shelf(os.path.realpath(path), self._folder, self._table).settle()
         except OSError as error:
             log(INFO, "the mark of an upgrade that is done stays beside its backup", error=error)
+
+
+def paced(tell: Callable[[int, int], None], beat: Callable[[], None]) -> Callable[[int, int], None]:
+    """A `tell` that is called often, made one that tells at intervals, with a sign of life each time."""
+    told_at = 0.0
+
+    def at_intervals(done: int, total: int) -> None:
+        nonlocal told_at
+        now = monotonic()
+        if now - told_at >= _PAUSE:
+            told_at = now
+            beat()
+            tell(done, total)
+
+    return at_intervals
 
 
 def check_setting(setting: object) -> Setting:

@@ -34,6 +34,22 @@ class BackedUp(Record):
     path: str
 
 
+class Restoring(Record):
+    """A backup is being copied to stand in the place of `path`; as BackingUp."""
+
+    path: str
+    done: int
+    total: int
+
+
+class Restored(Record):
+    """A copy of `backup` is at `path`; what was there is at `replaced`, or None where nothing was."""
+
+    path: str
+    backup: str
+    replaced: str | None
+
+
 class Started(Record):
     """One migration is about to run; the write lock is not held yet."""
 
@@ -70,4 +86,4 @@ class Finished(Record):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Planned | BackingUp | BackedUp | Started | StatementDone | Applied | Reverted | Finished
+    Event: TypeAlias = Planned | BackingUp | BackedUp | Restoring | Restored | Started | StatementDone | Applied | Reverted | Finished

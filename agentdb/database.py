@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
+    from agentdb.engine.backup import Setting
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.session_logs import SessionLogStore
@@ -124,12 +125,13 @@ class AgentDB(_Database[Sync]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        backup: Setting = True,
         **options: Any,
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
-        migrate: False opens the database as it is. app_version, on_event: as for Migrator. options: as for
+        migrate: False opens the database as it is. app_version, on_event, backup: as for Migrator. options: as for
         create_client_sync(), for a path or URL.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError; then nothing is left open.
@@ -137,7 +139,7 @@ class AgentDB(_Database[Sync]):
         client, owned = _client(place, create_client_sync, options, is_async=False)
         db = cls(client, owned=owned)
         try:
-            db.migrator = Migrator(client, built_in, app_version=app_version, on_event=on_event)
+            db.migrator = Migrator(client, built_in, app_version=app_version, on_event=on_event, backup=backup)
             if migrate:
                 db.migrator.migrate()
         except BaseException:
@@ -225,10 +227,11 @@ class AsyncAgentDB(_Database[Async]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        backup: Setting = True,
         **options: Any,
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
-        return _Opening(place, migrate, app_version, on_event, options)
+        return _Opening(place, migrate, app_version, on_event, backup, options)
 
     migrator: AsyncMigrator
 
@@ -268,17 +271,18 @@ class _Opening:
         migrate: bool,
         app_version: str | None,
         on_event: Callback | None,
+        backup: Setting,
         options: dict[str, Any],
     ) -> None:
-        self._arguments = (place, migrate, app_version, on_event, options)
+        self._arguments = (place, migrate, app_version, on_event, backup, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrate, app_version, on_event, options = self._arguments
+        place, migrate, app_version, on_event, backup, options = self._arguments
         client, owned = _client(place, create_client, options, is_async=True)
         db = AsyncAgentDB(client, owned=owned)
         try:
-            db.migrator = AsyncMigrator(client, built_in, app_version=app_version, on_event=on_event)
+            db.migrator = AsyncMigrator(client, built_in, app_version=app_version, on_event=on_event, backup=backup)
             if migrate:
                 await db.migrator.migrate()
         except BaseException:

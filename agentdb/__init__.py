@@ -46,12 +46,12 @@ _EXPORTS = {
     "Statement": "clients.base",
     "Sync": "operations",
     "ValidationResult": "engine.migration",
-    "create_client": "clients",
     "backup": "engine.backup",
+    "create_client": "clients",
     "create_client_sync": "clients",
     "load_migrations": "engine.loader",
-    "validate_migrations": "engine.validation",
     "restore": "engine.restore",
+    "validate_migrations": "engine.validation",
 }
 __all__ = [
     "AgentDB",
@@ -68,15 +68,15 @@ __all__ = [
     "Statement",
     "Sync",
     "ValidationResult",
+    "backup",
     "create_client",
     "create_client_sync",
-    "backup",
     "errors",
     "load_migrations",
     "migrations",
+    "restore",
     "validate_migrations",
 ]
-    "restore",
 
 
 def __getattr__(name: str) -> object:

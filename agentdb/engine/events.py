@@ -86,4 +86,6 @@ class Finished(Record):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Planned | BackingUp | BackedUp | Restoring | Restored | Started | StatementDone | Applied | Reverted | Finished
+    Event: TypeAlias = (
+        Planned | BackingUp | BackedUp | Restoring | Restored | Started | StatementDone | Applied | Reverted | Finished
+    )

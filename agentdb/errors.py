@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Self
+    from typing import Any, Self
 
     from agentdb.engine.migration import Migration, MigrationResult
 
@@ -71,6 +71,15 @@ REMEDIES: dict[str, str] = {
     "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
     "cannot run in one.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
+    # migrations: what would be lost
+    "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
+    'RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)).',
+    "dangling_references": "Nothing was changed. Move or delete the rows that refer, in the migration, before what they refer to "
+    "goes.",
+    "dependent_rows": "Nothing was changed. Roll back first what made those tables, with the migrator that they belong to; or "
+    "delete the rows.",
+    "rebuild_refused": "Nothing was changed. Correct the RebuildTable, or what stands before it.",
+    "unknown_form": "Nothing was run. Take it back with the build that applied it, or with a newer one.",
     # migrations: what a database says to them
     "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration.",
     "unknown_migration": "Update the application to a build that has them, or take them back with rollback(), which works from "
@@ -248,6 +257,45 @@ class MigrationError(AgentDBError):
         self.migration_id = migration_id if migration_id is not None or migration is None else migration.id
         self.statement = statement
         self.statement_number = statement_number
+
+
+class GuardError(MigrationError):
+    """A migration that was rolled back for what it would have done to rows that are not its own to lose.
+
+    Attributes beside those of MigrationError: `tables`, {name: (before, after)}.
+    """
+
+    tables: dict[str, tuple[int, int]]
+
+    def __init__(self, message: str, *, tables: dict[str, tuple[int, int]], **more: Any) -> None:
+        super().__init__(message, **more)
+        self.tables = dict(tables)
+
+
+class DataLossError(GuardError):
+    """Rows, or references, would have been fewer than before. `tables` counts rows; under "table.column" it counts the
+    values of a nullable foreign-key column that are not NULL."""
+
+    code = "data_loss"
+
+
+class DanglingReferencesError(GuardError):
+    """References would have pointed to nothing that did not before. `tables` counts them, in the tables that refer."""
+
+    code = "dangling_references"
+
+
+class DependentRowsError(GuardError):
+    """Other tables hold rows under one that a rollback would drop. `tables` counts the rows that refer, in the tables
+    that refer; nothing was run."""
+
+    code = "dependent_rows"
+
+
+class DatabaseTooNewError(MigrationError):
+    """The database has migrations that this build does not know, and not all of them are backward compatible."""
+
+    code = "unknown_migration"
 
 
 class InvalidMigrationError(MigrationError, InvalidArgumentError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.engine.backup import Setting
+    from agentdb.engine.migration import Item
     from agentdb.operations import Steps
     from agentdb.runners import Callback
 
@@ -52,6 +53,17 @@ def _duplicate(known: dict[int, Migration], added: tuple[Migration, ...]) -> Inv
         code="duplicate_id",
         migration=migration,
     )
+
+
+def _previews(runs: list[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
+    """What a dry run returns."""
+    from agentdb.engine.preview import expanded
+
+    statements = yield from expanded([items for _, items in runs])
+    return [
+        MigrationResult(migration, True, dry_run=True, statements=sql)
+        for (migration, _), sql in zip(runs, statements, strict=True)
+    ]
 
 
 class MigratorOperations(Operations[W]):
@@ -152,7 +164,7 @@ class MigratorOperations(Operations[W]):
             allow_out_of_order=self._allow_out_of_order,
         )
         if dry_run:
-            return [MigrationResult(migration, True, dry_run=True, statements=migration.up) for migration in plan]
+            return (yield from _previews([(migration, migration.up) for migration in plan]))
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
         backed_up = False
@@ -172,7 +184,8 @@ class MigratorOperations(Operations[W]):
                         (r.id for r in begun if planner.recorded_number(r) == migration.number), migration.id
                     ),
                     create_table=applied is None and not results,
-                    use_transaction=use_transaction and migration.use_transaction,
+                    # Without foreign keys there is no way but in a transaction.
+                    use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
                     checksums=validate_checksums,
                     app_version=self._app_version,
                     told=self._on_event is not None,
@@ -222,10 +235,7 @@ class MigratorOperations(Operations[W]):
         applied = yield from self._history.read()
         plan = planner.plan_downgrade(self._registered(), applied, limit=limit, target=target)
         if dry_run:
-            return [
-                MigrationResult(reversal.migration, True, dry_run=True, statements=reversal.statements)
-                for reversal in plan
-            ]
+            return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
         results: list[MigrationResult] = []
         for reversal in plan:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentdb.engine.history import Key
+    from agentdb.engine.migration import Item
 
 #: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
 _TIMESTAMP_DIGITS = 8
@@ -22,7 +23,7 @@ class Reversal(Record):
 
     migration: Migration
     recorded_id: str
-    statements: tuple[str, ...]
+    statements: tuple[Item, ...]
 
 
 def survey(
@@ -224,13 +225,23 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
     """The registered down where this build has that very migration, else the recorded one."""
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
+    down = _items(row, row.down)
+    try:
+        up = _items(row, row.up)
+    except MigrationError:  # of a newer build; what takes it back is another thing
+        up = ()
     recorded = Migration.recorded(
-        row.id, row.description or "unknown", _texts(row, row.up), _texts(row, row.down), row.use_transaction
+        row.id,
+        row.description or "unknown",
+        up,
+        down,
+        row.use_transaction,
+        row.foreign_keys,
     )
     return Reversal(recorded, row.id, recorded.down)
 
 
-def _texts(row: Row, text: str | None) -> tuple[str, ...]:
+def _items(row: Row, text: str | None) -> tuple[Item, ...]:
     if text is None:
         return ()
     import json
@@ -239,14 +250,18 @@ def _texts(row: Row, text: str | None) -> tuple[str, ...]:
         statements = json.loads(text)
     except ValueError:
         statements = None
-    if not isinstance(statements, list) or not all(isinstance(sql, str) for sql in statements):
+    if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):
         raise MigrationError(
             f"the recorded statements of migration {row.id} cannot be read",
             code="no_down",
             migration_id=row.id,
             remedy="Run a build that has this migration, or correct the row in the tracking table.",
         )
-    return tuple(statements)
+    if all(isinstance(item, str) for item in statements):
+        return tuple(statements)
+    from agentdb.engine.rebuild import from_form
+
+    return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
 
 
 def refusal(found: Sequence[Finding], registered: Sequence[Migration]) -> MigrationError:

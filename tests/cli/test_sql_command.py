@@ -227,7 +227,7 @@ def test_foreign_keys_are_enforced_in_a_script_as_in_a_migration(
             "CREATE TABLE children (parent REFERENCES parents (id) ON DELETE CASCADE);\n"
             "INSERT INTO parents VALUES (1);\nINSERT INTO children VALUES (1);",
         ),
-        m002_alone=("DELETE FROM parents;",),
+        m002_alone=("-- agentdb: allows_loss=parents, children\nDELETE FROM parents;",),
     )
     cli("migrate", "migrated.db", "--migrations", folder)
     feed(place / "fed.db", cli("sql", "fed.db", "--migrations", folder).stdout)

@@ -68,7 +68,10 @@ class Copy:
         except BaseException as error:
             remove(place)
             if isinstance(error, FAULTS):
-                raise translate(error, place) from error
+                told = translate(error, place)
+                if told.code in ("corrupt", "not_a_database"):
+                    told = _damaged(self.path, place, str(error))
+                raise told from error
             if isinstance(error, OSError):
                 raise StorageError(f"{place} cannot be written: {error.strerror}", engine_code=None) from error
             raise
@@ -132,11 +135,13 @@ class Copy:
 def _refuse_damage(found: list[str], path: str, place: str) -> None:
     damage = [line for line in found if line != "ok" and not _OF_ROWS.fullmatch(line)]
     if damage:
-        raise BackupError(
-            f"the copy of {path} at {place} is not whole: {damage[0].partition(chr(10))[0]}", code="backup_damaged"
-        )
+        raise _damaged(path, place, damage[0].partition("\n")[0])
     if found != ["ok"]:
         log(WARNING, "%s holds rows that its own schema refuses: %s", path, found[0])
+
+
+def _damaged(path: str, place: str, why: str) -> BackupError:
+    return BackupError(f"the copy of {path} at {place} is not whole: {why}", code="backup_damaged")
 
 
 class Lock:

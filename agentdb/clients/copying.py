@@ -159,7 +159,10 @@ class Lock:
 
         `is_wanted` is called again and again, and may raise.
         """
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
         try:
             seen, since = self._sign(), monotonic()
             while True:

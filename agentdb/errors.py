@@ -98,6 +98,11 @@ REMEDIES: dict[str, str] = {
     "up_failed": "Correct the up.",
     "down_failed": "Correct the down.",
     "down_incomplete": "Let the down undo all that the up made.",
+    "populated_up_failed": "Correct the up so that it also runs on tables that hold rows.",
+    "populated_down_failed": "Correct the down so that it also runs on tables that hold rows.",
+    "schema_differs": "Let the schema not depend on what the tables hold.",
+    "not_filled": "Give rows for it: validate_migrations(…, fixtures={'TABLE': [{'column': value}]}).",
+    "bad_fixture": "Correct the rows of fixtures={'TABLE': [{'column': value}]}.",
     "not_repeatable": "Let down undo all that up made, so that up can run again with the same result.",
     # fields
     "missing_value": "Give this field a value.",

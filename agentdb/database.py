@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from agentdb.stores.sessions import SessionStore
 
 
+#: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
+APPLICATION_ID = 0x61676462
+
+
 class Stores(HasTarget[W]):
     """The stores of a database or of a transaction, each made, and its module loaded, when it is first asked for."""
 
@@ -126,12 +130,14 @@ class AgentDB(_Database[Sync]):
         app_version: str | None = None,
         on_event: Callback | None = None,
         backup: Setting = True,
+        application_id: int | None = APPLICATION_ID,
         **options: Any,
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
-        migrate: False opens the database as it is. app_version, on_event, backup: as for Migrator. options: as for
+        migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
+        Migrator; pass None for a file that is first of all the host application's. options: as for
         create_client_sync(), for a path or URL.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError; then nothing is left open.
@@ -139,7 +145,14 @@ class AgentDB(_Database[Sync]):
         client, owned = _client(place, create_client_sync, options, is_async=False)
         db = cls(client, owned=owned)
         try:
-            db.migrator = Migrator(client, built_in, app_version=app_version, on_event=on_event, backup=backup)
+            db.migrator = Migrator(
+                client,
+                built_in,
+                app_version=app_version,
+                on_event=on_event,
+                backup=backup,
+                application_id=application_id,
+            )
             if migrate:
                 db.migrator.migrate()
         except BaseException:
@@ -228,10 +241,16 @@ class AsyncAgentDB(_Database[Async]):
         app_version: str | None = None,
         on_event: Callback | None = None,
         backup: Setting = True,
+        application_id: int | None = APPLICATION_ID,
         **options: Any,
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
-        return _Opening(place, migrate, app_version, on_event, backup, options)
+        return _Opening(
+            place,
+            migrate,
+            {"app_version": app_version, "on_event": on_event, "backup": backup, "application_id": application_id},
+            options,
+        )
 
     migrator: AsyncMigrator
 
@@ -269,20 +288,18 @@ class _Opening:
         self,
         place: Any,
         migrate: bool,
-        app_version: str | None,
-        on_event: Callback | None,
-        backup: Setting,
+        rules: dict[str, Any],
         options: dict[str, Any],
     ) -> None:
-        self._arguments = (place, migrate, app_version, on_event, backup, options)
+        self._arguments = (place, migrate, rules, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrate, app_version, on_event, backup, options = self._arguments
+        place, migrate, rules, options = self._arguments
         client, owned = _client(place, create_client, options, is_async=True)
         db = AsyncAgentDB(client, owned=owned)
         try:
-            db.migrator = AsyncMigrator(client, built_in, app_version=app_version, on_event=on_event, backup=backup)
+            db.migrator = AsyncMigrator(client, built_in, **rules)
             if migrate:
                 await db.migrator.migrate()
         except BaseException:

@@ -81,16 +81,22 @@ REMEDIES: dict[str, str] = {
     "rebuild_refused": "Nothing was changed. Correct the RebuildTable, or what stands before it.",
     "unknown_form": "Nothing was run. Take it back with the build that applied it, or with a newer one.",
     # migrations: what a database says to them
-    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration.",
-    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(), which works from "
-    "the recorded downs.",
+    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
+    "as it is, accept_checksum() or `agentdb repair accept-checksum` says so.",
+    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(target=…) or "
+    "`agentdb rollback --target ID`, which work from the recorded downs.",
+    "newer_database": "Nothing; update the application when you can.",
+    "other_application": "Nothing was changed. Name another file; or, if this one is meant, pass its application_id, or None.",
+    "nothing_to_repair": "Look at what is applied, with `agentdb status` or get_migration_summary().",
     "out_of_order": "Give the new migration a number above the newest applied one, or pass allow_out_of_order=True.",
     "duplicate_in_table": "Delete the row that is wrong from the tracking table; ids are compared as numbers.",
     "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
     "foreign_table": "This table belongs to something else: pass table='another_name' to Migrator.",
     "no_down": "Write a down for it, or roll back to a target above it.",
-    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`.",
-    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice.",
+    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
+    "mark_reverted() or `agentdb repair mark-reverted` says so.",
+    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice. If all of it is done already, "
+    "mark_applied() or `agentdb repair mark-applied` says so.",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",

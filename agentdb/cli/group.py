@@ -16,6 +16,7 @@ from agentdb.cli import failures
 from agentdb.cli.backup import backup
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
+from agentdb.cli.repair import repair
 from agentdb.cli.restore import restore
 from agentdb.cli.rollback import rollback
 from agentdb.cli.sql import sql
@@ -128,5 +129,5 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair):
     agentdb.add_command(_command)

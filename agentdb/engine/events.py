@@ -50,6 +50,12 @@ class Restored(Record):
     replaced: str | None
 
 
+class OpenedNewer(Record):
+    """A warning: a newer build has applied these, all of them backward compatible, so this one goes on. Ids, in order."""
+
+    migrations: tuple[str, ...]
+
+
 class Started(Record):
     """One migration is about to run; the write lock is not held yet."""
 
@@ -87,5 +93,15 @@ class Finished(Record):
 
 if TYPE_CHECKING:
     Event: TypeAlias = (
-        Planned | BackingUp | BackedUp | Restoring | Restored | Started | StatementDone | Applied | Reverted | Finished
+        Planned
+        | OpenedNewer
+        | BackingUp
+        | BackedUp
+        | Restoring
+        | Restored
+        | Started
+        | StatementDone
+        | Applied
+        | Reverted
+        | Finished
     )

@@ -8,8 +8,16 @@ from time import perf_counter
 from agentdb.engine import history as h
 from agentdb.engine.events import Applied, Reverted, Started, StatementDone
 from agentdb.engine.migration import MANUAL, MigrationResult
-from agentdb.errors import AgentDBError, BusyError, ClosedError, GuardError, MigrationError, TransactionActiveError
-from agentdb.logs import INFO, log
+from agentdb.errors import (
+    AgentDBError,
+    BusyError,
+    ClosedError,
+    GuardError,
+    MigrationError,
+    StorageError,
+    TransactionActiveError,
+)
+from agentdb.logs import INFO, WARNING, log
 from agentdb.operations import atomically, emit, execute
 
 TYPE_CHECKING = False
@@ -46,6 +54,7 @@ class _Run:
         self.is_outside = False  # of a transaction
         self.number = 0
         self.statement: str | None = None
+        self.application_id: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -138,6 +147,12 @@ class _Run:
             remedy += (
                 " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
             )
+        if self.is_outside and self.is_repeated:
+            remedy += (
+                " It was begun once before and did not end, so some of it may be there. If all of it is, "
+                f"mark_applied({self.migration.id!r}, reason=…) or `agentdb repair mark-applied {self.migration.id}` says so; "
+                "if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`."
+            )
         about: dict[str, Any] = {
             "code": error.code,
             "remedy": remedy,
@@ -169,8 +184,10 @@ def _has_rows_to_lose(sql: str) -> bool:
 
 def _passes_through(error: AgentDBError) -> bool:
     """Whether an error speaks of the caller's situation, rather than of this migration."""
-    return isinstance(error, (BusyError, TransactionActiveError)) or (
-        isinstance(error, ClosedError) and error.code != "transaction_lost"
+    return (
+        isinstance(error, (BusyError, TransactionActiveError))
+        or (isinstance(error, ClosedError) and error.code != "transaction_lost")
+        or error.code == "other_application"
     )
 
 
@@ -184,11 +201,13 @@ def apply(
     checksums: bool,
     app_version: str | None,
     told: bool,
+    application_id: int | None = None,
 ) -> Steps[MigrationResult | None]:
     """Apply one migration and record it. None where another process has done so meanwhile.
 
     recorded_id: of the row of a migration that was begun and not finished, which is written anew; else its own.
-    create_table: the tracking table was not there. told: whether anybody hears the events.
+    create_table: the tracking table was not there. application_id: to mark the file with, or None: nothing is applied yet.
+    told: whether anybody hears the events.
 
     Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
     outside a transaction, which stays marked as in progress once a statement of it is done.
@@ -196,6 +215,7 @@ def apply(
     if told:
         yield from emit(Started(h.UP, migration))
     run = _Run(h.UP, migration, migration.up, recorded_id, told)
+    run.application_id = application_id
     body = _apply_inside if use_transaction else _apply_outside
     try:
         done = yield from body(history, run, create_table, checksums, app_version)
@@ -219,6 +239,10 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     row = yield from history.find(run.recorded_id)
     if row is None or row.in_progress == h.UP:
         run.is_repeated = row is not None
+        if run.is_repeated:
+            log(WARNING, "migration %s was begun before; it is run again", migration.label)
+        if run.application_id is not None:
+            yield from _mark_file(history, run.application_id)
         if run.recorded_id != migration.id:
             yield from history.remove(run.recorded_id)
         return False
@@ -229,6 +253,20 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
             migration=migration,
         )
     return True
+
+
+def _mark_file(history: History, application_id: int) -> Steps[None]:
+    """Mark a new file as the application's. Raises StorageError for a file that another application has marked."""
+    ((found,),) = (yield from execute("PRAGMA application_id")).tuples
+    if found == application_id:
+        return
+    if found != 0:
+        raise StorageError(
+            f"the file belongs to another application: its application_id is {found:#x}, not {application_id:#x}",
+            code="other_application",
+        )
+    if not (yield from history.has_company()):
+        yield from execute(f"PRAGMA application_id = {application_id}")
 
 
 def _apply_inside(

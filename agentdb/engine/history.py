@@ -162,15 +162,13 @@ class History:
             f"INSERT OR REPLACE INTO {name} (id, description, applied_at, execution_time, checksum, up, down, "
             "use_transaction, foreign_keys, backward_compatible, app_version, in_progress, note) VALUES (:id, "
             ":description, :applied_at, :execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, "
-            f":backward_compatible, :app_version, :in_progress, (SELECT note FROM {name} WHERE id = :id))"
+            # The line feed closes the note: what comes next is another life of the row.
+            f":backward_compatible, :app_version, :in_progress, (SELECT note || char(10) FROM {name} WHERE id = :id))"
         )
         self._settle = f"UPDATE {name} SET in_progress = NULL, execution_time = :execution_time WHERE id = :id"
         self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
-        self._read_one = f"SELECT {_FULL} FROM {name} WHERE id = :id"
-        self._correct = (
-            f"UPDATE {name} SET note = :note, in_progress = :in_progress, checksum = :checksum, up = :up, down = :down "
-            "WHERE id = :id"
-        )
+        self._note = f"UPDATE {name} SET note = :note, in_progress = :in_progress WHERE id = :id"
+        self._accept = f"UPDATE {name} SET checksum = :checksum, up = :up, down = :down WHERE id = :id"
         self._remove = f"DELETE FROM {name} WHERE id = :id"
 
     @property
@@ -219,6 +217,15 @@ class History:
         result = yield from execute("SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", (self.table,))
         return len(result) > 0
 
+    def has_company(self) -> Steps[bool]:
+        """Whether there are other tables in the file."""
+        others = yield from execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
+            "AND name <> ? COLLATE NOCASE LIMIT 1",
+            (self.table,),
+        )
+        return len(others) > 0
+
     def find(self, migration_id: str) -> Steps[Row | None]:
         """One row, by the id as it is written there."""
         result = yield from execute(self._find, {"id": migration_id})
@@ -257,6 +264,21 @@ class History:
     def mark(self, migration_id: str, in_progress: str) -> Steps[None]:
         """A migration outside a transaction begins to be taken back."""
         yield from execute(self._mark, {"id": migration_id, "in_progress": in_progress})
+
+    def annotate(self, row: Row, line: str, in_progress: str | None) -> Steps[None]:
+        """Add a line to the note of a row, and say what state it is in."""
+        note = f"{row.note.rstrip()}\n{line}" if row.note else line
+        yield from execute(self._note, {"id": row.id, "note": note, "in_progress": in_progress})
+
+    def accept(self, migration_id: str, migration: Migration) -> Steps[None]:
+        """Take a migration's text, as this build has it, for the one that was applied."""
+        values = {
+            "id": migration_id,
+            "checksum": migration.checksum,
+            "up": as_json(migration.up),
+            "down": as_json(migration.down),
+        }
+        yield from execute(self._accept, values)
 
     def remove(self, migration_id: str) -> Steps[None]:
         """Take a migration's row out."""

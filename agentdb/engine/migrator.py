@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agentdb.engine import planner
-from agentdb.engine.events import Finished, Planned
+from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, revert
 from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
-from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError
-from agentdb.logs import DEBUG, log
+from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
+from agentdb.logs import DEBUG, WARNING, log
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
 
 TYPE_CHECKING = False
@@ -79,6 +79,7 @@ class MigratorOperations(Operations[W]):
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
         backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         self._bind(client, on_event)
         if hasattr(client, "savepoint"):
@@ -91,7 +92,10 @@ class MigratorOperations(Operations[W]):
             from agentdb.engine.backup import check_setting
 
             check_setting(backup)
+        if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
+            raise InvalidArgumentError(f"application_id is {application_id!r}; it is a number from 1 to 2147483647")
         self._backup = backup
+        self._application_id = application_id
         self._history = History(table)
         self._app_version = app_version
         self._allow_out_of_order = bool(allow_out_of_order)
@@ -149,22 +153,35 @@ class MigratorOperations(Operations[W]):
         Returns one result for each that this call applied; none that another process applied meanwhile. With nothing
         pending: one SELECT, no lock, no write.
 
+        Migrations of a newer build are borne where all of them are backward compatible: then there is an OpenedNewer event
+        and a warning in the log; else DatabaseTooNewError is raised.
+
         Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
         `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
         earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
         was not to be had, InvalidArgumentError.
         """
         applied = yield from self._history.read_keys()
-        plan = planner.plan_upgrade(
-            self._registered(),
-            applied or (),
-            limit=limit,
-            target=target,
-            checksums=validate_checksums,
-            allow_out_of_order=self._allow_out_of_order,
-        )
+        rules: dict[str, Any] = {
+            "limit": limit,
+            "target": target,
+            "checksums": validate_checksums,
+            "allow_out_of_order": self._allow_out_of_order,
+        }
+        newer: list[Row] = []
+        try:
+            plan = planner.plan_upgrade(self._registered(), applied or (), **rules)
+        except DatabaseTooNewError:
+            # A newer build was here. Whether this one can bear that is more than every start reads.
+            rows = yield from self._history.read()
+            plan = planner.plan_upgrade(self._registered(), rows, **rules)
+            newer = planner.newer(self._registered(), rows)
         if dry_run:
             return (yield from _previews([(migration, migration.up) for migration in plan]))
+        if newer:
+            ids = tuple([row.id for row in newer])
+            log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
+            yield from emit(OpenedNewer(ids))
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
         backed_up = False
@@ -189,6 +206,7 @@ class MigratorOperations(Operations[W]):
                     checksums=validate_checksums,
                     app_version=self._app_version,
                     told=self._on_event is not None,
+                    application_id=None if applied or results else self._application_id,
                 )
             except AgentDBError as error:
                 error.after(results)
@@ -255,6 +273,40 @@ class MigratorOperations(Operations[W]):
         return results
 
     @operation
+    def mark_applied(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record a migration as applied without running it: it was done by other means, or died half-way and is done.
+
+        reason: why; it is kept in the tracking table, as with the three that follow. Raises MigrationError
+        `nothing_to_repair` where that is recorded already, InvalidArgumentError for what is not registered.
+        """
+        from agentdb.engine import repair
+
+        yield from repair.mark_applied(self._history, self._registered(), migration_id, reason, self._app_version)
+
+    @operation
+    def mark_reverted(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record a migration as not applied without running its down. This build need not know it. Raises MigrationError
+        `nothing_to_repair`, InvalidArgumentError."""
+        from agentdb.engine import repair
+
+        yield from repair.mark_reverted(self._history, migration_id, reason)
+
+    @operation
+    def accept_checksum(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Take the text that is registered now for the one that was applied. Errors as in mark_applied()."""
+        from agentdb.engine import repair
+
+        yield from repair.accept_checksum(self._history, self._registered(), migration_id, reason)
+
+    @operation
+    def baseline(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record all migrations up to this one as applied, in a database whose schema was made by other means and that has
+        no history. Errors as in mark_applied()."""
+        from agentdb.engine import repair
+
+        yield from repair.baseline(self._history, self._registered(), migration_id, reason, self._app_version)
+
+    @operation
     def get_migration_summary(self) -> Steps[MigrationSummary]:
         """Where the database stands. Reads only. Raises MigrationError `foreign_table`, `bad_id_in_table`."""
         applied = (yield from self._history.read_keys()) or []
@@ -290,7 +342,9 @@ class Migrator(MigratorOperations[Sync]):
     in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
     pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: before an
     upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
-    there, a number: keep so many, of which three are kept else; False: none.
+    there, a number: keep so many, of which three are kept else; False: none. application_id: what the first migration
+    marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
+    `other_application`. None: neither.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -305,6 +359,7 @@ class Migrator(MigratorOperations[Sync]):
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
         backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -314,6 +369,7 @@ class Migrator(MigratorOperations[Sync]):
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
             backup=backup,
+            application_id=application_id,
         )
         if self._target.is_async:
             raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
@@ -332,6 +388,7 @@ class AsyncMigrator(MigratorOperations[Async]):
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
         backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -341,6 +398,7 @@ class AsyncMigrator(MigratorOperations[Async]):
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
             backup=backup,
+            application_id=application_id,
         )
         if not self._target.is_async:
             raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _REFERRING = (
     "SELECT t.name FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' "
-    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name))"
+    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
 )
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 

@@ -426,7 +426,8 @@ def refusal_of(db: Database, migration: Migration) -> MigrationError:
 
 
 def test_migrations_with_a_rebuild_are_proved_like_others() -> None:
-    second = Migration("002", "rebuild", REBUILD, RebuildTable("notes", str(SCHEMA.up[1])))
-    assert agentdb.validate_migrations([SCHEMA, second]).is_valid
+    wider = RebuildTable("notes", str(SCHEMA.up[1]).replace("kind TEXT", "kind TEXT DEFAULT 'a'"))
+    second = Migration("002", "rebuild", wider, RebuildTable("notes", str(SCHEMA.up[1])))
+    assert agentdb.validate_migrations([SCHEMA, second]).errors == ()
     broken = Migration("002", "rebuild", RebuildTable("notes", "CREATE TABLE notes (x)"))
     assert [finding.code for finding in agentdb.validate_migrations([SCHEMA, broken]).errors] == ["up_failed"]

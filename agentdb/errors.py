@@ -20,8 +20,8 @@ REMEDIES: dict[str, str] = {
     "not_bindable": "Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an "
     "integer yourself, so that it reads back as you expect.",
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
-    "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table "
-    "does so by creating the new table, copying, and renaming while its children refer to nothing that goes away.",
+    "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
+    "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
@@ -276,11 +276,9 @@ class GuardError(MigrationError):
     Attributes beside those of MigrationError: `tables`, {name: (before, after)}.
     """
 
-    tables: dict[str, tuple[int, int]]
-
-    def __init__(self, message: str, *, tables: dict[str, tuple[int, int]], **more: Any) -> None:
+    def __init__(self, message: str, *, tables: dict[str, tuple[int, int]] | None = None, **more: Any) -> None:
         super().__init__(message, **more)
-        self.tables = dict(tables)
+        self.tables = dict(tables or {})
 
 
 class DataLossError(GuardError):

@@ -147,8 +147,8 @@ class MigratorOperations(Operations[W]):
         """Apply what is pending, in order, each migration in a transaction of its own.
 
         limit: how many at the most. target: the id to stop after. dry_run: return what would run, and write nothing.
-        use_transaction: False runs all of them outside a transaction. validate_checksums: False accepts applied
-        migrations whose SQL was edited.
+        use_transaction: False runs all of them outside a transaction, but those without foreign keys. validate_checksums:
+        False accepts applied migrations whose SQL was edited.
 
         Returns one result for each that this call applied; none that another process applied meanwhile. With nothing
         pending: one SELECT, no lock, no write.

@@ -88,6 +88,8 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
     yield from change(f"ALTER TABLE {quoted(new_name)} RENAME TO {quoted(old.name)}")
     for kind, things in (("index", indexes), ("view", views), ("trigger", triggers)):
         for name, _, sql in things:
+            for column in _literal_soon(sql, old, new):
+                raise _refused(item, f'the {kind} {name} names "{column}", which goes: SQLite would take it for a text')
             try:
                 yield from change(sql)
             except StatementError as error:
@@ -117,6 +119,16 @@ def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
         "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL ORDER BY rowid", (kind,)
     )
     return found.tuples
+
+
+def _literal_soon(sql: str, old: _Table, new: _Table) -> list[str]:
+    """Columns that go and that this names in double quotes. What is in double quotes and is no column is a text to SQLite, so
+    it would compile, and mean something else."""
+    gone = old.columns.keys() - new.columns.keys()
+    found = tokens(sql) if gone else []
+    if not any(folded(token.text) == folded(old.name) for token in found):
+        return []
+    return [token.text for token in found if sql[token.start] == '"' and folded(token.text) in gone]
 
 
 def _free_name(table: str) -> Steps[str]:

@@ -140,7 +140,13 @@ def _schema(client: LocalClient) -> Schema:
     rows = client.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
     )
-    return frozenset([(kind, name, table, " ".join((sql or "").split())) for kind, name, table, sql in rows.tuples])
+    return frozenset([(kind, name, table, _folded(name, sql or "")) for kind, name, table, sql in rows.tuples])
+
+
+def _folded(name: str, sql: str) -> str:
+    """The SQL of one thing for comparison. A table that was renamed, as by a rebuild, has its name in quotes from then on."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return " ".join(sql.split()).replace(f"CREATE TABLE {quoted}", f"CREATE TABLE {name}", 1)
 
 
 def _difference(one: Schema, other: Schema) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_harness import Database, applied_ids, caught
+from engine_harness import Database, applied_ids, caught, outside
 from guard_harness import rows, run_unguarded, snapshot
 
 from agentdb import Migration, create_client_sync
@@ -230,6 +231,28 @@ def test_outside_a_transaction_every_statement_is_guarded_by_itself(
     assert (error.statement_number, error.statement) == (2, "DELETE FROM parents")
     assert rows(path, "SELECT count(*) FROM parents") == [(3,)]
     assert rows(path, "SELECT DISTINCT v FROM aside") == [("done",)]
+
+
+def test_a_refusal_can_be_sent_to_another_process(family: Database) -> None:
+    error = caught(family.migrator([SCHEMA, Migration("002", "x", "DELETE FROM aside")], backup=False).migrate)
+    twin = pickle.loads(pickle.dumps(error))
+    assert (type(twin), str(twin), twin.tables, twin.code) == (
+        DataLossError,
+        str(error),
+        {"aside": (2, 0)},
+        "data_loss",
+    )
+
+
+def test_foreign_keys_are_not_switched_by_a_statement_for_inside_a_transaction_nothing_happens(path: Path) -> None:
+    for sql in ("PRAGMA foreign_keys=OFF", "pragma main.foreign_keys(0)"):
+        assert caught(Migration, "001", "x", sql).code == "foreign_keys_stay_on"
+        assert caught(Migration, "001", "x", "VACUUM", sql).code == "foreign_keys_stay_on"
+    with outside(path) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA foreign_keys=OFF")
+        assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("given", ["parents", ("",), (1,), 1, {"parents": True}, None], ids=repr)

@@ -89,7 +89,7 @@ def transaction_control(db: Database) -> Any:
 
 @situation("""
 statement 1 of the up of migration 001 switches foreign keys: PRAGMA foreign_keys = OFF
-Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table does so by creating the new table, copying, and renaming while its children refer to nothing that goes away. [foreign_keys_stay_on]
+Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA. [foreign_keys_stay_on]
 """)
 def foreign_keys_off(db: Database) -> Any:
     return caught(Migration, "001", "d", "PRAGMA foreign_keys = OFF")

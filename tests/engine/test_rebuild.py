@@ -217,6 +217,25 @@ def test_an_expression_for_what_cannot_be_written_is_refused(notes: Database, na
     assert repr(name) in refused(notes, RebuildTable("notes", REBUILD.create, {name: "1"})).message
 
 
+@pytest.mark.parametrize(
+    "thing",
+    [
+        'CREATE INDEX thing ON notes ("kind")',
+        'CREATE INDEX thing ON notes (lower("KIND"))',
+        'CREATE VIEW thing AS SELECT "kind" AS x FROM notes',
+        'CREATE TRIGGER thing AFTER INSERT ON journal BEGIN SELECT "kind" FROM notes; END',
+    ],
+)
+def test_a_column_that_goes_does_not_become_a_text_somewhere_else(notes: Database, path: Path, thing: str) -> None:
+    notes.execute("DROP TRIGGER starred")
+    notes.execute(thing)
+    before = snapshot(path)
+    without = f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT CHECK', 'sort TEXT CHECK').replace('kind', 'sort')})"
+    assert "which goes" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
+    assert snapshot(path) == before
+    upgrade(notes, "DROP " + " ".join(thing.split()[1:3]), RebuildTable("notes", without, {"sort": "kind"}))
+
+
 def test_a_view_that_was_broken_before_does_not_stand_in_the_way(notes: Database, path: Path) -> None:
     notes.execute("CREATE VIEW broken AS SELECT * FROM nowhere")
     notes.execute("CREATE TRIGGER lost AFTER DELETE ON authors BEGIN DELETE FROM nowhere; END")
@@ -429,5 +448,7 @@ def test_migrations_with_a_rebuild_are_proved_like_others() -> None:
     wider = RebuildTable("notes", str(SCHEMA.up[1]).replace("kind TEXT", "kind TEXT DEFAULT 'a'"))
     second = Migration("002", "rebuild", wider, RebuildTable("notes", str(SCHEMA.up[1])))
     assert agentdb.validate_migrations([SCHEMA, second]).errors == ()
+    warnings = agentdb.validate_migrations([SCHEMA, second]).warnings
+    assert "down_incomplete" not in [finding.code for finding in warnings]
     broken = Migration("002", "rebuild", RebuildTable("notes", "CREATE TABLE notes (x)"))
     assert [finding.code for finding in agentdb.validate_migrations([SCHEMA, broken]).errors] == ["up_failed"]

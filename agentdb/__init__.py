@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import Statement as Statement
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
+    from agentdb.engine.backup import backup as backup
     from agentdb.engine.loader import load_migrations as load_migrations
     from agentdb.engine.migration import Finding as Finding
     from agentdb.engine.migration import Migration as Migration
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from agentdb.engine.migration import ValidationResult as ValidationResult
     from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
     from agentdb.engine.migrator import Migrator as Migrator
+    from agentdb.engine.rebuild import RebuildTable as RebuildTable
+    from agentdb.engine.restore import restore as restore
     from agentdb.engine.validation import validate_migrations as validate_migrations
     from agentdb.operations import Async as Async
     from agentdb.operations import Sync as Sync
@@ -38,14 +41,17 @@ _EXPORTS = {
     "MigrationResult": "engine.migration",
     "MigrationSummary": "engine.migration",
     "Migrator": "engine.migrator",
+    "RebuildTable": "engine.rebuild",
     "ResultSet": "clients.base",
     "Row": "clients.base",
     "Statement": "clients.base",
     "Sync": "operations",
     "ValidationResult": "engine.migration",
+    "backup": "engine.backup",
     "create_client": "clients",
     "create_client_sync": "clients",
     "load_migrations": "engine.loader",
+    "restore": "engine.restore",
     "validate_migrations": "engine.validation",
 }
 __all__ = [
@@ -58,16 +64,19 @@ __all__ = [
     "MigrationResult",
     "MigrationSummary",
     "Migrator",
+    "RebuildTable",
     "ResultSet",
     "Row",
     "Statement",
     "Sync",
     "ValidationResult",
+    "backup",
     "create_client",
     "create_client_sync",
     "errors",
     "load_migrations",
     "migrations",
+    "restore",
     "validate_migrations",
 ]
 

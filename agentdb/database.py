@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
+    from agentdb.engine.backup import Setting
     from agentdb.runners import Callback
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.compactions import CompactionStore
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from agentdb.stores.session_logs import SessionLogStore
     from agentdb.stores.sessions import SessionStore
     from agentdb.transactions import Level
+
+
+#: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
+APPLICATION_ID = 0x61676462
 
 
 class Stores(HasTarget[W]):
@@ -158,13 +163,16 @@ class AgentDB(_Database[Sync]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        backup: Setting = True,
+        application_id: int | None = APPLICATION_ID,
         default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
-        migrate: False opens the database as it is. app_version, on_event: as for Migrator. default_agent: on what
+        migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
+        Migrator; pass None for a file that is first of all the host application's. default_agent: on what
         db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
         create_client_sync(), for a path or URL.
 
@@ -173,7 +181,14 @@ class AgentDB(_Database[Sync]):
         client, owned = _client(place, create_client_sync, options, is_async=False)
         db = cls(client, owned=owned, default_agent=default_agent)
         try:
-            db.migrator = Migrator(client, built_in, app_version=app_version, on_event=on_event)
+            db.migrator = Migrator(
+                client,
+                built_in,
+                app_version=app_version,
+                on_event=on_event,
+                backup=backup,
+                application_id=application_id,
+            )
             if migrate:
                 db.migrator.migrate()
         except BaseException:
@@ -255,11 +270,19 @@ class AsyncAgentDB(_Database[Async]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
+        backup: Setting = True,
+        application_id: int | None = APPLICATION_ID,
         default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
-        return _Opening(place, migrate, app_version, on_event, default_agent, options)
+        return _Opening(
+            place,
+            migrate,
+            {"app_version": app_version, "on_event": on_event, "backup": backup, "application_id": application_id},
+            default_agent,
+            options,
+        )
 
     migrator: AsyncMigrator
 
@@ -297,20 +320,19 @@ class _Opening:
         self,
         place: Any,
         migrate: bool,
-        app_version: str | None,
-        on_event: Callback | None,
+        rules: dict[str, Any],
         default_agent: str | Mapping[str, Any] | None,
         options: dict[str, Any],
     ) -> None:
-        self._arguments = (place, migrate, app_version, on_event, default_agent, options)
+        self._arguments = (place, migrate, rules, default_agent, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrate, app_version, on_event, default_agent, options = self._arguments
+        place, migrate, rules, default_agent, options = self._arguments
         client, owned = _client(place, create_client, options, is_async=True)
         db = AsyncAgentDB(client, owned=owned, default_agent=default_agent)
         try:
-            db.migrator = AsyncMigrator(client, built_in, app_version=app_version, on_event=on_event)
+            db.migrator = AsyncMigrator(client, built_in, **rules)
             if migrate:
                 await db.migrator.migrate()
         except BaseException:

@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Self
+    from typing import Any, Self
 
     from agentdb.engine.migration import Migration, MigrationResult
 
@@ -20,8 +20,8 @@ REMEDIES: dict[str, str] = {
     "not_bindable": "Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an "
     "integer yourself, so that it reads back as you expect.",
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
-    "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table "
-    "does so by creating the new table, copying, and renaming while its children refer to nothing that goes away.",
+    "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
+    "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
@@ -44,6 +44,16 @@ REMEDIES: dict[str, str] = {
     "disk_full": "Free some space on that disk, then try again; nothing was changed.",
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
+    # backups
+    "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
+    "Migrator(…, backup=FOLDER); backup=False upgrades without one.",
+    "backup_no_space": "Free some space there, or keep backups in another place with Migrator(…, backup=FOLDER); backup=False "
+    "upgrades without one.",
+    "backup_damaged": "Nothing was upgraded. Most likely the database itself is damaged: keep its file, and restore an earlier "
+    "backup; `sqlite3 FILE .recover` may save what is left.",
+    "not_a_backup": "Name a whole SQLite database, for instance one of those in the folder DATABASE.backups.",
+    "file_in_use": "Close every program that has it open, then try again; nothing was changed.",
+    "restore_failed": "Correct what the message names, then restore again; the database is as it was.",
     # statements
     "statement_failed": "Correct the statement.",
     "constraint": "Correct the values, or the rows that they refer to.",
@@ -63,17 +73,32 @@ REMEDIES: dict[str, str] = {
     "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
     "cannot run in one.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
+    # migrations: what would be lost
+    "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
+    'RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)).',
+    "dangling_references": "Nothing was changed. Move or delete the rows that refer, in the migration, before what they refer to "
+    "goes.",
+    "dependent_rows": "Nothing was changed. Roll back first what made those tables, with the migrator that they belong to; or "
+    "delete the rows.",
+    "rebuild_refused": "Nothing was changed. Correct the RebuildTable, or what stands before it.",
+    "unknown_form": "Nothing was run. Take it back with the build that applied it, or with a newer one.",
     # migrations: what a database says to them
-    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration.",
-    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(), which works from "
-    "the recorded downs.",
+    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
+    "as it is, accept_checksum() or `agentdb repair accept-checksum` says so.",
+    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(target=…) or "
+    "`agentdb rollback --target ID`, which work from the recorded downs.",
+    "newer_database": "Nothing; update the application when you can.",
+    "other_application": "Nothing was changed. Name another file; or, if this one is meant, pass its application_id, or None.",
+    "nothing_to_repair": "Look at what is applied, with `agentdb status` or get_migration_summary().",
     "out_of_order": "Give the new migration a number above the newest applied one, or pass allow_out_of_order=True.",
     "duplicate_in_table": "Delete the row that is wrong from the tracking table; ids are compared as numbers.",
     "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
     "foreign_table": "This table belongs to something else: pass table='another_name' to Migrator.",
     "no_down": "Write a down for it, or roll back to a target above it.",
-    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`.",
-    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice.",
+    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
+    "mark_reverted() or `agentdb repair mark-reverted` says so.",
+    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice. If all of it is done already, "
+    "mark_applied() or `agentdb repair mark-applied` says so.",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",
@@ -81,6 +106,11 @@ REMEDIES: dict[str, str] = {
     "up_failed": "Correct the up.",
     "down_failed": "Correct the down.",
     "down_incomplete": "Let the down undo all that the up made.",
+    "populated_up_failed": "Correct the up so that it also runs on tables that hold rows.",
+    "populated_down_failed": "Correct the down so that it also runs on tables that hold rows.",
+    "schema_differs": "Let the schema not depend on what the tables hold.",
+    "not_filled": "Give rows for it: validate_migrations(…, fixtures={'TABLE': [{'column': value}]}).",
+    "bad_fixture": "Correct the rows of fixtures={'TABLE': [{'column': value}]}.",
     "not_repeatable": "Let down undo all that up made, so that up can run again with the same result.",
     # fields
     "missing_value": "Give this field a value.",
@@ -193,6 +223,12 @@ class StorageError(AgentDBError):
     code = "io_error"
 
 
+class BackupError(StorageError):
+    """No backup could be made, so the upgrade was not begun; or none could be restored, so the database is as it was."""
+
+    code = "backup_failed"
+
+
 class StatementError(AgentDBError):
     """A statement that the database refused: a syntax error, no such table."""
 
@@ -244,6 +280,43 @@ class MigrationError(AgentDBError):
         self.migration_id = migration_id if migration_id is not None or migration is None else migration.id
         self.statement = statement
         self.statement_number = statement_number
+
+
+class GuardError(MigrationError):
+    """A migration that was rolled back for what it would have done to rows that are not its own to lose.
+
+    Attributes beside those of MigrationError: `tables`, {name: (before, after)}.
+    """
+
+    def __init__(self, message: str, *, tables: dict[str, tuple[int, int]] | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.tables = dict(tables or {})
+
+
+class DataLossError(GuardError):
+    """Rows, or references, would have been fewer than before. `tables` counts rows; under "table.column" it counts the
+    values of a nullable foreign-key column that are not NULL."""
+
+    code = "data_loss"
+
+
+class DanglingReferencesError(GuardError):
+    """References would have pointed to nothing that did not before. `tables` counts them, in the tables that refer."""
+
+    code = "dangling_references"
+
+
+class DependentRowsError(GuardError):
+    """Other tables hold rows under one that a rollback would drop. `tables` counts the rows that refer, in the tables
+    that refer; nothing was run."""
+
+    code = "dependent_rows"
+
+
+class DatabaseTooNewError(MigrationError):
+    """The database has migrations that this build does not know, and not all of them are backward compatible."""
+
+    code = "unknown_migration"
 
 
 class InvalidMigrationError(MigrationError, InvalidArgumentError):

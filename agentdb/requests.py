@@ -7,10 +7,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from typing import Any, TypeAlias, TypeVar
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any, Protocol, TypeAlias, TypeVar
 
     from agentdb.clients.base import InArgs, InStatement, ResultSet
+    from agentdb.clients.settings import Settings
+
+    class Aside(Protocol):
+        """What a Backup is to make; interrupt() stops it from another thread."""
+
+        def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any: ...
+        def interrupt(self) -> None: ...
 
     T = TypeVar("T")
     #: A body's return type: what it asks for is between it and the runner, what it gives is T.
@@ -42,7 +49,12 @@ class Batch:
 
 
 class Begin:
-    """A transaction; inside one, a savepoint."""
+    """A transaction; inside one, a savepoint. Without foreign keys only where none is open."""
+
+    __slots__ = ("foreign_keys",)
+
+    def __init__(self, foreign_keys: bool = True) -> None:
+        self.foreign_keys = foreign_keys
 
 
 class Commit:
@@ -60,6 +72,15 @@ class Emit:
 
     def __init__(self, event: object) -> None:
         self.event = event
+
+
+class Backup:
+    """A copy of the database's file, which `target` makes; on an event loop, on a thread of its own."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Aside) -> None:
+        self.target = target
 
 
 _BEGIN, _COMMIT, _ROLLBACK = Begin(), Commit(), Rollback()
@@ -82,9 +103,18 @@ def emit(event: object) -> Steps[None]:
     yield Emit(event)
 
 
-def atomically(steps: Steps[T]) -> Steps[T]:
-    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing."""
-    yield _BEGIN
+def backup(target: Aside) -> Steps[Any]:
+    """Ask for a copy of the database's file, outside any transaction; what `target.make()` returns."""
+    return (yield Backup(target))
+
+
+def atomically(steps: Steps[T], *, foreign_keys: bool = True) -> Steps[T]:
+    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing.
+
+    foreign_keys: False switches their enforcement off from before the BEGIN to behind the end; then a transaction that
+    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch.
+    """
+    yield _BEGIN if foreign_keys else Begin(foreign_keys=False)
     try:
         result = yield from steps
     except GeneratorExit:  # nobody drives this any more; the runner has rolled back

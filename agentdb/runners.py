@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agentdb.errors import InvalidArgumentError
+from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.requests import Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.requests import Backup, Batch, Begin, Commit, Emit, Execute, Rollback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                 elif type(request) is Emit:
                     _deliver(target, on_event, request.event)
                 elif type(request) is Begin:
-                    levels.append(_begin(levels[-1][0] if levels else target))
+                    levels.append(_begin(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Backup:
+                    answer = _back_up(target, levels, request, on_event)
                 else:
                     _end(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -68,10 +70,20 @@ def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, 
     return levels.pop()
 
 
-def _begin(target: Any) -> tuple[Any, str | None]:
+def _begin(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
+        _refuse_without_foreign_keys(request)
         return target, target.savepoint()
-    return target.transaction(), None
+    return (target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)), None
+
+
+def _refuse_without_foreign_keys(request: Begin) -> None:
+    """Raises TransactionActiveError: inside a transaction SQLite ignores the switch of foreign keys, without a word."""
+    if not request.foreign_keys:
+        raise TransactionActiveError(
+            "foreign keys cannot be switched off inside a transaction that is open already",
+            remedy="End the transaction first; what works without foreign keys needs one of its own.",
+        )
 
 
 def _end(transaction: Any, savepoint: str | None, *, keep: bool) -> None:
@@ -105,6 +117,20 @@ def _nothing() -> None:
     pass
 
 
+def _back_up(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
+    _refuse_inside(target, levels)
+
+    def tell(event: object) -> None:
+        _deliver(target, on_event, event)
+
+    return request.target.make(target.path, target.settings, tell)
+
+
+def _refuse_inside(target: Any, levels: list[Any]) -> None:
+    if levels or not hasattr(target, "settings"):
+        raise InvalidArgumentError("the body of an operation asked for a backup inside a transaction")
+
+
 async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
     """Drive steps on an async client or transaction, on the caller's event loop.
 
@@ -122,9 +148,11 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                 elif type(request) is Emit:
                     await _deliver_async(target, on_event, request.event)
                 elif type(request) is Begin:
-                    levels.append(await _begin_async(levels[-1][0] if levels else target))
+                    levels.append(await _begin_async(levels[-1][0] if levels else target, request))
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Backup:
+                    answer = await _back_up_async(target, levels, request, on_event)
                 else:
                     await _end_async(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -144,10 +172,11 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
             await _end_async(*levels.pop(), keep=False)
 
 
-async def _begin_async(target: Any) -> tuple[Any, str | None]:
+async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
+        _refuse_without_foreign_keys(request)
         return target, await target.savepoint()
-    transaction = target.transaction()
+    transaction = target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)
     await transaction.begin()
     return transaction, None
 
@@ -171,6 +200,17 @@ async def _deliver_async(target: Any, on_event: Callback | None, event: object) 
         log(ERROR, "the event callback failed on %r", event, error=error)
     finally:
         target.unbar(bar)
+
+
+async def _back_up_async(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
+    from agentdb.aside import do
+
+    _refuse_inside(target, levels)
+
+    async def deliver(event: object) -> None:
+        await _deliver_async(target, on_event, event)
+
+    return await do(request.target, target.path, target.settings, None if on_event is None else deliver)
 
 
 def run_borrowed(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:

@@ -13,8 +13,11 @@ import click
 
 from agentdb import __version__
 from agentdb.cli import failures
+from agentdb.cli.backup import backup
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
+from agentdb.cli.repair import repair
+from agentdb.cli.restore import restore
 from agentdb.cli.rollback import rollback
 from agentdb.cli.sql import sql
 from agentdb.cli.status import status
@@ -117,6 +120,8 @@ def agentdb() -> None:
       agentdb status agents.db             what is applied, what is pending
       agentdb migrate --dry-run            what would run on the default one
       agentdb rollback --target 001        take back all above 001
+      agentdb backup --to /media/stick/    a verified copy, while it is in use
+      agentdb restore FILE agents.db       put a backup back
       agentdb sql --all > schema.sql       the whole schema, as a script
       agentdb new add_notes                001_add_notes.up.sql and .down.sql
       agentdb migrate --migrations migrations --table notes_migrations
@@ -124,5 +129,5 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, validate, sql, new):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair):
     agentdb.add_command(_command)

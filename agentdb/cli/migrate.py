@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agentdb.cli import interruptible, places
-from agentdb.cli.options import database_options, range_options, upgrade_options
+from agentdb.cli.options import backup_options, database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers
 from agentdb.cli.progress import Progress
 from agentdb.cli.runs import report
@@ -22,6 +22,7 @@ _VERBS = ("apply", "applied")
 @range_options("Apply N migrations at the most.", "Stop after this migration.")
 @click.option("--dry-run", is_flag=True, help="Show what would run; open read-only, create nothing.")
 @upgrade_options
+@backup_options
 @answers
 def migrate(
     database: str,
@@ -34,15 +35,20 @@ def migrate(
     no_transaction: bool,
     no_checksums: bool,
     allow_out_of_order: bool,
+    backup: bool | str,
 ) -> Answer:
     """Apply the pending migrations to DATABASE, in order, each in a transaction of its own.
 
     A file that does not exist is created, in a folder that exists. Where a migration fails it is rolled back, the ones
     before it stay applied, and the next run goes on from there. With nothing pending nothing is written.
 
+    Before the first change a verified backup is made of a file that has something applied, one for each upgrade, however often
+    it is begun, in the folder DATABASE.backups; the newest three are kept. `agentdb restore` puts one back.
+
     \b
     JSON
       database, dry_run, current_version, pending (ids that are left),
+      backup (the path of the one that was made, or null),
       results: [{id, description, success, executed_at,
                  execution_time (ms), dry_run, statements}]
     """
@@ -57,13 +63,16 @@ def migrate(
         with places.to_preview(database, busy_timeout) as client:
             migrator = Migrator(client, migrations, **rules)
             results = migrator.migrate(dry_run=True, **extent)
-            return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True)
+            return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True, backup=None)
+
+    progress = Progress()
 
     async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with places.to_write(database, busy_timeout) as client:
-            with Progress() as progress:
-                migrator = AsyncMigrator(client, migrations, on_event=progress, **rules)
+            with progress:
+                migrator = AsyncMigrator(client, migrations, on_event=progress, backup=backup, **rules)
                 results = await migrator.migrate(**extent)
             return results, await migrator.get_migration_summary()
 
-    return report(database, *interruptible.run(upgrade()), verbs=_VERBS, dry_run=False)
+    results, summary = interruptible.run(upgrade())
+    return report(database, results, summary, verbs=_VERBS, dry_run=False, backup=progress.backup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -89,6 +90,21 @@ def upgrade_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def backup_options(command: Command) -> Command:
+    """--backup and --no-backup, which give the function one setting."""
+
+    @functools.wraps(command)
+    def run(backup: str | None, no_backup: bool, **options: Any) -> Any:
+        if no_backup and backup is not None:
+            raise click.UsageError("--backup and --no-backup contradict each other.")
+        return command(backup=not no_backup if backup is None else backup, **options)
+
+    decorated = click.option("--no-backup", is_flag=True, help="Upgrade without a backup.")(run)
+    return click.option(  # type: ignore[return-value]
+        "--backup", metavar="FOLDER", help="Where the backup goes.  [default: the folder DATABASE.backups]"
+    )(decorated)
 
 
 def load(source: str) -> tuple[Migration, ...]:

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, drawn from a migrator's events."""
+"""A progress bar on a terminal, drawn from the events of a migrator, a backup or a restore."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from time import monotonic
 
 from agentdb.cli.output import plain
-from agentdb.engine.events import Planned, Started, StatementDone
+from agentdb.engine.events import BackedUp, BackingUp, Planned, Restoring, Started, StatementDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _BAR = 24
 
 
 class Progress:
-    """Counts statements. Silent where the stream is no terminal; wiped off when it ends, so that results stand alone."""
+    """Counts statements, and pages of a copy. Silent where the stream is no terminal; wiped off when it ends, so that
+    results stand alone."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
@@ -32,9 +33,13 @@ class Progress:
         self._done = 0
         self._drawn_at = 0.0
         self._width = 0
+        #: Where the last backup is that was made, if one was.
+        self.backup: str | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event of a migrator."""
+        """Take an event."""
+        if isinstance(event, BackedUp):
+            self.backup = event.path
         if not self._shown:
             return
         if isinstance(event, Planned):
@@ -42,6 +47,9 @@ class Progress:
             self._total = sum([len(migration.up if ups else migration.down) for migration in event.migrations])
         elif isinstance(event, Started):
             self._draw(event.migration.label, at_once=True)
+        elif isinstance(event, (BackingUp, Restoring)):
+            what = "backing up" if isinstance(event, BackingUp) else "restoring"
+            self._show(event.done, event.total or 1, f"{event.done:,}/{event.total:,} pages", what)
         elif isinstance(event, StatementDone):
             self._done += 1
             self._draw(event.migration.label, at_once=self._done == self._total)
@@ -51,8 +59,11 @@ class Progress:
         if not self._total or (now - self._drawn_at < _PAUSE and not at_once):
             return
         self._drawn_at = now
-        full = _BAR * self._done // self._total
-        text = f"[{'#' * full}{'.' * (_BAR - full)}] {self._done}/{self._total}  {plain(label)}"
+        self._show(self._done, self._total, f"{self._done}/{self._total}", label)
+
+    def _show(self, done: int, total: int, count: str, label: str) -> None:
+        full = _BAR * done // total
+        text = f"[{'#' * full}{'.' * (_BAR - full)}] {count}  {plain(label)}"
         # One column short of the edge: a terminal that wraps would scroll.
         width = shutil.get_terminal_size().columns - 1
         self._write(text[:width].ljust(min(self._width, width)))

@@ -5,13 +5,22 @@ from __future__ import annotations
 from agentdb.errors import REMEDIES
 
 _HERE = {
+    "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
+    "--backup FOLDER; --no-backup upgrades without one.",
+    "backup_no_space": "Free some space there, or keep backups in another place with --backup FOLDER; --no-backup upgrades "
+    "without one.",
     "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
     "foreign_table": "This table belongs to something else: name another with --table.",
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
     "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "
     "or take them back with `agentdb rollback`, which works from the recorded downs.",
-    "interrupted_migration": "Run `agentdb migrate`, which runs it again; it must bear being run twice.",
-    "interrupted_rollback": "Finish it first: run `agentdb rollback`.",
+    "interrupted_migration": "Run `agentdb migrate`, which runs it again; it must bear being run twice. If all of it is done "
+    "already, `agentdb repair mark-applied` says so.",
+    "interrupted_rollback": "Finish it first: run `agentdb rollback`. If it is taken back already, "
+    "`agentdb repair mark-reverted` says so.",
+    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
+    "as it is, `agentdb repair accept-checksum` says so.",
+    "nothing_to_repair": "Look at what is applied, with `agentdb status`.",
 }
 
 

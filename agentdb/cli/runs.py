@@ -29,8 +29,9 @@ def report(
     verbs: tuple[str, str],
     dry_run: bool,
     good: bool = True,
+    **more: str | None,
 ) -> Answer:
-    """The answer to a run. verbs: as in ("apply", "applied")."""
+    """The answer to a run. verbs: as in ("apply", "applied"). more: what else the JSON says; a path is a line, too."""
     verb, done = verbs
     where = f"{plain(database)} is at {summary.current_version or 'no migration'}"
     if summary.pending_migrations:
@@ -41,6 +42,7 @@ def report(
         lines = [*lines_of_results(results, done), f"{counted(len(results), 'migration')} {done}; {where}."]
     else:
         lines = [f"Nothing {'was ' + done if not good else 'to ' + verb}; {where}."]
+    lines[:0] = [f"{name}: {plain(path)}" for name, path in more.items() if path is not None]
     return Answer(
         lines,
         as_document(
@@ -48,6 +50,7 @@ def report(
             dry_run=dry_run,
             current_version=summary.current_version,
             pending=list(summary.pending_migration_ids),
+            **more,
             results=[result_document(result) for result in results],
         ),
         good,

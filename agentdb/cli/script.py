@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from agentdb.cli.output import plain
@@ -25,6 +26,7 @@ _UNKNOWN: Any = None
 
 _HEAD = """\
 -- Feed it to `sqlite3 -bail FILE`: without -bail the shell goes on after an error. It also runs with executescript().
+-- Unlike the command it does not compare what was there before with what is there after: see that you have a backup.
 PRAGMA foreign_keys = ON;"""
 
 # A quoted name or text, which holds no parameter whatever it looks like; or a parameter.
@@ -41,10 +43,18 @@ def script(title: str, parts: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def upgrade(history: History, migration: Migration, *, use_transaction: bool, begun: str | None = None) -> list[str]:
+def upgrade(
+    history: History,
+    migration: Migration,
+    statements: Sequence[str],
+    *,
+    use_transaction: bool,
+    begun: str | None = None,
+) -> list[str]:
     """What migrate() runs for one migration. A script that is run twice stops before it has changed anything.
 
-    begun: the id in the table, as it is spelled there, of a migration that began outside a transaction and did not end.
+    statements: what its up comes to. begun: the id in the table, as it is spelled there, of a migration that began
+    outside a transaction and did not end.
     """
     name = quoted_name(history.table)
     values = {"id": migration.id, "begun": begun}
@@ -61,14 +71,21 @@ def upgrade(history: History, migration: Migration, *, use_transaction: bool, be
             in_progress=None if use_transaction else UP,
         )
     )
-    statements = [closed(sql) for sql in migration.up]
+    written = [closed(sql) for sql in statements]
     if use_transaction:
-        return [*lines, *statements, *record, "COMMIT;"]
-    return [*lines, *record, "COMMIT;", *statements, *_written(history.settle(migration.id, _UNKNOWN))]
+        return _unenforced(migration, [*lines, *written, *record, "COMMIT;"])
+    return [*lines, *record, "COMMIT;", *written, *_written(history.settle(migration.id, _UNKNOWN))]
 
 
-def downgrade(history: History, reversal: Reversal) -> list[str]:
-    """What rollback() runs for one migration."""
+def _unenforced(migration: Migration, lines: list[str]) -> list[str]:
+    """The lines of a transaction, without foreign keys where the migration wants to have none."""
+    if migration.foreign_keys:
+        return lines
+    return [lines[0], "PRAGMA foreign_keys = OFF;", *lines[1:], "PRAGMA foreign_keys = ON;"]
+
+
+def downgrade(history: History, reversal: Reversal, statements: Sequence[str]) -> list[str]:
+    """What rollback() runs for one migration. statements: what its down comes to."""
     name = quoted_name(history.table)
     guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = :id);"
     begin = [
@@ -78,10 +95,10 @@ def downgrade(history: History, reversal: Reversal) -> list[str]:
         bind(guard, {"id": reversal.recorded_id}),
     ]
     forget = _written(history.remove(reversal.recorded_id))
-    statements = [closed(sql) for sql in reversal.statements]
+    written = [closed(sql) for sql in statements]
     if reversal.migration.use_transaction:
-        return [*begin, *statements, *forget, "COMMIT;"]
-    return [*begin, *_written(history.mark(reversal.recorded_id, DOWN)), "COMMIT;", *statements, *forget]
+        return _unenforced(reversal.migration, [*begin, *written, *forget, "COMMIT;"])
+    return [*begin, *_written(history.mark(reversal.recorded_id, DOWN)), "COMMIT;", *written, *forget]
 
 
 def _written(steps: Steps[None]) -> list[str]:
@@ -95,8 +112,9 @@ def _written(steps: Steps[None]) -> list[str]:
 
 
 def closed(sql: str) -> str:
-    """A statement with its `;`, where it works: not inside a comment at the end."""
-    return split(sql)[0] + ";"
+    """A statement with its `;`, where it works: not inside a comment at the end. A comment alone stays what it is."""
+    found = split(sql)
+    return found[0] + ";" if found else sql
 
 
 def bind(sql: str, args: Any) -> str:

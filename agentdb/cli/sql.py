@@ -15,6 +15,7 @@ from agentdb.engine import planner
 from agentdb.engine.history import UP, History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
+from agentdb.engine.preview import expanded
 from agentdb.runners import run
 
 
@@ -57,33 +58,37 @@ def sql(
     with _opened(database, busy_timeout, everything=everything, down=down) as client:
         registered = Migrator(client, migrations, table=table).migrations
         rows = run(client, history.read())
-    if everything and down:
-        rows = [Row.of(migration.id, migration.checksum) for migration in registered]
-    if down:
-        last = 1 if limit is None and target is None else limit
-        reversals = planner.plan_downgrade(registered, rows, limit=last, target=target)
-        ids = [reversal.recorded_id for reversal in reversals]
-        parts = [downgrade(history, reversal) for reversal in reversals]
-    else:
-        plan = planner.plan_upgrade(
-            registered,
-            rows,
-            limit=limit,
-            target=target,
-            checksums=not no_checksums,
-            allow_out_of_order=allow_out_of_order,
-        )
-        begun = {planner.recorded_number(row): row.id for row in rows if row.in_progress == UP}
-        ids = [migration.id for migration in plan]
-        parts = [
-            upgrade(
-                history,
-                migration,
-                use_transaction=migration.use_transaction and not no_transaction,
-                begun=begun.get(migration.number),
+        if everything and down:
+            rows = [Row.of(migration.id, migration.checksum) for migration in registered]
+        if down:
+            last = 1 if limit is None and target is None else limit
+            reversals = planner.plan_downgrade(registered, rows, limit=last, target=target)
+            ids = [reversal.recorded_id for reversal in reversals]
+            made = [migration.up for migration in registered] if everything else []
+            texts = run(client, expanded([*made, *[reversal.statements for reversal in reversals]]))[len(made) :]
+            parts = [downgrade(history, *pair) for pair in zip(reversals, texts, strict=True)]
+        else:
+            plan = planner.plan_upgrade(
+                registered,
+                rows,
+                limit=limit,
+                target=target,
+                checksums=not no_checksums,
+                allow_out_of_order=allow_out_of_order,
             )
-            for migration in plan
-        ]
+            begun = {planner.recorded_number(row): row.id for row in rows if row.in_progress == UP}
+            ids = [migration.id for migration in plan]
+            texts = run(client, expanded([migration.up for migration in plan]))
+            parts = [
+                upgrade(
+                    history,
+                    migration,
+                    statements,
+                    use_transaction=migration.use_transaction and not (no_transaction and migration.foreign_keys),
+                    begun=begun.get(migration.number),
+                )
+                for migration, statements in zip(plan, texts, strict=True)
+            ]
     place = "no database" if everything else database
     text = script(f"agentdb {'rollback' if down else 'migrate'}, {place}: {counted(len(ids), 'migration')}", parts)
     return Answer(

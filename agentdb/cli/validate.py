@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from agentdb.cli import places
@@ -10,6 +12,10 @@ from agentdb.cli.output import Answer, answers, as_document, counted, finding_do
 from agentdb.engine.migration import Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.validation import validate_migrations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.engine.populate import Fixtures
 
 
 @click.command(short_help="Prove the migrations themselves: every up and every down runs.")
@@ -20,6 +26,12 @@ from agentdb.engine.validation import validate_migrations
     callback=lambda _context, _option, source: () if source is None else load(source),
     help="Migrations that are there before, for instance agentdb.migrations.",
 )
+@click.option(
+    "--fixtures",
+    metavar="FILE",
+    callback=lambda _context, _option, path: None if path is None else _fixtures(path),
+    help='Rows for tables that cannot be filled from their definition: a JSON file, {"table": [{"column": value}]}.',
+)
 @click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
 @table_option
 @busy_timeout_option
@@ -28,13 +40,15 @@ from agentdb.engine.validation import validate_migrations
 def validate(
     migrations: tuple[Migration, ...],
     base: tuple[Migration, ...],
+    fixtures: Fixtures | None,
     database: str | None,
     table: str,
     busy_timeout: float,
     strict: bool,
 ) -> Answer:
     """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
-    down, up gives the schema that up gave.
+    down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to the
+    newest without losing one, and back. A table that cannot be filled is a warning.
 
     With --database they are also compared with what that database has applied; it is opened read-only.
 
@@ -43,7 +57,7 @@ def validate(
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
     """
-    proof = validate_migrations(migrations, base)
+    proof = validate_migrations(migrations, base, fixtures)
     errors, warnings = list(proof.errors), list(proof.warnings)
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
         against = _against(database, migrations, table, busy_timeout)
@@ -67,6 +81,16 @@ def validate(
         ),
         good,
     )
+
+
+def _fixtures(path: str) -> Any:
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"the fixtures of {path} cannot be read: {error}") from error
 
 
 def _against(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float) -> ValidationResult:

@@ -17,6 +17,7 @@ from agentdb.logs import WARNING, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from agentdb.clients.statements import Prepared
@@ -33,6 +34,7 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_enforcing",
         "_give_up_at",
         "_interrupted",
         "_patient",
@@ -50,6 +52,7 @@ class Connection:
         self._patient = True
         self._interrupted = False
         self._savepoints = 0
+        self._enforcing = True  # foreign keys
         self._give_up_at: float | None = None
         self._writable = path == MEMORY
         self._sqlite: sqlite3.Connection = _UNOPENED
@@ -206,9 +209,9 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether it is open and in no transaction."""
+        """Whether it is open, in no transaction, and enforces foreign keys."""
         try:
-            return not self._sqlite.in_transaction
+            return not self._sqlite.in_transaction and self._enforcing
         except sqlite3.ProgrammingError:
             return False
 
@@ -220,12 +223,18 @@ class Connection:
         except sqlite3.ProgrammingError:
             return False
 
-    def begin(self, writing: bool = True) -> None:
-        """BEGIN IMMEDIATE, which waits for the write lock up to the busy timeout; a reading one takes a snapshot."""
+    def begin(self, writing: bool = True, foreign_keys: bool = True) -> None:
+        """BEGIN IMMEDIATE, which waits for the write lock up to the busy timeout; a reading one takes a snapshot.
+
+        foreign_keys: False switches their enforcement off until commit() or rollback().
+        """
         if not self.usable:
             self.rollback()
         if writing and not self._writable:
             self._prepare_to_write()
+        if not foreign_keys:
+            self._enforcing = False
+            self._enforce(False)
         try:
             self._run("BEGIN IMMEDIATE" if writing else "BEGIN")
         finally:
@@ -242,9 +251,35 @@ class Connection:
         except BaseException:
             self.rollback()
             raise
+        if not self._enforcing:
+            self._enforce_again()
+
+    def _enforce(self, enforcing: bool) -> None:
+        """Switch foreign keys, and read back whether they are: inside a transaction SQLite ignores the switch."""
+        self._run(f"PRAGMA foreign_keys={'ON' if enforcing else 'OFF'}")
+        if self._run("PRAGMA foreign_keys") != [(int(enforcing),)]:
+            raise AgentDBError(
+                f"foreign keys cannot be switched {'on' if enforcing else 'off'} on {self.path}", code="cannot_open"
+            )
+
+    def _enforce_again(self) -> None:
+        """Switch foreign keys on again, outside a transaction. Where that fails the connection is closed: it must never
+        come back to somebody who trusts in them."""
+        while True:
+            try:
+                self._enforce(True)
+                self._enforcing = True
+                return
+            except AgentDBError as error:
+                if error.code == "interrupted":
+                    continue  # meant for the statement before
+                log(WARNING, "foreign keys stay off on %s; the connection is closed", self.path, error=error)
+                self._sqlite.close()
+                return
 
     def rollback(self) -> None:
-        """ROLLBACK, if SQLite has not done so by itself. A connection that cannot even do that is closed, which does."""
+        """ROLLBACK, if SQLite has not done so by itself, and foreign keys on, if they were off. A connection that cannot
+        even do that is closed, which does."""
         self._savepoints = 0
         while self.in_transaction:
             try:
@@ -256,6 +291,8 @@ class Connection:
                     WARNING, "ROLLBACK failed on %s; the connection is closed, which rolls back", self.path, error=error
                 )
                 self._sqlite.close()
+        if not self._enforcing and self.is_open:
+            self._enforce_again()
 
     def savepoint(self) -> str:
         """Open a SAVEPOINT and return its name. Raises ClosedError where SQLite has rolled back by itself."""
@@ -334,6 +371,10 @@ class Connection:
         # NORMAL is safe against power loss with WAL only.
         if self._settings.synchronous == "NORMAL":
             self._run("PRAGMA synchronous=FULL")
+
+    def copy_into(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int, int], None]) -> None:
+        """Copy the whole database, so many pages at a time. What `progress` raises ends it."""
+        self._sqlite.backup(target, pages=pages, progress=progress)
 
     # -- the end
 

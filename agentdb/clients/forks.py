@@ -43,6 +43,17 @@ def forget(connection: Connection) -> None:
     _connections.pop(id(connection), None)
 
 
+def is_open(path: str) -> bool:
+    """Whether a client of this process has a connection to this file."""
+    for connection in [reference() for reference in list(_connections.values())]:
+        try:
+            if connection is not None and connection.is_open and os.path.samefile(connection.path, path):
+                return True
+        except OSError:  # in memory, or gone
+            pass
+    return False
+
+
 def track_pool(pool: Pool) -> None:
     """Remember a client for as long as it lives."""
     _remember(_pools, pool)

@@ -106,11 +106,15 @@ class LocalClient(Pool):
         finally:
             gate.leave(token)
 
-    def transaction(self) -> LocalTransaction:
-        """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back."""
+    def transaction(self, *, foreign_keys: bool = True) -> LocalTransaction:
+        """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back.
+
+        foreign_keys: False, for an engine of migrations: they are not enforced until the transaction has ended, on a
+        connection that nobody else gets meanwhile. What it leaves dangling, nobody reports.
+        """
         self._check()
         transaction = LocalTransaction(self)
-        transaction._begin()
+        transaction._begin(foreign_keys)
         return transaction
 
     def close(self) -> None:
@@ -182,14 +186,14 @@ class LocalTransaction(TransactionBase):
         self._owner: Hashable | None = None
         self._connection: Connection | None = None
 
-    def _begin(self) -> None:
+    def _begin(self, foreign_keys: bool) -> None:
         client = self._client
         self._token = client._write_gate.enter(client.settings.busy_timeout)
         if self._token is None:
             raise client._busy()
         try:
             self._connection = client._lent = client._take()
-            self._connection.begin()
+            self._connection.begin(foreign_keys=foreign_keys)
             self._owner = client._owner = client._caller()
             client._transaction = ref(self)
         except BaseException:

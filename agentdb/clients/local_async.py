@@ -85,10 +85,13 @@ class AsyncLocalClient(Pool):
         finally:
             self._leave(gate, lane)
 
-    def transaction(self) -> AsyncLocalTransaction:
-        """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement."""
+    def transaction(self, *, foreign_keys: bool = True) -> AsyncLocalTransaction:
+        """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
+
+        foreign_keys: as for LocalClient.transaction().
+        """
         self._check()
-        return AsyncLocalTransaction(self)
+        return AsyncLocalTransaction(self, foreign_keys)
 
     async def close(self) -> None:
         """Close. May be called twice. A statement that runs for another task comes to its end first; a transaction of
@@ -174,7 +177,7 @@ class AsyncLocalClient(Pool):
 
     def _leave(self, gate: AsyncGate, lane: Lane) -> None:
         connection = lane.connection
-        if connection.in_transaction:  # somebody's coroutine ended without a chance to wait for this
+        if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this
             lane.post(connection.rollback)
         if self._closed or not connection.is_open:
             self._close_lane(lane)
@@ -196,8 +199,9 @@ class AsyncLocalTransaction(TransactionBase):
     _client: AsyncLocalClient
     _lane: Lane | None = None
 
-    def __init__(self, client: AsyncLocalClient) -> None:
+    def __init__(self, client: AsyncLocalClient, foreign_keys: bool) -> None:
         self._client = client
+        self._foreign_keys = foreign_keys
         self._gate = client._write_gate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
@@ -218,7 +222,7 @@ class AsyncLocalTransaction(TransactionBase):
         client._check()
         gate, lane = await client._enter(writing=True)
         try:
-            await lane.run(lane.connection.begin)
+            await lane.run(lane.connection.begin, True, self._foreign_keys)
             self._check(ended=self._ended)
         except BaseException as error:
             # A cancelled BEGIN may have been granted.

@@ -19,6 +19,43 @@ class Planned(Record):
     migrations: tuple[Migration, ...]
 
 
+class BackingUp(Record):
+    """A backup is being written to `path`: `done` of `total` pages (0 of 0 at its beginning; all of them while it is
+    checked). Told at intervals; no lock is held."""
+
+    path: str
+    done: int
+    total: int
+
+
+class BackedUp(Record):
+    """A backup is whole, checked, and safe at `path`."""
+
+    path: str
+
+
+class Restoring(Record):
+    """A backup is being copied to stand in the place of `path`; as BackingUp."""
+
+    path: str
+    done: int
+    total: int
+
+
+class Restored(Record):
+    """A copy of `backup` is at `path`; what was there is at `replaced`, or None where nothing was."""
+
+    path: str
+    backup: str
+    replaced: str | None
+
+
+class OpenedNewer(Record):
+    """A warning: a newer build has applied these, all of them backward compatible, so this one goes on. Ids, in order."""
+
+    migrations: tuple[str, ...]
+
+
 class Started(Record):
     """One migration is about to run; the write lock is not held yet."""
 
@@ -55,4 +92,16 @@ class Finished(Record):
 
 
 if TYPE_CHECKING:
-    Event: TypeAlias = Planned | Started | StatementDone | Applied | Reverted | Finished
+    Event: TypeAlias = (
+        Planned
+        | OpenedNewer
+        | BackingUp
+        | BackedUp
+        | Restoring
+        | Restored
+        | Started
+        | StatementDone
+        | Applied
+        | Reverted
+        | Finished
+    )

@@ -8,15 +8,27 @@ from time import perf_counter
 from agentdb.engine import history as h
 from agentdb.engine.events import Applied, Reverted, Started, StatementDone
 from agentdb.engine.migration import MANUAL, MigrationResult
-from agentdb.errors import AgentDBError, BusyError, ClosedError, MigrationError, TransactionActiveError
-from agentdb.logs import INFO, log
+from agentdb.errors import (
+    AgentDBError,
+    BusyError,
+    ClosedError,
+    GuardError,
+    MigrationError,
+    StorageError,
+    TransactionActiveError,
+)
+from agentdb.logs import INFO, WARNING, log
 from agentdb.operations import atomically, emit, execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from agentdb.clients.base import ResultSet
     from agentdb.engine.events import Direction
     from agentdb.engine.history import History
-    from agentdb.engine.migration import Migration
+    from agentdb.engine.migration import Item, Migration
     from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
 
@@ -28,18 +40,21 @@ class _Run:
         self,
         direction: Direction,
         migration: Migration,
-        statements: tuple[str, ...],
+        items: tuple[Item, ...],
         recorded_id: str,
         told: bool,
     ) -> None:
         self.direction: Direction = direction
         self.migration = migration
-        self.statements = statements
+        self.items = items
+        self.ran: list[str] = []
         self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
         self.told = told  # whether anybody hears of it
         self.is_repeated = False
         self.is_outside = False  # of a transaction
         self.number = 0
+        self.statement: str | None = None
+        self.application_id: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -56,43 +71,123 @@ class _Run:
         return self.at.isoformat(timespec="milliseconds")[:23] + "Z"
 
     def execute_all(self) -> Steps[None]:
-        total = len(self.statements)
-        for number, sql in enumerate(self.statements, 1):
+        """Every item, as it stands: without a look at what becomes of the rows; see guarded()."""
+        total = len(self.items)
+        for number, item in enumerate(self.items, 1):
             self.number = number
-            yield from execute(sql)
+            if type(item) is str:
+                if self.is_outside and _has_rows_to_lose(item):
+                    yield from atomically(self._guarded_one(item))
+                else:
+                    yield from self.change(item)
+            else:
+                from agentdb.engine.rebuilding import rebuild
+
+                self.statement = None
+                yield from rebuild(item, self.change)  # type: ignore[arg-type]
             if self.told:
                 yield from emit(StatementDone(self.direction, self.migration, number, total))
         self.number = 0
+        self.statement = None
+
+    def change(self, sql: str) -> Steps[ResultSet]:
+        """One statement."""
+        self.statement = sql
+        result = yield from execute(sql)
+        self.ran.append(sql)
+        return result
+
+    def guarded(self) -> Steps[None]:
+        """Every item, inside a transaction; raises GuardError where rows or references would be lost by it.
+
+        Counting costs a scan before and one behind, so it is done only where something could be.
+        """
+        is_enforced = self.migration.foreign_keys
+        if is_enforced and all(type(item) is str and item[:7] == "CREATE " for item in self.items):
+            yield from self.execute_all()
+            return
+        from agentdb.engine import loss_guard, references
+
+        if self.direction == h.DOWN:
+            yield from references.check_dependents(self.items)
+        counts = (yield from loss_guard.count()) if loss_guard.can_lose(self.items) else None
+        dangling = None if is_enforced else (yield from references.dangling())
+        yield from self.execute_all()
+        if counts is not None:
+            yield from loss_guard.check(counts, self.ran, self._consent())
+        if dangling is not None:
+            yield from references.check_dangling(dangling)
+
+    def _guarded_one(self, sql: str) -> Steps[None]:
+        """A statement of a migration that runs outside a transaction, in one of its own."""
+        from agentdb.engine import loss_guard
+
+        counts = yield from loss_guard.count()
+        yield from self.change(sql)
+        yield from loss_guard.check(counts, (sql,), self._consent())
+
+    def _consent(self) -> Iterable[str]:
+        """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
+        if self.direction == h.UP:
+            return self.migration.allows_loss
+        from agentdb.engine.loss_guard import consent_of
+
+        return consent_of(self.items)
 
     def result(self, error: Exception | None = None) -> MigrationResult:
-        return MigrationResult(self.migration, error is None, error, self.at, self.milliseconds, False, self.statements)
+        statements = tuple(self.ran) if error is None else texts(self.items)
+        return MigrationResult(self.migration, error is None, error, self.at, self.milliseconds, False, statements)
 
     def failure(self, error: AgentDBError) -> MigrationError:
         doing = "applying" if self.direction == h.UP else "rolling back"
         number = self.number or None
-        where = f", statement {number} of {len(self.statements)}" if number else ""
+        where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
         if self.is_outside and number and number > 1:
             remedy += (
                 " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
             )
-        failure = MigrationError(
-            f"{doing} migration {self.migration.label} failed{where}: {error.message}",
-            code=error.code,
-            remedy=remedy,
-            engine_code=error.engine_code,
-            migration=self.migration,
-            statement=self.statements[number - 1] if number else None,
-            statement_number=number,
-        )
+        if self.is_outside and self.is_repeated:
+            remedy += (
+                " It was begun once before and did not end, so some of it may be there. If all of it is, "
+                f"mark_applied({self.migration.id!r}, reason=…) or `agentdb repair mark-applied {self.migration.id}` says so; "
+                "if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`."
+            )
+        about: dict[str, Any] = {
+            "code": error.code,
+            "remedy": remedy,
+            "engine_code": error.engine_code,
+            "migration": self.migration,
+            "statement": self.statement,
+            "statement_number": number,
+        }
+        message = f"{doing} migration {self.migration.label} failed{where}: {error.message}"
+        failure: MigrationError
+        if isinstance(error, GuardError):
+            failure = type(error)(message, tables=error.tables, **about)
+        else:
+            failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
 
 
+def texts(items: Iterable[Item]) -> tuple[str, ...]:
+    """Items as text, where no database has been asked what they come to."""
+    return tuple(map(str, items))
+
+
+def _has_rows_to_lose(sql: str) -> bool:
+    from agentdb.engine.loss_guard import has_rows_to_lose
+
+    return has_rows_to_lose(sql)
+
+
 def _passes_through(error: AgentDBError) -> bool:
     """Whether an error speaks of the caller's situation, rather than of this migration."""
-    return isinstance(error, (BusyError, TransactionActiveError)) or (
-        isinstance(error, ClosedError) and error.code != "transaction_lost"
+    return (
+        isinstance(error, (BusyError, TransactionActiveError))
+        or (isinstance(error, ClosedError) and error.code != "transaction_lost")
+        or error.code == "other_application"
     )
 
 
@@ -106,11 +201,13 @@ def apply(
     checksums: bool,
     app_version: str | None,
     told: bool,
+    application_id: int | None = None,
 ) -> Steps[MigrationResult | None]:
     """Apply one migration and record it. None where another process has done so meanwhile.
 
     recorded_id: of the row of a migration that was begun and not finished, which is written anew; else its own.
-    create_table: the tracking table was not there. told: whether anybody hears the events.
+    create_table: the tracking table was not there. application_id: to mark the file with, or None: nothing is applied yet.
+    told: whether anybody hears the events.
 
     Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
     outside a transaction, which stays marked as in progress once a statement of it is done.
@@ -118,6 +215,7 @@ def apply(
     if told:
         yield from emit(Started(h.UP, migration))
     run = _Run(h.UP, migration, migration.up, recorded_id, told)
+    run.application_id = application_id
     body = _apply_inside if use_transaction else _apply_outside
     try:
         done = yield from body(history, run, create_table, checksums, app_version)
@@ -141,6 +239,10 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     row = yield from history.find(run.recorded_id)
     if row is None or row.in_progress == h.UP:
         run.is_repeated = row is not None
+        if run.is_repeated:
+            log(WARNING, "migration %s was begun before; it is run again", migration.label)
+        if run.application_id is not None:
+            yield from _mark_file(history, run.application_id)
         if run.recorded_id != migration.id:
             yield from history.remove(run.recorded_id)
         return False
@@ -153,6 +255,20 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     return True
 
 
+def _mark_file(history: History, application_id: int) -> Steps[None]:
+    """Mark a new file as the application's. Raises StorageError for a file that another application has marked."""
+    ((found,),) = (yield from execute("PRAGMA application_id")).tuples
+    if found == application_id:
+        return
+    if found != 0:
+        raise StorageError(
+            f"the file belongs to another application: its application_id is {found:#x}, not {application_id:#x}",
+            code="other_application",
+        )
+    if not (yield from history.has_company()):
+        yield from execute(f"PRAGMA application_id = {application_id}")
+
+
 def _apply_inside(
     history: History, run: _Run, create_table: bool, checksums: bool, app_version: str | None
 ) -> Steps[bool]:
@@ -161,7 +277,7 @@ def _apply_inside(
             yield from history.create()
         if (yield from _is_applied(history, run, checksums)):
             return False
-        yield from run.execute_all()
+        yield from run.guarded()
         yield from history.write(
             run.migration,
             applied_at=run.timestamp,
@@ -170,7 +286,7 @@ def _apply_inside(
         )
         return True
 
-    return (yield from atomically(body()))
+    return (yield from atomically(body(), foreign_keys=run.migration.foreign_keys))
 
 
 def _apply_outside(
@@ -229,11 +345,11 @@ def _revert_inside(history: History, run: _Run) -> Steps[bool]:
         run.begin()
         if (yield from history.find(run.recorded_id)) is None:
             return False
-        yield from run.execute_all()
+        yield from run.guarded()
         yield from history.remove(run.recorded_id)
         return True
 
-    return (yield from atomically(body()))
+    return (yield from atomically(body(), foreign_keys=run.migration.foreign_keys))
 
 
 def _revert_outside(history: History, run: _Run) -> Steps[bool]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal, TypeAlias
 
-    from agentdb.engine.migration import Migration
+    from agentdb.engine.migration import Item, Migration
     from agentdb.operations import Steps
 
     #: The id, checksum and in_progress of a row, bare: an application that starts compares all of them with what it has
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UP: Literal["up"] = "up"
 DOWN: Literal["down"] = "down"
+#: What the last line of a note holds where its row stands for a migration that is not applied.
+STRUCK_OUT = " mark_reverted: "
 
 # What every start reads stands first, so that the texts, which may be long, are not read on the way to it.
 _COLUMNS = """
@@ -38,7 +40,10 @@ _COLUMNS = """
   down TEXT
 """
 _encode: Callable[[object], str] | None = None
-_FULL = "id, checksum, in_progress, description, up, down, use_transaction, applied_at, execution_time"
+_FULL = (
+    "id, checksum, in_progress, description, up, down, use_transaction, applied_at, execution_time, foreign_keys, "
+    "backward_compatible, note"
+)
 
 
 class Row(tuple["Any", ...]):
@@ -99,15 +104,39 @@ class Row(tuple["Any", ...]):
         """How long it took, in milliseconds."""
         return self._get(8)  # type: ignore[no-any-return]
 
+    @property
+    def foreign_keys(self) -> bool:
+        """The flag of the migration."""
+        return bool(self._get(9) != 0)
 
-def as_json(statements: tuple[str, ...]) -> str:
-    """Statements as the table keeps them."""
+    @property
+    def backward_compatible(self) -> bool:
+        """The flag of the migration; False where it was not read."""
+        return bool(self._get(10))
+
+    @property
+    def note(self) -> str | None:
+        """What was repaired by hand, a line each; see agentdb.engine.repair."""
+        return self._get(11)  # type: ignore[no-any-return]
+
+    @property
+    def is_struck_out(self) -> bool:
+        """Whether mark_reverted() has declared it not applied: it is kept for its note alone."""
+        return self.in_progress == UP and STRUCK_OUT in (self.note or "").rpartition("\n")[2]
+
+
+def as_json(statements: tuple[Item, ...]) -> str:
+    """The items of an up or a down as the table keeps them."""
     global _encode
     if _encode is None:
         from json import JSONEncoder  # with something to record, its 4 ms do not matter
 
-        _encode = JSONEncoder(ensure_ascii=False).encode
+        _encode = JSONEncoder(ensure_ascii=False, default=_form).encode
     return _encode(statements)
+
+
+def _form(item: Any) -> Any:
+    return item.form
 
 
 class History:
@@ -131,12 +160,21 @@ class History:
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT"
         self._write = (
             f"INSERT OR REPLACE INTO {name} (id, description, applied_at, execution_time, checksum, up, down, "
-            "use_transaction, app_version, in_progress) VALUES (:id, :description, :applied_at, :execution_time, "
-            ":checksum, :up, :down, :use_transaction, :app_version, :in_progress)"
+            "use_transaction, foreign_keys, backward_compatible, app_version, in_progress, note) VALUES (:id, "
+            ":description, :applied_at, :execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, "
+            # The line feed closes the note: what comes next is another life of the row.
+            f":backward_compatible, :app_version, :in_progress, (SELECT note || char(10) FROM {name} WHERE id = :id))"
         )
         self._settle = f"UPDATE {name} SET in_progress = NULL, execution_time = :execution_time WHERE id = :id"
         self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
+        self._note = f"UPDATE {name} SET note = :note, in_progress = :in_progress WHERE id = :id"
+        self._accept = f"UPDATE {name} SET checksum = :checksum, up = :up, down = :down WHERE id = :id"
         self._remove = f"DELETE FROM {name} WHERE id = :id"
+
+    @property
+    def select_keys(self) -> str:
+        """The SELECT of read_keys(), for a connection of its own."""
+        return self._read
 
     def create(self) -> Steps[None]:
         """Create the table if it is missing."""
@@ -179,6 +217,15 @@ class History:
         result = yield from execute("SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", (self.table,))
         return len(result) > 0
 
+    def has_company(self) -> Steps[bool]:
+        """Whether there are other tables in the file."""
+        others = yield from execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
+            "AND name <> ? COLLATE NOCASE LIMIT 1",
+            (self.table,),
+        )
+        return len(others) > 0
+
     def find(self, migration_id: str) -> Steps[Row | None]:
         """One row, by the id as it is written there."""
         result = yield from execute(self._find, {"id": migration_id})
@@ -203,6 +250,8 @@ class History:
             "up": as_json(migration.up),
             "down": as_json(migration.down),
             "use_transaction": migration.use_transaction,
+            "foreign_keys": migration.foreign_keys,
+            "backward_compatible": migration.backward_compatible,
             "app_version": app_version,
             "in_progress": in_progress,
         }
@@ -215,6 +264,21 @@ class History:
     def mark(self, migration_id: str, in_progress: str) -> Steps[None]:
         """A migration outside a transaction begins to be taken back."""
         yield from execute(self._mark, {"id": migration_id, "in_progress": in_progress})
+
+    def annotate(self, row: Row, line: str, in_progress: str | None) -> Steps[None]:
+        """Add a line to the note of a row, and say what state it is in."""
+        note = f"{row.note.rstrip()}\n{line}" if row.note else line
+        yield from execute(self._note, {"id": row.id, "note": note, "in_progress": in_progress})
+
+    def accept(self, migration_id: str, migration: Migration) -> Steps[None]:
+        """Take a migration's text, as this build has it, for the one that was applied."""
+        values = {
+            "id": migration_id,
+            "checksum": migration.checksum,
+            "up": as_json(migration.up),
+            "down": as_json(migration.down),
+        }
+        yield from execute(self._accept, values)
 
     def remove(self, migration_id: str) -> Steps[None]:
         """Take a migration's row out."""

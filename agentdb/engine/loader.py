@@ -13,13 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     #: A folder, a package or module, or the dotted name of one.
     Source: TypeAlias = str | os.PathLike[str] | ModuleType
 
 _UP, _DOWN = ".up.sql", ".down.sql"
 _DIRECTIVE = "-- agentdb:"
+_SWITCHES = ("use_transaction", "foreign_keys", "backward_compatible")
+_ALLOWS_LOSS = "allows_loss"
 
 
 def load_migrations(source: Source) -> tuple[Migration, ...]:
@@ -27,8 +29,9 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
 
     A folder or package holds `NNN_name.up.sql` with `NNN_name.down.sql` beside it (without one it cannot be rolled
     back), or `mNNN_name.py` with a `MIGRATION`; other files are none of our business. The name, with spaces for
-    underscores, is the description. A first line `-- agentdb: use_transaction=false` in the up file runs it outside a
-    transaction. A module that has `MIGRATIONS` gives those.
+    underscores, is the description. The first lines of the up file may give the flags of the migration, one in each:
+    `-- agentdb: use_transaction=false`, `-- agentdb: foreign_keys=false`, `-- agentdb: backward_compatible=true`,
+    `-- agentdb: allows_loss=table, other.column`. A module that has `MIGRATIONS` gives those.
 
     source: the path of a folder; a module; or a dotted name, which is imported.
 
@@ -129,7 +132,7 @@ def _of_pair(stem: str, up: Traversable, down: Traversable | None) -> Migration:
             name.replace("_", " ").strip() or name,
             split(text),
             split(_read(down)) if down is not None else (),
-            use_transaction=_use_transaction(text, up.name),
+            **_directives(text, up.name),
         )
     except InvalidMigrationError as error:
         error.args = (f"{up.name}: {error.message}",)
@@ -143,18 +146,27 @@ def _read(file: Traversable) -> str:
         raise _bad(file.name, f"is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def _use_transaction(text: str, name: str) -> bool:
-    first = text.lstrip().partition("\n")[0].strip()
-    if not first.startswith(_DIRECTIVE):
-        return True
-    key, _, value = first.removeprefix(_DIRECTIVE).partition("=")
-    if key.strip() != "use_transaction" or value.strip() not in ("true", "false"):
-        raise _bad(
-            name,
-            f"begins with {first!r}, which says nothing that agentdb knows",
-            "The line is `-- agentdb: use_transaction=false`.",
-        )
-    return value.strip() == "true"
+def _directives(text: str, name: str) -> dict[str, Any]:
+    """What the first lines of an up file say of its migration, as arguments of Migration."""
+    found: dict[str, Any] = {}
+    for line in map(str.strip, text.lstrip().splitlines()):
+        if not line.startswith(_DIRECTIVE):
+            break
+        key, _, value = [part.strip() for part in line.removeprefix(_DIRECTIVE).partition("=")]
+        if key in found:
+            raise _bad(name, f"says {key} twice", "One line for each; several tables stand in one, with commas.")
+        if key in _SWITCHES and value in ("true", "false"):
+            found[key] = value == "true"
+        elif key == _ALLOWS_LOSS and all(names := [table.strip() for table in value.split(",")]):
+            found[key] = tuple(names)
+        else:
+            raise _bad(
+                name,
+                f"begins with {line!r}, which says nothing that agentdb knows",
+                "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
+                "`allows_loss=TABLE, TABLE`.",
+            )
+    return found
 
 
 def _of_file(file: Traversable, package: str | None) -> Migration:

@@ -13,12 +13,19 @@ from agentdb.records import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    from agentdb.engine.rebuild import RebuildTable
+
+    #: An item of an up or a down: a statement, or what becomes several when it is run.
+    Item: TypeAlias = str | RebuildTable
 
 #: The checksum of a row that somebody put into the tracking table by hand.
 MANUAL = "manual"
 #: Digits in an id at the most; a time stamp to the nanosecond has 23.
 MAX_ID_DIGITS = 32
+#: The default of allows_loss: the one empty tuple, so that a start tells by identity that there is nothing to check.
+_NOTHING: tuple[str, ...] = ()
 _hash: Any = None
 
 
@@ -54,31 +61,44 @@ def number_of(migration_id: object) -> int:
 class Migration(Record):
     """One numbered step of a schema.
 
-    id: digits; compared as a number. up: a statement, or a sequence of single statements. down: what undoes it; empty
-    means that it cannot be rolled back. created_at: when it was written, for people. use_transaction: False for VACUUM
-    and its like, which then may run more than once if the process dies in between.
+    id: digits; compared as a number. up: a statement, or a sequence of single statements and RebuildTable. down: what
+    undoes it; empty means that it cannot be rolled back. created_at: when it was written, for people. use_transaction:
+    False for VACUUM and its like, which then may run more than once if the process dies in between.
+
+    foreign_keys: False runs up and down without them, and rolls back if a reference dangles that did not before; a
+    RebuildTable implies it. allows_loss: what the up may lose rows of, or values of a nullable foreign-key column of:
+    "table" or "table.column"; any other loss rolls it back. backward_compatible: True where the builds before it work on
+    with a database that has it.
 
     Raises InvalidMigrationError (a MigrationError and a ValueError) for what can never be run.
     """
 
     id: str
     description: str
-    up: tuple[str, ...]
-    down: tuple[str, ...]
+    up: tuple[Item, ...]
+    down: tuple[Item, ...]
     created_at: datetime | str | None
     use_transaction: bool
+    # Of the class where they are not given: every start makes every migration, and few are given one.
+    foreign_keys: bool = True
+    allows_loss: tuple[str, ...] = _NOTHING
+    backward_compatible: bool = False
     if TYPE_CHECKING:
-        number: int
-        checksum: str
+        number: int = 0
+        checksum: str = ""
 
     def __init__(
         self,
         id: str,
         description: str,
-        up: str | Iterable[str],
-        down: str | Iterable[str] = (),
+        up: Item | Iterable[Item],
+        down: Item | Iterable[Item] = (),
         created_at: datetime | str | None = None,
         use_transaction: bool = True,
+        *,
+        foreign_keys: bool = True,
+        allows_loss: Iterable[str] = _NOTHING,
+        backward_compatible: bool = False,
     ) -> None:
         number = int(id) if type(id) is str and id.isdigit() and len(id) < 20 and id.isascii() else number_of(id)
         if type(description) is not str or not description or not (description.isprintable() or _is_text(description)):
@@ -92,12 +112,14 @@ class Migration(Record):
         ups = up if type(up) is tuple else _sequence(id, "up", up)
         downs = down if type(down) is tuple else _sequence(id, "down", down)
         joined = _joined_if_plain(ups)
+        is_plain = joined is not None
         if joined is None:
             ups = tuple([_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
             if not ups:
                 raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
         if downs and _joined_if_plain(downs) is None:
             downs = tuple([_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
+            is_plain = False
         state = self.__dict__
         state["id"] = id
         state["description"] = description
@@ -107,10 +129,36 @@ class Migration(Record):
         state["use_transaction"] = use_transaction
         state["number"] = number
         state["checksum"] = _checksum(number, ups, joined)
+        if foreign_keys is not True or allows_loss is not _NOTHING or backward_compatible is not False:
+            self._set_flags(foreign_keys, allows_loss, backward_compatible)
+        if not is_plain and not all(type(item) is str for item in (*ups, *downs)):
+            state["foreign_keys"] = False  # a rebuild is among them
+        if not use_transaction and not self.foreign_keys:
+            raise InvalidMigrationError(
+                f"migration {id} works without foreign keys, so it cannot do without a transaction", migration_id=id
+            )
+
+    def _set_flags(self, foreign_keys: object, allows_loss: object, backward_compatible: object) -> None:
+        for name, value in (("foreign_keys", foreign_keys), ("backward_compatible", backward_compatible)):
+            if type(value) is not bool:
+                raise InvalidMigrationError(f"{name} of migration {self.id} is {value!r}", migration_id=self.id)
+        names = tuple(allows_loss) if isinstance(allows_loss, (tuple, list, set, frozenset)) else (None,)
+        if not all(type(name) is str and name for name in names):
+            raise InvalidMigrationError(
+                f"allows_loss of migration {self.id} is {allows_loss!r}; it is a tuple of names of tables",
+                migration_id=self.id,
+            )
+        self.__dict__.update(foreign_keys=foreign_keys, allows_loss=names, backward_compatible=backward_compatible)
 
     @classmethod
     def recorded(
-        cls, id: str, description: str, up: tuple[str, ...], down: tuple[str, ...], use_transaction: bool
+        cls,
+        id: str,
+        description: str,
+        up: tuple[Item, ...],
+        down: tuple[Item, ...],
+        use_transaction: bool,
+        foreign_keys: bool = True,
     ) -> Migration:
         """A migration as a database remembers it; this build may never have had it."""
         migration = cls.__new__(cls)
@@ -121,6 +169,7 @@ class Migration(Record):
             down=down,
             created_at=None,
             use_transaction=use_transaction,
+            foreign_keys=foreign_keys,
             number=(number := number_of(id)),
             checksum=_checksum(number, up, None),
         )
@@ -135,7 +184,7 @@ class Migration(Record):
 def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:
     if part == "down" and (given is None or given == ""):
         return ()
-    if isinstance(given, str):
+    if isinstance(given, str) or hasattr(given, "canonical_json"):
         return (given,)
     if isinstance(given, (tuple, list)):
         return tuple(given)
@@ -191,13 +240,16 @@ def _is_plain_trigger(sql: str) -> bool:
     return True
 
 
-def _checksum(number: int, up: tuple[str, ...], joined: str | None) -> str:
+def _checksum(number: int, up: tuple[Item, ...], joined: str | None) -> str:
     """`v1:` and the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of {"id": …, "up": […]}.
 
     The id without leading zeros, so that '1' and '001' are one migration. joined: from _joined_if_plain().
     """
-    joined = '","'.join([_escaped(sql) for sql in up]) if joined is None else joined.replace("\n", "\\n")
-    text = f'{{"id":"{number}","up":["{joined}"]}}'
+    if joined is None:
+        items = ",".join([f'"{escaped(sql)}"' if type(sql) is str else sql.canonical_json for sql in up])  # type: ignore[union-attr]
+    else:
+        items = '"' + joined.replace("\n", "\\n") + '"'
+    text = f'{{"id":"{number}","up":[{items}]}}'
     return "v1:" + (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
 
 
@@ -205,8 +257,12 @@ def _is_text(text: str) -> bool:
     return "\0" not in text and is_encodable(text)
 
 
-def _statement(id: str, part: str, position: int, sql: object) -> str:
+def _statement(id: str, part: str, position: int, sql: object) -> Item:
     if type(sql) is not str:
+        from agentdb.engine.rebuild import RebuildTable
+
+        if isinstance(sql, RebuildTable):
+            return sql
         raise InvalidMigrationError(
             f"statement {position} of the {part} of migration {id} is a {type(sql).__name__}, not SQL",
             migration_id=id,
@@ -252,7 +308,8 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text as it stands between the quotes of canonical JSON."""
     # Not the json module: its import costs every start 4 ms. RFC 8785: the shortest escapes, everything else as it is.
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     if not text.isprintable():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agentdb.engine import planner
-from agentdb.engine.events import Finished, Planned
+from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, revert
 from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
-from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError
-from agentdb.logs import DEBUG, log
+from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
+from agentdb.logs import DEBUG, WARNING, log
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
 
 TYPE_CHECKING = False
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
+    from agentdb.engine.backup import Setting
+    from agentdb.engine.migration import Item
     from agentdb.operations import Steps
     from agentdb.runners import Callback
 
@@ -53,6 +55,17 @@ def _refuse_duplicate(known: dict[int, Migration], added: tuple[Migration, ...])
         known[migration.number] = migration
 
 
+def _previews(runs: list[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
+    """What a dry run returns."""
+    from agentdb.engine.preview import expanded
+
+    statements = yield from expanded([items for _, items in runs])
+    return [
+        MigrationResult(migration, True, dry_run=True, statements=sql)
+        for (migration, _), sql in zip(runs, statements, strict=True)
+    ]
+
+
 class MigratorOperations(Operations[W]):
     """What Migrator and AsyncMigrator do."""
 
@@ -65,6 +78,8 @@ class MigratorOperations(Operations[W]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         self._bind(client, on_event)
         if hasattr(client, "savepoint"):
@@ -73,6 +88,14 @@ class MigratorOperations(Operations[W]):
             raise InvalidArgumentError(f"app_version is {app_version!r}; it is text")
         if on_event is not None and not callable(on_event):
             raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
+        if backup is not True and backup is not False:
+            from agentdb.engine.backup import check_setting
+
+            check_setting(backup)
+        if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
+            raise InvalidArgumentError(f"application_id is {application_id!r}; it is a number from 1 to 2147483647")
+        self._backup = backup
+        self._application_id = application_id
         self._history = History(table)
         self._app_version = app_version
         self._allow_out_of_order = bool(allow_out_of_order)
@@ -124,29 +147,48 @@ class MigratorOperations(Operations[W]):
         """Apply what is pending, in order, each migration in a transaction of its own.
 
         limit: how many at the most. target: the id to stop after. dry_run: return what would run, and write nothing.
-        use_transaction: False runs all of them outside a transaction. validate_checksums: False accepts applied
-        migrations whose SQL was edited.
+        use_transaction: False runs all of them outside a transaction, but those without foreign keys. validate_checksums:
+        False accepts applied migrations whose SQL was edited.
 
         Returns one result for each that this call applied; none that another process applied meanwhile. With nothing
         pending: one SELECT, no lock, no write.
 
+        Migrations of a newer build are borne where all of them are backward compatible: then there is an OpenedNewer event
+        and a warning in the log; else DatabaseTooNewError is raised.
+
         Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
         `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
-        earlier ones and it), BusyError where the write lock was not to be had, InvalidArgumentError.
+        earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
+        was not to be had, InvalidArgumentError.
         """
         applied = yield from self._history.read_keys()
-        plan = planner.plan_upgrade(
-            self._registered(),
-            applied or (),
-            limit=limit,
-            target=target,
-            checksums=validate_checksums,
-            allow_out_of_order=self._allow_out_of_order,
-        )
+        rules: dict[str, Any] = {
+            "limit": limit,
+            "target": target,
+            "checksums": validate_checksums,
+            "allow_out_of_order": self._allow_out_of_order,
+        }
+        newer: list[Row] = []
+        try:
+            plan = planner.plan_upgrade(self._registered(), applied or (), **rules)
+        except DatabaseTooNewError:
+            # A newer build was here. Whether this one can bear that is more than every start reads.
+            rows = yield from self._history.read()
+            plan = planner.plan_upgrade(self._registered(), rows, **rules)
+            newer = planner.newer(self._registered(), rows)
         if dry_run:
-            return [MigrationResult(migration, True, dry_run=True, statements=migration.up) for migration in plan]
+            return (yield from _previews([(migration, migration.up) for migration in plan]))
+        if newer:
+            ids = tuple([row.id for row in newer])
+            log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
+            yield from emit(OpenedNewer(ids))
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
+        backed_up = False
+        if plan and applied and self._backup is not False:
+            from agentdb.engine.backup import after_upgrade, before_upgrade
+
+            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
         results: list[MigrationResult] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         while plan:
@@ -159,10 +201,12 @@ class MigratorOperations(Operations[W]):
                         (r.id for r in begun if planner.recorded_number(r) == migration.number), migration.id
                     ),
                     create_table=applied is None and not results,
-                    use_transaction=use_transaction and migration.use_transaction,
+                    # Without foreign keys there is no way but in a transaction.
+                    use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
                     checksums=validate_checksums,
                     app_version=self._app_version,
                     told=self._on_event is not None,
+                    application_id=None if applied or results else self._application_id,
                 )
             except AgentDBError as error:
                 error.after(results)
@@ -177,6 +221,8 @@ class MigratorOperations(Operations[W]):
                     failure = planner.refusal(other, self._registered())
                     failure.after(results)
                     raise failure
+        if backed_up:
+            yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(UP, tuple(results)))
         return results
 
@@ -207,10 +253,7 @@ class MigratorOperations(Operations[W]):
         applied = yield from self._history.read()
         plan = planner.plan_downgrade(self._registered(), applied, limit=limit, target=target)
         if dry_run:
-            return [
-                MigrationResult(reversal.migration, True, dry_run=True, statements=reversal.statements)
-                for reversal in plan
-            ]
+            return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
         results: list[MigrationResult] = []
         for reversal in plan:
@@ -228,6 +271,40 @@ class MigratorOperations(Operations[W]):
                 results.append(result)
         yield from emit(Finished(DOWN, tuple(results)))
         return results
+
+    @operation
+    def mark_applied(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record a migration as applied without running it: it was done by other means, or died half-way and is done.
+
+        reason: why; it is kept in the tracking table, as with the three that follow. Raises MigrationError
+        `nothing_to_repair` where that is recorded already, InvalidArgumentError for what is not registered.
+        """
+        from agentdb.engine import repair
+
+        yield from repair.mark_applied(self._history, self._registered(), migration_id, reason, self._app_version)
+
+    @operation
+    def mark_reverted(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record a migration as not applied without running its down. This build need not know it. Raises MigrationError
+        `nothing_to_repair`, InvalidArgumentError."""
+        from agentdb.engine import repair
+
+        yield from repair.mark_reverted(self._history, migration_id, reason)
+
+    @operation
+    def accept_checksum(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Take the text that is registered now for the one that was applied. Errors as in mark_applied()."""
+        from agentdb.engine import repair
+
+        yield from repair.accept_checksum(self._history, self._registered(), migration_id, reason)
+
+    @operation
+    def baseline(self, migration_id: str, *, reason: str) -> Steps[None]:
+        """Record all migrations up to this one as applied, in a database whose schema was made by other means and that has
+        no history. Errors as in mark_applied()."""
+        from agentdb.engine import repair
+
+        yield from repair.baseline(self._history, self._registered(), migration_id, reason, self._app_version)
 
     @operation
     def get_migration_summary(self) -> Steps[MigrationSummary]:
@@ -263,7 +340,11 @@ class Migrator(MigratorOperations[Sync]):
     client: of create_client_sync(), or a `file:` client of libsql-client's create_client_sync(). migrations: an iterable
     of Migration, or a module that has MIGRATIONS. table: the tracking table; a host application keeps its own migrations
     in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
-    pending migration below an applied one. on_event: called with each event of agentdb.engine.events.
+    pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: before an
+    upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
+    there, a number: keep so many, of which three are kept else; False: none. application_id: what the first migration
+    marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
+    `other_application`. None: neither.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -277,6 +358,8 @@ class Migrator(MigratorOperations[Sync]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -285,6 +368,8 @@ class Migrator(MigratorOperations[Sync]):
             app_version=app_version,
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
+            backup=backup,
+            application_id=application_id,
         )
         if self._target.is_async:
             raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
@@ -302,6 +387,8 @@ class AsyncMigrator(MigratorOperations[Async]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
+        backup: Setting = True,
+        application_id: int | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -310,6 +397,8 @@ class AsyncMigrator(MigratorOperations[Async]):
             app_version=app_version,
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
+            backup=backup,
+            application_id=application_id,
         )
         if not self._target.is_async:
             raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.engine.history import DOWN, UP, Row, as_json
 from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Finding, Migration, number_of
-from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
+from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError, MigrationError
 from agentdb.records import Record
 
 TYPE_CHECKING = False
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentdb.engine.history import Key
+    from agentdb.engine.migration import Item
 
 #: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
 _TIMESTAMP_DIGITS = 8
@@ -22,7 +23,7 @@ class Reversal(Record):
 
     migration: Migration
     recorded_id: str
-    statements: tuple[str, ...]
+    statements: tuple[Item, ...]
 
 
 def survey(
@@ -34,7 +35,8 @@ def survey(
 ) -> tuple[list[Migration], list[Finding]]:
     """What is pending, in order, and what forbids to run it, the gravest kind first. `registered` is sorted by number.
 
-    One that began outside a transaction and did not end counts as pending.
+    An applied one that is not registered forbids it, unless it is known to be backward compatible: of a Key, which does
+    not hold that, it is not known. One that began outside a transaction and did not end counts as pending.
     """
     if checksums and [(migration.id, migration.checksum, None) for migration in registered] == applied:
         return [], []  # nearly every start of nearly every application
@@ -56,6 +58,8 @@ def survey(
             )
     for number in sorted(rows):
         row = rows[number]
+        if row.is_struck_out or (row.backward_compatible and row.in_progress is None):
+            continue  # full rows tell
         about = f" ({row.description})" if row.description else ""
         found.append(
             Finding("unknown_migration", f"migration {row.id}{about} is applied and unknown to this build", row.id)
@@ -64,6 +68,14 @@ def survey(
     if waiting and not allow_out_of_order:
         found += _late(waiting, applied)
     return waiting, found
+
+
+def newer(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Row]:
+    """What a newer build has applied and this one can bear, in order. Wants full rows."""
+    rows, _ = _by_number(applied)
+    for migration in registered:
+        rows.pop(migration.number, None)
+    return [row for _, row in sorted(rows.items()) if row.backward_compatible and row.in_progress is None]
 
 
 def _by_number(applied: Sequence[Key]) -> tuple[dict[int, Row], list[Finding]]:
@@ -108,9 +120,13 @@ def _brief(checksum: str | None) -> str:
 def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
     """What is worth a look and forbids nothing. Wants full rows."""
     found = gaps(registered)
+    found += [
+        Finding("newer_database", f"migration {row.id} is of a newer build, and backward compatible", row.id)
+        for row in newer(registered, applied)
+    ]
     by_number = {migration.number: migration for migration in registered}
     for row in applied:
-        if row.in_progress == UP:
+        if row.in_progress == UP and not row.is_struck_out:
             found.append(
                 Finding(
                     "interrupted_migration", f"migration {row.id} was begun and not finished; it is run again", row.id
@@ -192,6 +208,8 @@ def plan_downgrade(
     check_limit(limit)
     rows: dict[int, Row] = {}
     for row in applied:
+        if row.is_struck_out:
+            continue
         number = recorded_number(row)
         if number in rows:
             raise MigrationError(
@@ -224,13 +242,23 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
     """The registered down where this build has that very migration, else the recorded one."""
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
+    down = _items(row, row.down)
+    try:
+        up = _items(row, row.up)
+    except MigrationError:  # of a newer build; what takes it back is another thing
+        up = ()
     recorded = Migration.recorded(
-        row.id, row.description or "unknown", _texts(row, row.up), _texts(row, row.down), row.use_transaction
+        row.id,
+        row.description or "unknown",
+        up,
+        down,
+        row.use_transaction,
+        row.foreign_keys,
     )
     return Reversal(recorded, row.id, recorded.down)
 
 
-def _texts(row: Row, text: str | None) -> tuple[str, ...]:
+def _items(row: Row, text: str | None) -> tuple[Item, ...]:
     if text is None:
         return ()
     import json
@@ -239,14 +267,18 @@ def _texts(row: Row, text: str | None) -> tuple[str, ...]:
         statements = json.loads(text)
     except ValueError:
         statements = None
-    if not isinstance(statements, list) or not all(isinstance(sql, str) for sql in statements):
+    if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):
         raise MigrationError(
             f"the recorded statements of migration {row.id} cannot be read",
             code="no_down",
             migration_id=row.id,
             remedy="Run a build that has this migration, or correct the row in the tracking table.",
         )
-    return tuple(statements)
+    if all(isinstance(item, str) for item in statements):
+        return tuple(statements)
+    from agentdb.engine.rebuild import from_form
+
+    return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
 
 
 def refusal(found: Sequence[Finding], registered: Sequence[Migration]) -> MigrationError:
@@ -255,8 +287,12 @@ def refusal(found: Sequence[Finding], registered: Sequence[Migration]) -> Migrat
     same = [finding for finding in found if finding.code == code]
     by_id = {migration.id: migration for migration in registered}
     first = same[0].migration_id
-    return MigrationError(
-        "; ".join([finding.message for finding in same]) + "; nothing was run",
+    kind, known = MigrationError, ""
+    if code == "unknown_migration":
+        kind = DatabaseTooNewError
+        known = f"; this build ends at {registered[-1].id}" if registered else "; this build has no migrations"
+    return kind(
+        "; ".join([finding.message for finding in same]) + known + "; nothing was run",
         code=code,
         migration=by_id.get(first) if first is not None else None,
         migration_id=first,

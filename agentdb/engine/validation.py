@@ -1,4 +1,4 @@
-"""Proof of migrations without a database of anybody's: every up and down is run in memory."""
+"""Proof of migrations without a database of anybody's: every up and down is run in memory, on empty tables and on full."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from agentdb.clients.local import LocalClient
     from agentdb.engine.migrator import Migrations
+    from agentdb.engine.populate import Fixtures
 
     #: What a schema is, for comparison: the rows of sqlite_master, white space folded.
     Schema: TypeAlias = frozenset[tuple[Any, ...]]
@@ -21,15 +22,23 @@ if TYPE_CHECKING:
 _TABLE, _BASE_TABLE = "agentdb_proof", "agentdb_proof_base"
 
 
-def validate_migrations(migrations: Migrations, base: Migrations = ()) -> ValidationResult:
-    """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, and that
-    up, down, up gives the schema that up gave.
+def validate_migrations(
+    migrations: Migrations, base: Migrations = (), fixtures: Fixtures | None = None
+) -> ValidationResult:
+    """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, that up,
+    down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to
+    the newest without losing one, to the schema that a new file has, and back again.
 
     migrations: an iterable of Migration, or a module that has MIGRATIONS. base: migrations that are there before, for a
-    host application whose tables refer to agentdb's: `base=agentdb.migrations`.
+    host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows for tables that cannot be
+    filled from their definition alone, instead of generated ones: {"table": [{"column": value}]}, where columns that a
+    version does not have are left out; or in place of the list what gives one for the id of a version. An empty list leaves
+    the table empty.
 
-    Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`. Warnings: `gap`, `no_down`, `down_incomplete`
-    (the schema after up and down is not the one before). Raises InvalidArgumentError for what are no migrations.
+    Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`; with rows: `populated_up_failed`, `data_loss`,
+    `schema_differs`, `dangling_references`, `populated_down_failed`, `dependent_rows`, `bad_fixture`. Warnings: `gap`,
+    `no_down`, `down_incomplete` (the schema after up and down is not the one before), `not_filled` (a table stayed empty,
+    so nothing is proved of its rows). Raises InvalidArgumentError for what are no migrations, or no fixtures.
     """
     given = sorted(migrations_of(migrations), key=lambda migration: migration.number)
     standing = migrations_of(base)
@@ -54,6 +63,20 @@ def validate_migrations(migrations: Migrations, base: Migrations = ()) -> Valida
             except AgentDBError as error:
                 errors.append(Finding(_failed(error, "up_failed"), error.message, migration.id))
                 break  # whatever comes after stands on this one
+    if not errors:
+        from agentdb.engine.proof import Proof
+
+        proof = Proof(
+            standing,
+            given,
+            fixtures,
+            tables=(_BASE_TABLE, _TABLE),
+            read_schema=_schema,
+            difference=_difference,
+        )
+        proof.make()
+        errors += proof.errors
+        warnings += proof.warnings
     return ValidationResult.of(errors, warnings)
 
 
@@ -117,7 +140,13 @@ def _schema(client: LocalClient) -> Schema:
     rows = client.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
     )
-    return frozenset([(kind, name, table, " ".join((sql or "").split())) for kind, name, table, sql in rows.tuples])
+    return frozenset([(kind, name, table, _folded(name, sql or "")) for kind, name, table, sql in rows.tuples])
+
+
+def _folded(name: str, sql: str) -> str:
+    """The SQL of one thing for comparison. A table that was renamed, as by a rebuild, has its name in quotes from then on."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return " ".join(sql.split()).replace(f"CREATE TABLE {quoted}", f"CREATE TABLE {name}", 1)
 
 
 def _difference(one: Schema, other: Schema) -> str:

@@ -11,7 +11,7 @@ from benchmarks.plan import Plan, write_module
 
 def builtin_plan() -> Plan:
     """agentdb's own migrations, as a plan that the floor can apply."""
-    return tuple((m.id, m.description, (m.up,) if isinstance(m.up, str) else tuple(m.up)) for m in MIGRATIONS)
+    return tuple((m.id, m.description, tuple(map(str, m.up))) for m in MIGRATIONS)
 
 
 class Peer:

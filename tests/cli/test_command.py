@@ -18,7 +18,7 @@ from agentdb.cli.group import agentdb as group
 from agentdb.migrations import MIGRATIONS
 
 ROOT = Path(agentdb.__file__).parents[1]
-COMMANDS = ["migrate", "status", "rollback", "validate", "sql", "new"]
+COMMANDS = ["migrate", "status", "rollback", "backup", "restore", "validate", "sql", "new"]
 
 
 @pytest.fixture

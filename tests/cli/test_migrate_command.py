@@ -77,7 +77,7 @@ def test_the_json_of_a_run(cli: Any, notes: Path) -> None:
         "statements": ["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"],
     }
     del document["results"]
-    assert document == {"database": "n.db", "dry_run": False, "current_version": "003", "pending": []}
+    assert document == {"database": "n.db", "dry_run": False, "current_version": "003", "pending": [], "backup": None}
 
 
 def test_dry_run_of_a_database_that_does_not_exist_shows_everything_and_creates_nothing(cli: Any, place: Path) -> None:

@@ -227,9 +227,55 @@ def test_foreign_keys_are_enforced_in_a_script_as_in_a_migration(
             "CREATE TABLE children (parent REFERENCES parents (id) ON DELETE CASCADE);\n"
             "INSERT INTO parents VALUES (1);\nINSERT INTO children VALUES (1);",
         ),
-        m002_alone=("DELETE FROM parents;",),
+        m002_alone=("-- agentdb: allows_loss=parents, children\nDELETE FROM parents;",),
     )
     cli("migrate", "migrated.db", "--migrations", folder)
     feed(place / "fed.db", cli("sql", "fed.db", "--migrations", folder).stdout)
     assert state("fed.db") == state("migrated.db")
     assert state("fed.db")[2:] == [[], []]
+
+
+REBUILD = """
+from agentdb import Migration, RebuildTable
+
+MIGRATIONS = (
+    Migration("001", "family", (
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name)",
+        "CREATE TABLE children (parent REFERENCES parents ON DELETE CASCADE)",
+        "CREATE INDEX by_name ON parents (name)",
+        "CREATE VIEW names AS SELECT name FROM parents",
+        "INSERT INTO parents VALUES (1, 'a'), (5, 'b')",
+        "INSERT INTO children VALUES (1), (5), (5)",
+    )),
+    Migration(
+        "002",
+        "rebuilt",
+        ("ALTER TABLE parents ADD COLUMN age", RebuildTable("parents", "CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, age DEFAULT 3)", {"age": "id + 1 -- years"})),
+        RebuildTable("parents", "CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name)"),
+    ),
+)
+"""
+
+
+@pytest.mark.parametrize("extent", [(), ("--all",)], ids=["of a database", "of all"])
+def test_a_rebuild_is_written_down_as_the_statements_that_it_comes_to(
+    cli: Any, place: Path, feed: Feed, state: Any, query: Any, extent: tuple[str, ...]
+) -> None:
+    (place / "rebuilt_7.py").write_text(REBUILD, encoding="utf-8")
+    cli("migrate", "migrated.db", "--migrations", "rebuilt_7")
+    if extent:
+        feed(place / "fed.db", cli("sql", "--all", "--migrations", "rebuilt_7").stdout)
+    else:
+        cli("migrate", "fed.db", "--migrations", "rebuilt_7", "--limit", 1)
+        feed(place / "fed.db", cli("sql", "fed.db", "--migrations", "rebuilt_7").stdout)
+    assert state("fed.db") == state("migrated.db")
+    assert query("fed.db", "SELECT * FROM parents") == [(1, "a", 2), (5, "b", 6)]
+    assert query("fed.db", "SELECT count(*) FROM children") == [(3,)]
+    assert "would apply 002 (rebuilt)" in cli(
+        "rollback", "fed.db", "--migrations", "rebuilt_7", "--dry-run"
+    ).stdout.replace("take back", "apply")
+    script = cli("sql", *(extent or ("fed.db",)), "--down", "--migrations", "rebuilt_7").stdout
+    feed(place / "fed.db", script)
+    cli("rollback", "migrated.db", "--migrations", "rebuilt_7")
+    assert state("fed.db") == state("migrated.db")
+    assert query("fed.db", "SELECT count(*) FROM children") == [(3,)]

@@ -113,6 +113,19 @@ def test_progress_of_a_failure_is_wiped_off_before_the_error(terminal: Terminal,
     assert "0/2" in terminal.text
 
 
+def test_progress_of_a_backup(terminal: Terminal, cli: Any) -> None:
+    cli("migrate", "a.db")
+    terminal.start("backup", "a.db", "--to", "b.db").communicate(timeout=60)
+    assert "backing up" in terminal.read_to_the_end()
+
+
+def test_progress_of_a_restore(terminal: Terminal, cli: Any) -> None:
+    cli("migrate", "a.db")
+    cli("backup", "a.db", "--to", "b.db")
+    terminal.start("restore", "b.db", "a.db").communicate(timeout=60)
+    assert "restoring" in terminal.read_to_the_end()
+
+
 def test_nothing_pending_draws_nothing(terminal: Terminal, cli: Any) -> None:
     cli("migrate")
     process = terminal.start("migrate")

@@ -86,3 +86,28 @@ def test_what_cannot_be_compared_is_an_error(cli: Any, place: Path) -> None:
     assert cli.error("validate", "--database", "nothing.db")["code"] == "file_missing"
     (place / "letter.db").write_bytes(b"Dear Sir or Madam, " * 100)
     assert cli.error("validate", "--database", "letter.db")["code"] == "not_a_database"
+
+
+def test_what_breaks_on_rows_is_found(cli: Any, write: Any) -> None:
+    folder = write(
+        "notes",
+        m001_notes=("CREATE TABLE notes (text TEXT);", "DROP TABLE notes;"),
+        m002_at=(
+            "ALTER TABLE notes ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP;",
+            "ALTER TABLE notes DROP COLUMN at;",
+        ),
+    )
+    document = cli.json("validate", "--migrations", folder, code=1)
+    assert [finding["code"] for finding in document["errors"]] == ["populated_up_failed"]
+
+
+def test_fixtures_come_from_a_file(cli: Any, place: Path, write: Any) -> None:
+    table = "CREATE TABLE odd (x TEXT NOT NULL CHECK (substr(x, 3, 4) = 'q' || length(x) || 'zz'));"
+    folder = write("odd", m001_odd=(table, "DROP TABLE odd;"), m002_more=("CREATE TABLE b (x);", "DROP TABLE b;"))
+    assert [finding["code"] for finding in cli.json("validate", "--migrations", folder)["warnings"]] == ["not_filled"]
+    (place / "rows.json").write_text('{"odd": [{"x": "aaq6zz"}]}')
+    assert cli.json("validate", "--migrations", folder, "--fixtures", "rows.json")["warnings"] == []
+    (place / "rows.json").write_text("[1")
+    assert cli.error("validate", "--fixtures", "rows.json", code=2)["code"] == "usage"
+    (place / "rows.json").write_text("[1]")
+    assert cli.error("validate", "--fixtures", "rows.json", code=2)["code"] == "invalid_argument"

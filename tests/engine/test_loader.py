@@ -51,6 +51,16 @@ def test_pairs_are_loaded_in_numeric_order_with_their_statements(folder: Path) -
     assert (ten.id, ten.use_transaction, two.use_transaction) == ("010", False, True)
 
 
+def test_the_first_lines_of_an_up_file_are_the_flags_of_its_migration(tmp_path: Path) -> None:
+    text = (
+        "-- agentdb: allows_loss=old notes, tags.note\r\n  -- agentdb: foreign_keys = false\n"
+        "-- agentdb: backward_compatible=true\n-- a comment\n-- agentdb: use_transaction=false\nDELETE FROM tags;\n"
+    )
+    (migration,) = load_migrations(write(tmp_path, **{"001_a.up.sql": text}))
+    assert migration.allows_loss == ("old notes", "tags.note")
+    assert (migration.foreign_keys, migration.backward_compatible, migration.use_transaction) == (False, True, True)
+
+
 def test_what_is_loaded_runs(folder: Path, tmp_path: Path) -> None:
     with create_client_sync(tmp_path / "a.db") as client:
         assert len(Migrator(client, load_migrations(str(folder))).migrate()) == 3
@@ -107,6 +117,12 @@ def test_a_module_with_a_registry_gives_it() -> None:
         ({"001_a.up.sql": "BEGIN; SELECT 1; COMMIT;"}, "control_statement", "001_a.up.sql"),
         ({"001_a.up.sql": "-- agentdb: transaction=off\nVACUUM"}, "bad_migration_file", "001_a.up.sql"),
         ({"001_a.up.sql": "-- agentdb: use_transaction=maybe\nVACUUM"}, "bad_migration_file", "001_a.up.sql"),
+        ({"001_a.up.sql": "-- agentdb: allows_loss=a,,b\nVACUUM"}, "bad_migration_file", "001_a.up.sql"),
+        (
+            {"001_a.up.sql": "-- agentdb: foreign_keys=false\n-- agentdb: foreign_keys=true\nVACUUM"},
+            "bad_migration_file",
+            "001_a.up.sql",
+        ),
         ({"1_a.up.sql": "SELECT 1", "001_b.up.sql": "SELECT 1"}, "duplicate_id", "001_b.up.sql"),
         ({"m001_a.py": "MIGRATIONS = ()"}, "bad_migration_file", "m001_a.py"),
         (

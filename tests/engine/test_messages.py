@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from engine_harness import Database, caught, hand_made_row, make, outside
 
-from agentdb import AsyncMigrator, Migration, Migrator
+from agentdb import AsyncMigrator, Migration, Migrator, RebuildTable
+from agentdb.database import APPLICATION_ID
 from agentdb.errors import REMEDIES, AgentDBError
 
 TABLE = "CREATE TABLE notes (text)"
@@ -88,7 +89,7 @@ def transaction_control(db: Database) -> Any:
 
 @situation("""
 statement 1 of the up of migration 001 switches foreign keys: PRAGMA foreign_keys = OFF
-Leave foreign keys on; they are enforced on every connection. A migration that must rebuild a table does so by creating the new table, copying, and renaming while its children refer to nothing that goes away. [foreign_keys_stay_on]
+Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA. [foreign_keys_stay_on]
 """)
 def foreign_keys_off(db: Database) -> Any:
     return caught(Migration, "001", "d", "PRAGMA foreign_keys = OFF")
@@ -193,7 +194,7 @@ def a_path_for_a_client(db: Database) -> Any:
 
 @situation("""
 the SQL of migration 001 (notes) is not what was applied (recorded v1:0ff036cb9c7b…, here v1:851f8169d425…); nothing was run
-Restore the migration's original text, and put the change into a new migration. [checksum_mismatch]
+Restore the migration's original text, and put the change into a new migration. If the text is right as it is, accept_checksum() or `agentdb repair accept-checksum` says so. [checksum_mismatch]
 """)
 def an_edited_migration(db: Database) -> Any:
     db.migrator(ALL).migrate()
@@ -201,8 +202,8 @@ def an_edited_migration(db: Database) -> Any:
 
 
 @situation("""
-migration 002 is applied and unknown to this build; migration 003 is applied and unknown to this build; nothing was run
-Update the application to a build that has them, or take them back with rollback(), which works from the recorded downs. [unknown_migration]
+migration 002 (tags) is applied and unknown to this build; migration 003 (stars) is applied and unknown to this build; this build ends at 001; nothing was run
+Update the application to a build that has them, or take them back with rollback(target=…) or `agentdb rollback --target ID`, which work from the recorded downs. [unknown_migration]
 """)
 def an_older_build(db: Database) -> Any:
     db.migrator(ALL).migrate()
@@ -270,13 +271,122 @@ def a_recorded_down_that_cannot_be_read(db: Database) -> Any:
 
 @situation("""
 taking back migration 001 was begun and not finished; nothing was run
-Finish it first: call rollback_last(), or `agentdb rollback`. [interrupted_rollback]
+Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, mark_reverted() or `agentdb repair mark-reverted` says so. [interrupted_rollback]
 """)
 def an_interrupted_rollback(db: Database) -> Any:
     bad = Migration("001", "notes", TABLE, ["DROP TABLE notes", "DROP TABLE nowhere"], use_transaction=False)
     db.migrator([bad]).migrate()
     caught(db.migrator([bad]).rollback_last)
     return caught(db.migrator([bad]).migrate)
+
+
+# -- migrations that would lose something
+
+
+FAMILY = Migration(
+    "001",
+    "family",
+    (
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE children (parent REFERENCES parents ON DELETE CASCADE)",
+        "CREATE TABLE friends (parent REFERENCES parents ON DELETE SET NULL)",
+        "INSERT INTO parents VALUES (1), (2)",
+        "INSERT INTO children VALUES (1), (1), (2)",
+        "INSERT INTO friends VALUES (2)",
+    ),
+    ("DROP TABLE parents",),
+)
+
+
+@situation("""
+applying migration 002 (by hand) failed: it would lose rows or references: children 3 -> 0, friends.parent 1 -> 0
+Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)). [data_loss]
+""")
+def a_rebuild_by_hand(db: Database) -> Any:
+    up = (
+        "CREATE TABLE new (id INTEGER PRIMARY KEY, name)",
+        "INSERT INTO new (id) SELECT id FROM parents",
+        "DROP TABLE parents",
+        "ALTER TABLE new RENAME TO parents",
+    )
+    return caught(db.migrator([FAMILY, Migration("002", "by hand", up)], backup=False).migrate)
+
+
+@situation("""
+applying migration 002 (renumber) failed: it would leave references that point to nothing: children -> parents (parent), friends -> parents (parent)
+Nothing was changed. Move or delete the rows that refer, in the migration, before what they refer to goes. [dangling_references]
+""")
+def a_reference_that_would_dangle(db: Database) -> Any:
+    second = Migration("002", "renumber", "UPDATE parents SET id = id + 10", foreign_keys=False)
+    return caught(db.migrator([FAMILY, second], backup=False).migrate)
+
+
+@situation("""
+rolling back migration 001 (family) failed: it would drop parents, and other tables hold rows under that: children (3), friends (1)
+Nothing was changed. Roll back first what made those tables, with the migrator that they belong to; or delete the rows. [dependent_rows]
+""")
+def a_host_that_holds_rows(db: Database) -> Any:
+    migrator = db.migrator([FAMILY])
+    migrator.migrate()
+    return caught(migrator.rollback_last)
+
+
+@situation("""
+applying migration 001 (rebuild) failed, statement 1 of 1: the table notes cannot be rebuilt: there is no such table
+Nothing was changed. Correct the RebuildTable, or what stands before it. [rebuild_refused]
+""")
+def a_rebuild_of_nothing(db: Database) -> Any:
+    return caught(db.migrator([Migration("001", "rebuild", RebuildTable("notes", TABLE))]).migrate)
+
+
+@situation("""
+migration 002 was recorded in a form that this build does not know ('split_table', version 1)
+Nothing was run. Take it back with the build that applied it, or with a newer one. [unknown_form]
+""")
+def a_form_of_a_newer_build(db: Database) -> Any:
+    db.migrator(ALL[:2]).migrate()
+    db.execute('UPDATE migrations SET down = \'[{"agentdb": "split_table", "version": 1}]\' WHERE id = \'002\'')
+    return caught(db.migrator([NOTES]).rollback_last)
+
+
+@situation("""
+the file belongs to another application: its application_id is 0x7, not 0x61676462
+Nothing was changed. Name another file; or, if this one is meant, pass its application_id, or None. [other_application]
+""")
+def a_file_of_another_application(db: Database) -> Any:
+    db.execute("PRAGMA application_id = 7")
+    return caught(db.migrator(ALL, application_id=APPLICATION_ID).migrate)
+
+
+# -- repairs
+
+
+@situation("""
+migration 001 (notes) is applied already
+Look at what is applied, with `agentdb status` or get_migration_summary(). [nothing_to_repair]
+""")
+def nothing_to_repair(db: Database) -> Any:
+    db.migrator(ALL).migrate()
+    return caught(db.migrator(ALL).mark_applied, "001", reason="why not")
+
+
+@situation("""
+reason is ' '; say in plain text why this is right: it is recorded
+Pass a value that the documentation of this call allows. [invalid_argument]
+""")
+def no_reason(db: Database) -> Any:
+    return caught(db.migrator(ALL).baseline, "001", reason=" ")
+
+
+@situation("""
+applying migration 002 (outside) failed, statement 2 of 2: no such table: nowhere in: DELETE FROM nowhere
+Correct the statement. It ran outside a transaction: the statements before it stay done, and it is run again from its first. It was begun once before and did not end, so some of it may be there. If all of it is, mark_applied('002', reason=…) or `agentdb repair mark-applied 002` says so; if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`. [statement_failed]
+""")
+def a_migration_outside_a_transaction_that_fails_again(db: Database) -> Any:
+    up = ["CREATE TABLE IF NOT EXISTS tags (name)", "DELETE FROM nowhere"]
+    migrator = db.migrator([NOTES, Migration("002", "outside", up, use_transaction=False)], backup=False)
+    caught(migrator.migrate)
+    return caught(migrator.migrate)
 
 
 # -- migrations that fail

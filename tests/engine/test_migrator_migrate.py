@@ -19,6 +19,7 @@ from agentdb.errors import (
     AgentDBError,
     BusyError,
     ClosedError,
+    DatabaseTooNewError,
     InvalidArgumentError,
     InvalidMigrationError,
     MigrationError,
@@ -403,7 +404,7 @@ def test_migrations_that_this_build_does_not_know_are_refused_by_their_ids(db: D
     db.migrator([*THREE, make(4)]).migrate()
     migrator = db.migrator([THREE[0], make("5")])
     error = caught(migrator.migrate)
-    assert type(error) is MigrationError
+    assert type(error) is DatabaseTooNewError
     assert error.code == "unknown_migration"
     assert error.migration is None
     for id in ("002", "003", "004"):

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agentdb import Migration, MigrationResult, MigrationSummary
-from agentdb.errors import AgentDBError, InvalidArgumentError, InvalidMigrationError, MigrationError
+from agentdb.errors import (
+    AgentDBError,
+    DatabaseTooNewError,
+    InvalidArgumentError,
+    InvalidMigrationError,
+    MigrationError,
+)
 
 NUMBERS = st.integers(1, 6)
 DOWNS = st.sampled_from(["drop", "two steps", "missing", "broken"])
@@ -209,7 +215,7 @@ class MigratorMachine(RuleBasedStateMachine):
             return
         refusal = model.refusal(checksums)
         if refusal:
-            assert type(error) is MigrationError
+            assert type(error) is (DatabaseTooNewError if error.code == "unknown_migration" else MigrationError)
             assert error.code == refusal
             assert error.results == ()
             return

@@ -88,7 +88,10 @@ def test_host_migrations_stand_on_the_base() -> None:
         "DROP TABLE notes",
     )
     extra = Migration(
-        "002", "a row", "INSERT INTO agents (id, name, model) VALUES ('a', 'n', 'm')", "DELETE FROM agents"
+        "002",
+        "a row",
+        "INSERT OR IGNORE INTO agents (id, name, model) VALUES ('a', 'n', 'm')",
+        "UPDATE agents SET name = 'gone' WHERE id = 'a'",
     )
     assert validate_migrations([notes, extra], base=migrations).is_valid
     assert codes(validate_migrations([notes, extra]))[0] == ["up_failed"]

@@ -283,12 +283,12 @@ def test_a_database_that_may_not_grow(world: str, tmp_path: Path) -> None:
     async def in_a_loop() -> None:
         async with create_client(path) as client:
             await client.execute(limit)
-            await AsyncMigrator(client, upgrade.MIGRATIONS).migrate()
+            await AsyncMigrator(client, upgrade.MIGRATIONS, backup=False).migrate()
 
     def in_a_thread() -> None:
         with create_client_sync(path) as client:
             client.execute(limit)
-            Migrator(client, upgrade.MIGRATIONS).migrate()
+            Migrator(client, upgrade.MIGRATIONS, backup=False).migrate()
 
     with pytest.raises(MigrationError) as caught:
         asyncio.run(in_a_loop()) if world == "async" else in_a_thread()

@@ -91,16 +91,17 @@ def _migrate(options: dict[str, Any], on_event: Callable[[Any], None]) -> Iterab
     path, timeout = Path(options["path"]), options.get("busy_timeout", 30.0)
     known = registered(options.get("migrations", "ten"))
     stay = options.get("stay", False)
+    backup = options.get("backup", False)  # most of these are about what stands without one
     if options.get("world", "sync") == "sync":
         with create_client_sync(path, busy_timeout=timeout) as client:
-            results = Migrator(client, known, on_event=on_event).migrate()
+            results = Migrator(client, known, on_event=on_event, backup=backup).migrate()
             if stay:
                 idle()
             return results
 
     async def in_a_loop() -> list[MigrationResult]:
         async with create_client(path, busy_timeout=timeout) as client:
-            migrated = await AsyncMigrator(client, known, on_event=on_event).migrate()
+            migrated = await AsyncMigrator(client, known, on_event=on_event, backup=backup).migrate()
             if stay:
                 idle()
             return migrated

@@ -18,6 +18,7 @@ from agentdb import (
     MigrationResult,
     MigrationSummary,
     Migrator,
+    RebuildTable,
     ValidationResult,
     create_client,
     create_client_sync,
@@ -216,6 +217,13 @@ async def migrate_in_a_loop(migrator: AsyncMigrator, migration: Migration) -> No
         pass
 
 
+async def repairs(migrator: Migrator, other: AsyncMigrator) -> None:
+    migrator.mark_applied("001", reason="done by hand")
+    await other.mark_reverted("001", reason="taken back by hand")
+    migrator.baseline("001")  # expect-error
+    migrator.accept_checksum(reason="edited")  # expect-error
+
+
 async def a_sync_migrator_is_not_awaited(migrator: Migrator) -> None:
     await migrator.migrate()  # expect-error
 
@@ -225,9 +233,15 @@ async def a_sync_migrator_is_not_awaited(migrator: Migrator) -> None:
 
 def values(migration: Migration, result: MigrationResult, row: Row) -> None:
     made = Migration("001", "notes", "CREATE TABLE notes (id)")
-    assert_type(made.up, tuple[str, ...])
+    assert_type(made.up, tuple[str | RebuildTable, ...])
     assert_type(made.checksum, str)
     Migration(id="001", description="notes", up=["CREATE TABLE notes (id)"], down=["DROP TABLE notes"])
+    rebuild = RebuildTable("notes", "CREATE TABLE notes (id)", {"id": "1"})
+    Migration(
+        "001", "x", ["VACUUM", rebuild], rebuild, foreign_keys=False, allows_loss=("t",), backward_compatible=True
+    )
+    Migration("001", "x", "VACUUM", (), None, True, False)  # expect-error
+    RebuildTable("notes", "CREATE TABLE notes (id)", {"id": 1})  # expect-error
     assert_type(result.error, Exception | None)
     assert_type(result.migration.id, str)
     assert_type(row[0], Any)

@@ -1,0 +1,71 @@
+"""`agentdb repair`."""
+
+from __future__ import annotations
+
+import click
+
+from agentdb.cli import interruptible, places
+from agentdb.cli.options import database_options
+from agentdb.cli.output import Answer, answers, as_document, plain
+from agentdb.engine.migration import Migration, MigrationSummary
+from agentdb.engine.migrator import AsyncMigrator
+
+#: What can be done, and what is said when it is.
+_ACTIONS = {
+    "mark-applied": "recorded as applied",
+    "mark-reverted": "recorded as not applied",
+    "accept-checksum": "recorded with the text that it has now",
+    "baseline": "recorded as applied, with all below",
+}
+
+
+@click.command(short_help="Mend what the database remembers; runs no migration.")
+@click.argument("action", type=click.Choice(list(_ACTIONS)))
+@click.argument("migration", metavar="ID")
+@database_options
+@click.option("--reason", metavar="TEXT", required=True, help="Why this is right; the database keeps it.")
+@answers
+def repair(
+    action: str,
+    migration: str,
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    reason: str,
+) -> Answer:
+    """Correct what DATABASE remembers of migration ID, where it is not true. No statement of a migration is run.
+
+    \b
+    mark-applied     It is done: by hand, or by a run that died at its end.
+    mark-reverted    It is taken back by hand, or has never been there.
+    accept-checksum  Its text has been edited, and the edited one is right.
+    baseline         The schema is that of ID, made by other means; nothing
+                     is recorded yet.
+
+    \b
+    JSON
+      database, action, migration, reason, current_version,
+      pending (ids that are left)
+    """
+
+    async def mend() -> MigrationSummary:
+        async with places.to_write(database, busy_timeout, must_exist=True) as client:
+            migrator = AsyncMigrator(client, migrations, table=table)
+            await getattr(migrator, action.replace("-", "_"))(migration, reason=reason)
+            return await migrator.get_migration_summary()
+
+    summary = interruptible.run(mend())
+    pending = list(summary.pending_migration_ids)
+    where = f"{plain(database)} is at {summary.current_version or 'no migration'}, {len(pending)} pending"
+    return Answer(
+        [f"{plain(migration)} is {_ACTIONS[action]}; {where}."],
+        as_document(
+            database=database,
+            action=action,
+            migration=migration,
+            reason=reason,
+            current_version=summary.current_version,
+            pending=pending,
+        ),
+    )

@@ -1,0 +1,416 @@
+"""The backup before an upgrade, and the one that somebody asks for.
+
+An upgrade is known by where it leads to and by whether it has come to its end: while it has not, a mark stands beside its
+backup, and whoever takes it up again, a process that started at the same time or the tenth start of a crash loop, makes
+no second one. So the first is kept, from before anything was changed.
+
+No lock file of ours and no row can outlive a killed process: see agentdb.clients.copying.Lock.
+"""
+
+from __future__ import annotations
+
+import os
+from re import compile, escape, fullmatch
+from time import monotonic
+
+from agentdb.clients.copying import Copy, Lock, remove, sync_folder
+from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.location import MEMORY, check_place, local_path
+from agentdb.clients.settings import Settings
+from agentdb.engine.events import BackedUp, BackingUp
+from agentdb.engine.history import UP, Row
+from agentdb.errors import AgentDBError, BackupError, BusyError, InvalidArgumentError, StatementError, StorageError
+from agentdb.logs import INFO, log
+from agentdb.records import Record
+from agentdb.requests import backup as ask_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any, TypeAlias
+
+    from agentdb.clients.location import Place
+    from agentdb.engine.history import History, Key
+    from agentdb.engine.migration import Migration
+    from agentdb.operations import Steps
+
+    #: True: beside the database; a folder: there; a number: so many are kept; False: no backup.
+    Setting: TypeAlias = "bool | int | str | os.PathLike[str]"
+
+#: How many backups of upgrades are kept.
+KEPT = 3
+#: Seconds without a sign of life after which a process that makes a backup counts as stuck.
+PATIENCE = 60.0
+#: Seconds between two progress events.
+_PAUSE = 0.05
+_MARK = ".upgrading"
+
+
+class _Shelved(Record):
+    """One backup of an upgrade: the file's place in the row of them, and what was to become of what."""
+
+    path: str
+    sequence: int
+    before: int
+    after: int
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its upgrade has not come to its end."""
+        return os.path.exists(self.path + _MARK)
+
+
+class Shelf:
+    """The backups of one database's upgrades, of one tracking table, in one folder. Nothing else is ever touched."""
+
+    def __init__(self, path: str, folder: str | None, table: str) -> None:
+        stem = os.path.basename(path)
+        if folder is not None:  # two databases of one name may share it
+            stem += f"-{_short_hash(path)}"
+        if table != "migrations":
+            stem += (
+                f".{''.join([char for char in table if char.isascii() and char.isalnum()])[:32]}-{_short_hash(table)}"
+            )
+        self.folder = default_folder(path) if folder is None else folder
+        self._base = os.path.join(self.folder, stem)
+        self._pattern = compile(escape(stem) + r"\.([0-9]{4,})\.([0-9]+)-([0-9]+)\.backup")
+        self.partial = self._base + ".partial"
+        self.lock = Lock(self._base + ".lock")
+
+    def backups(self) -> list[_Shelved]:
+        """Oldest first, by the number in their names: a clock may go back."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        found = [(name, match) for name in names if (match := self._pattern.fullmatch(name))]
+        shelved = [
+            _Shelved(os.path.join(self.folder, name), int(match[1]), int(match[2]), int(match[3]))
+            for name, match in found
+        ]
+        return sorted(shelved, key=lambda backup: backup.sequence)
+
+    def name(self, before: str, after: str) -> str:
+        """Of the next backup."""
+        last = max([backup.sequence for backup in self.backups()], default=0)
+        return f"{self._base}.{last + 1:04}.{before}-{after}.backup"
+
+    def mark(self, path: str) -> None:
+        """Its upgrade begins; before the backup has its name, so that there is none without a mark."""
+        with open(path + _MARK, "wb"):
+            pass
+
+    def settle(self) -> None:
+        """An upgrade has come to its end, and whatever was tried before is over with it."""
+        for name in self._marks():
+            remove(name)
+
+    def tidy(self) -> None:
+        """Remove what a killed process has left. Only for the holder of the lock."""
+        remove(self.partial)
+        for name in self._marks():
+            if not os.path.exists(name.removesuffix(_MARK)):
+                remove(name)
+
+    def prune(self, kept: int) -> None:
+        """Keep the newest ones."""
+        for backup in self.backups()[:-kept]:
+            remove(backup.path)
+            remove(backup.path + _MARK)
+
+    def _marks(self) -> Iterator[str]:
+        for name in os.listdir(self.folder):
+            if name.endswith(_MARK) and self._pattern.fullmatch(name.removesuffix(_MARK)):
+                yield os.path.join(self.folder, name)
+
+
+def default_folder(path: str) -> str:
+    """Where the backups of a database are, unless somebody names another place."""
+    return f"{path}.backups"
+
+
+def _short_hash(text: str) -> str:
+    from zlib import crc32
+
+    return f"{crc32(os.fsencode(text)):08x}"
+
+
+class _Task:
+    """What the runner makes away from the event loop; see agentdb.requests.Backup."""
+
+    _copy: Copy | None = None
+    _stopped = False
+
+    def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any:
+        raise AssertionError("subclasses know what to make")
+
+    def interrupt(self) -> None:
+        """Stop soon, from any thread; make() then raises StatementError `interrupted`."""
+        self._stopped = True
+        if self._copy is not None:
+            self._copy.interrupt()
+
+    def check_wanted(self) -> None:
+        """Raises StatementError `interrupted`."""
+        if self._stopped:
+            raise StatementError("the backup was interrupted", code="interrupted")
+
+    def _write(
+        self, copy: Copy, place: str, final: str, tell: Callable[[object], None], beat: Callable[[], None]
+    ) -> None:
+        """The copy under a temporary name, with progress, then under its own."""
+        self._copy = copy
+        told = paced(lambda done, total: tell(BackingUp(final, done, total)), beat)
+
+        def tell_pages(done: int, total: int) -> None:
+            self.check_wanted()
+            told(done, total)
+
+        tell(BackingUp(final, 0, 0))
+        copy.write(place, tell_pages)
+        try:
+            self.check_wanted()
+            os.replace(place, final)
+        except BaseException:
+            remove(place)
+            raise
+        sync_folder(os.path.dirname(final))
+
+
+class UpgradeBackup(_Task):
+    """The backup that stands before one upgrade: found, or made."""
+
+    def __init__(self, setting: Setting, history: History, applied: Sequence[Key], before: str, after: str) -> None:
+        self._folder = None if isinstance(setting, int) else os.path.abspath(os.fspath(setting))
+        self._kept = setting if type(setting) is int else KEPT
+        self._history = history
+        self._applied = applied
+        self._before = before
+        self._after = after
+
+    def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
+        """True: it is there. False: the database is not at that version any more. None: this database needs none."""
+        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK):
+            return None  # what cannot be changed is not in danger; the upgrade itself says what is wrong
+        path = os.path.realpath(path)
+        shelf = Shelf(path, self._folder, self._history.table)
+        with _told_as_backup(path, shelf.folder):
+            os.makedirs(shelf.folder, exist_ok=True)
+            if not shelf.lock.acquire(max(PATIENCE, settings.busy_timeout), self.check_wanted):
+                raise BusyError(f"another process is backing up {path}, and makes no progress")
+            try:
+                return self._find_or_make(shelf, path, settings, tell)
+            finally:
+                shelf.lock.release()
+
+    def _find_or_make(self, shelf: Shelf, path: str, settings: Settings, tell: Callable[[object], None]) -> bool:
+        # In this order: a process that is at it ends its upgrade first, and takes the mark away then.
+        for backup in shelf.backups():
+            if backup.is_unfinished and backup.after == int(self._after) and backup.before <= int(self._before):
+                return True
+        shelf.tidy()
+        with Copy(path, settings) as copy:
+            if not self._is_still_so(copy):
+                return False
+            check_space(path, shelf.folder)
+            final = shelf.name(self._before, self._after)
+            shelf.mark(final)
+            self._write(copy, shelf.partial, final, tell, shelf.lock.beat)
+        shelf.prune(self._kept)
+        log(INFO, "backed up %s to %s", path, final)
+        tell(BackedUp(final))
+        return True
+
+    def _is_still_so(self, copy: Copy) -> bool:
+        try:
+            found = copy.source.execute(self._history.select_keys, ()).tuples
+        except StatementError:
+            return False
+        return set(found) == set(self._applied)
+
+
+class _Settle(_Task):
+    """The upgrade has come to its end."""
+
+    def __init__(self, setting: Setting, history: History) -> None:
+        self._folder = None if isinstance(setting, int) else os.path.abspath(os.fspath(setting))
+        self._table = history.table
+
+    def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> None:
+        try:
+            Shelf(os.path.realpath(path), self._folder, self._table).settle()
+        except OSError as error:
+            log(INFO, "the mark of an upgrade that is done stays beside its backup", error=error)
+
+
+def paced(tell: Callable[[int, int], None], beat: Callable[[], None]) -> Callable[[int, int], None]:
+    """A `tell` that is called often, made one that tells at intervals, with a sign of life each time."""
+    told_at = 0.0
+
+    def at_intervals(done: int, total: int) -> None:
+        nonlocal told_at
+        now = monotonic()
+        if now - told_at >= _PAUSE:
+            told_at = now
+            beat()
+            tell(done, total)
+
+    return at_intervals
+
+
+def check_setting(setting: object) -> Setting:
+    """Raises InvalidArgumentError for what Migrator(backup=…) does not take."""
+    if type(setting) is bool or (type(setting) is int and setting >= 1):
+        return setting
+    if isinstance(setting, (str, os.PathLike)) and os.fspath(setting):
+        return setting
+    raise InvalidArgumentError(
+        f"backup is {setting!r}; it is True, False, a folder, or how many backups to keep, from 1 on"
+    )
+
+
+def before_upgrade(
+    history: History, setting: Setting, plan: Sequence[Migration], applied: Sequence[Key]
+) -> Steps[bool]:
+    """Have a backup before `plan` is applied to a database that has something applied. Whether there is one now.
+
+    Raises BackupError, BusyError; then nothing was changed.
+    """
+    while True:
+        numbers = {int(key[0]): str(key[0]) for key in applied if Row(key).in_progress != UP}
+        pending = [migration for migration in plan if migration.number not in numbers]
+        if not numbers or not pending:
+            return False
+        task = UpgradeBackup(setting, history, applied, numbers[max(numbers)], pending[-1].id)
+        found: bool | None = yield from ask_for(task)
+        if found is not False:
+            return bool(found)
+        applied = (yield from history.read_keys()) or ()
+
+
+def after_upgrade(history: History, setting: Setting) -> Steps[None]:
+    """The upgrade has come to its end: the next one has a backup of its own."""
+    yield from ask_for(_Settle(setting, history))
+
+
+def backup(
+    place: Place,
+    to: Place | None = None,
+    *,
+    on_event: Callable[[Any], None] | None = None,
+    busy_timeout: float = 5.0,
+) -> str:
+    """Write a verified copy of a database, beside writers of any process, and return its path. It is never removed.
+
+    to: a folder, or the file to write, which must not exist; by default a file in the folder DATABASE.backups.
+    on_event: called with BackingUp and BackedUp of agentdb.engine.events. busy_timeout: in seconds, as of a client.
+
+    Raises BackupError, StorageError, BusyError, InvalidArgumentError; then nothing is left there.
+    """
+    path = file_of(place)
+    check_place(path, read_only=True)
+    final = _chosen(path, to)
+    tell = on_event or _nothing
+    task = _Task()
+    with _told_as_backup(
+        path, os.path.dirname(final), remedy="Make room or give the right to write there, or name another place."
+    ):
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        if os.path.lexists(final):
+            raise BackupError(
+                f"{final} is there already", code="already_exists", remedy="Name a file that does not exist."
+            )
+        check_space(path, os.path.dirname(final))
+        _remove_dead_partials(final)
+        with Copy(path, Settings(busy_timeout=busy_timeout).check()) as copy:
+            task._write(copy, f"{final}.{os.getpid()}.partial", final, tell, _nothing)
+    tell(BackedUp(final))
+    return final
+
+
+def file_of(place: Place) -> str:
+    """The real path of a database in a file. Raises InvalidArgumentError for one in memory."""
+    path = local_path(place)
+    if path == MEMORY:
+        raise InvalidArgumentError("a database in memory has no file to back up or to restore")
+    return os.path.realpath(path)
+
+
+def _chosen(path: str, to: Place | None) -> str:
+    from datetime import UTC, datetime
+
+    name = f"{os.path.basename(path)}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
+    if to is None:
+        return os.path.join(default_folder(path), name)
+    text = os.fspath(to)
+    if not text:
+        raise InvalidArgumentError("the place of the backup is empty")
+    if os.path.isdir(text) or text.endswith((os.sep, "/")):
+        return os.path.join(os.path.abspath(text), name)
+    return os.path.abspath(text)
+
+
+def _remove_dead_partials(final: str) -> None:
+    """What killed processes have left of the same backup."""
+    folder, name = os.path.split(final)
+    if os.name == "nt":  # where a process cannot be asked for without harm
+        return
+    for other in os.listdir(folder):
+        match = fullmatch(escape(name) + r"\.([0-9]+)\.partial", other)
+        if match:
+            try:
+                os.kill(int(match[1]), 0)
+            except ProcessLookupError:
+                remove(os.path.join(folder, other))
+            except (OSError, OverflowError):
+                pass
+
+
+def check_space(path: str, folder: str) -> None:
+    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare."""
+    from shutil import disk_usage
+
+    size = os.path.getsize(path)
+    try:
+        size += os.path.getsize(f"{path}-wal")
+    except OSError:
+        pass
+    needed, free = size + max(size // 10, 4 << 20), disk_usage(folder).free
+    if free < needed:
+        raise BackupError(
+            f"a copy of {path} needs {needed / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free",
+            code="backup_no_space",
+        )
+
+
+def _told_as_backup(path: str, folder: str, remedy: str | None = None) -> AbstractContextManager[None]:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def translated() -> Iterator[None]:
+        try:
+            yield
+        except BackupError as error:
+            if remedy is not None and error.code == "backup_no_space":
+                error.remedy = remedy
+            raise
+        except StorageError as error:
+            raise _failed(path, error.message, remedy, error.engine_code) from error
+        except AgentDBError:
+            raise
+        except OSError as error:
+            raise _failed(path, f"{error.filename or folder}: {error.strerror}", remedy) from error
+        except FAULTS as error:
+            told = translate(error, folder)
+            raise _failed(path, told.message, remedy, told.engine_code) from error
+
+    return translated()
+
+
+def _failed(path: str, why: str, remedy: str | None, engine_code: str | None = None) -> BackupError:
+    return BackupError(f"no backup of {path} could be made: {why}", remedy=remedy, engine_code=engine_code)
+
+
+def _nothing(*_: object) -> None:
+    pass

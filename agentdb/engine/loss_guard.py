@@ -1,0 +1,163 @@
+"""Sees what a migration would lose, by counting inside its transaction, and refuses it.
+
+`PRAGMA foreign_key_check` is blind to the commonest loss of all: a table that is rebuilt with foreign keys on runs ON
+DELETE CASCADE and SET NULL on its children, and rows that are gone dangle nowhere.
+
+Counted are the rows of every table, and in every nullable column of a foreign key the values that are not NULL; of
+full-text and R-tree tables those that keep rows of their own. What equal counts cannot prove: that the rows are the same
+ones; that any other column still holds what it held; that rows which went were not made up for by others that came.
+"""
+
+from __future__ import annotations
+
+from agentdb.engine.names import Statement, folded, quoted
+from agentdb.errors import DataLossError
+from agentdb.requests import execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
+
+    from agentdb.engine.migration import Item
+    from agentdb.requests import Steps
+
+    #: (table, column) -> how many values are not NULL; with None for the column, how many rows. Names as they are written.
+    Counts: TypeAlias = dict[tuple[str, str | None], int]
+
+_TABLES = (
+    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
+    "AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
+)
+#: The tables in which FTS and R-tree keep what is in no other table, and how their names end.
+_OWN_ROWS = (
+    "SELECT s.name, v.name FROM pragma_table_list s JOIN pragma_table_list v ON v.type = 'virtual' AND v.schema = 'main' "
+    "AND s.name IN (v.name || '_content', v.name || '_rowid') WHERE s.schema = 'main' AND s.type = 'shadow'"
+)
+_COLUMNS = (
+    'SELECT DISTINCT c.name FROM pragma_foreign_key_list(?) f JOIN pragma_table_xinfo(?) c ON c.name = f."from" '
+    'COLLATE NOCASE AND NOT c."notnull"'
+)
+#: Statements that cannot run in a transaction, or need none: they have no rows to lose.
+_NO_ROWS = frozenset(("VACUUM", "PRAGMA", "ANALYZE", "REINDEX", "ATTACH", "DETACH"))
+
+
+def can_lose(items: Iterable[Item]) -> bool:
+    """Whether there is anything among them beyond CREATE, plain INSERT, ADD and RENAME."""
+    return any(not (type(item) is str and (item[:7] == "CREATE " or Statement(item).is_harmless)) for item in items)
+
+
+def has_rows_to_lose(sql: str) -> bool:
+    """Whether a statement that runs outside a transaction should have one of its own, to be guarded in."""
+    statement = Statement(sql)
+    return not statement.is_harmless and statement.verb not in _NO_ROWS
+
+
+def count() -> Steps[Counts]:
+    """Count everything."""
+    counts: Counts = {}
+    for (name,) in (yield from execute(_TABLES)).tuples:
+        columns = [column for (column,) in (yield from execute(_COLUMNS, (name, name))).tuples]
+        yield from _count(counts, name, name, [None, *columns], [None, *columns])
+    for shadow, owner in (yield from execute(_OWN_ROWS)).tuples:
+        yield from _count(counts, owner, shadow, [None], [None])
+    return counts
+
+
+def _count(
+    counts: Counts, name: str, table: str, keys: Sequence[str | None], columns: Sequence[str | None]
+) -> Steps[None]:
+    """Count `columns` of `table`, as `keys` of `name`. Each scan can keep to one index: two columns in one could not."""
+    pairs = list(zip(keys, columns, strict=True))
+    # The rows together with the first column: its index has them all.
+    for group in ([pairs[:2]] if len(pairs) > 1 else [pairs]) + [[pair] for pair in pairs[2:]]:
+        wanted = ", ".join(["count(*)" if column is None else f"count({quoted(column)})" for _, column in group])
+        (values,) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)}")).tuples
+        for (key, _), value in zip(group, values, strict=True):
+            counts[name, key] = value
+
+
+def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[None]:
+    """Count again what was counted before, and compare. ran: the statements that ran between; renames are followed.
+
+    allowed: "table", "table.column" or "table.*", which is all columns of it. Raises DataLossError.
+    """
+    renames = _Renames(ran)
+    present = {folded(name): name for (name,) in (yield from execute(_TABLES)).tuples}
+    for shadow, owner in (yield from execute(_OWN_ROWS)).tuples:
+        present[folded(owner)] = shadow
+    consented = frozenset(map(folded, allowed))
+    lost: dict[str, tuple[int, int]] = {}
+    for (table, column), number in before.items():
+        key = table if column is None else f"{table}.{column}"
+        named = {folded(key), folded(table)} if column is None else {folded(key), folded(table), folded(f"{table}.*")}
+        if number == 0 or table in lost or not named.isdisjoint(consented):
+            continue  # of a table that is named for its rows, the columns need not be
+        left = 0
+        # Where the table was renamed and another has its name now, either may hold the rows.
+        for name in {folded(table), renames.table(folded(table))} & present.keys():
+            left = max(left, (yield from _count_left(present[name], column, renames.column(folded(table), column))))
+        if left < number:
+            lost[key] = (number, left)
+    if lost:
+        told = ", ".join([f"{key} {before} -> {after}" for key, (before, after) in lost.items()])
+        raise DataLossError(f"it would lose rows or references: {told}", tables=lost)
+
+
+def _count_left(table: str, column: str | None, renamed: str | None) -> Steps[int]:
+    if column is None:
+        wanted = "count(*)"
+    else:
+        names = (yield from execute("SELECT name FROM pragma_table_xinfo(?)", (table,))).tuples
+        there = {folded(name) for (name,) in names}
+        kept = [name for name in (folded(column), renamed) if name in there and name is not None]
+        if not kept:
+            return 0
+        wanted = f"max({', '.join([f'count({quoted(name)})' for name in kept])}, 0)"
+    ((left,),) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)}")).tuples
+    return int(left)
+
+
+class _Renames:
+    """What tables and columns are called in the end."""
+
+    def __init__(self, ran: Sequence[str]) -> None:
+        self._steps: list[tuple[str, str] | tuple[str, str, str]] = []
+        for sql in ran:
+            if "rename" in sql.lower():
+                statement = Statement(sql)
+                step = statement.renamed_table or statement.renamed_column
+                if step is not None:
+                    self._steps.append(step)
+
+    def table(self, name: str) -> str:
+        for step in self._steps:
+            if len(step) == 2 and step[0] == name:
+                name = step[1]
+        return name
+
+    def column(self, table: str, column: str | None) -> str | None:
+        if column is None:
+            return None
+        column = folded(column)
+        for step in self._steps:
+            if step[0] == table:
+                if len(step) == 2:
+                    table = step[1]
+                elif step[1] == column:
+                    column = step[2]
+        return column
+
+
+def consent_of(items: Iterable[Item]) -> set[str]:
+    """What a rollback agrees to lose, for check(): the tables that its down drops, deletes from, updates or replaces in,
+    and columns of those that it rebuilds."""
+    agreed: set[str] = set()
+    for item in items:
+        if not isinstance(item, str):
+            agreed.add(f"{item.table}.*")
+            continue
+        statement = Statement(item)
+        if statement.table is not None and not statement.is_harmless:
+            agreed.add(statement.table)
+    return agreed

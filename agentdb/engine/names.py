@@ -1,0 +1,179 @@
+"""Which tables a statement names, and where: enough to follow a rename, and to tell what a statement may lose.
+
+Loaded only where there is something to run.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentdb.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Kinds of tokens: a bare word, a name or text in quotes, anything else. White space and comments are none.
+WORD, QUOTED, OTHER = "word", "quoted", "other"
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank> [\s\ufeff]+ | --[^\n]* | /\*(?=.).*?(?:\*/|\Z) )
+    | (?P<quoted> "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] | '(?:[^']|'')*' )
+    | (?P<word> [A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]* )
+    | (?P<other> [0-9][A-Za-z0-9_$.]* | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_VERBS = frozenset(("INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES"))
+#: What can change no row.
+_READING = frozenset(("SELECT", "VALUES", "EXPLAIN"))
+
+
+class Token(Record):
+    """One token of SQL: `text` without its quotes, and where it stands."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    def is_word(self, *words: str) -> bool:
+        """Whether it is one of these bare words, given in upper case."""
+        return self.kind == WORD and self.text.upper() in words
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it can be the name of a table or column."""
+        return self.kind != OTHER
+
+
+def tokens(sql: str) -> list[Token]:
+    """The tokens of a statement."""
+    found = []
+    for match in _TOKEN.finditer(sql):
+        kind, text = match.lastgroup, match.group()
+        if kind == QUOTED:
+            mark = text[-1]
+            text = text[1:-1] if mark == "]" else text[1:-1].replace(mark * 2, mark)
+        if kind is not None and kind != "blank":
+            found.append(Token(kind, text, match.start(), match.end()))
+    return found
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def folded(name: str) -> str:
+    """A name as SQLite compares it."""
+    return "".join([char.lower() if char < "\x80" else char for char in name])
+
+
+def name_at(found: Sequence[Token], at: int) -> int | None:
+    """Where the name itself stands of `[schema .] name` at `at`; None if no name does."""
+    if at + 2 < len(found) and found[at + 1].text == "." and found[at + 1].kind == OTHER:
+        at += 2
+    return at if at < len(found) and found[at].is_name else None
+
+
+class Statement:
+    """What one statement does to which table.
+
+    verb: CREATE, DROP TABLE, ALTER ADD, ALTER RENAME, ALTER DROP, INSERT, REPLACE (also INSERT OR REPLACE), UPSERT,
+    UPDATE, DELETE, or another keyword as it is. table: the one that it names, where it names one to change.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self._tokens = tokens(sql)
+        self.verb, at = self._verb()
+        self.table: str | None = None
+        self._behind = at
+        if self.verb in ("DROP", "ALTER"):
+            self._definition(at)
+        elif self.verb in ("INSERT", "REPLACE", "UPDATE", "DELETE"):
+            self._manipulation(at)
+
+    def _is(self, at: int, *words: str) -> bool:
+        return at < len(self._tokens) and self._tokens[at].is_word(*words)
+
+    def _verb(self) -> tuple[str, int]:
+        found = self._tokens
+        if not found or found[0].kind != WORD:
+            return "", 0
+        verb = found[0].text.upper()
+        if verb != "WITH":
+            return verb, 1
+        depth = 0
+        for at, token in enumerate(found):
+            if token.kind == OTHER:
+                depth += (token.text == "(") - (token.text == ")")
+            elif not depth and token.is_word(*_VERBS) and (not token.is_word("REPLACE") or self._is(at + 1, "INTO")):
+                return token.text.upper(), at + 1
+        return verb, 1
+
+    def _named(self, at: int) -> int:
+        """Take the table's name at `at`; return where what follows it begins."""
+        where = name_at(self._tokens, at)
+        if where is None:
+            return at
+        self.table = self._tokens[where].text
+        return where + 1
+
+    def _definition(self, at: int) -> None:
+        if not self._is(at, "TABLE"):
+            return
+        at += 1
+        if self.verb == "DROP":
+            self.verb = "DROP TABLE"
+            self._named(at + 2 if self._is(at, "IF") else at)
+            return
+        self._behind = self._named(at)
+        if self._is(self._behind, "ADD", "RENAME", "DROP"):
+            self.verb = f"ALTER {self._tokens[self._behind].text.upper()}"
+
+    def _manipulation(self, at: int) -> None:
+        replaces = self.verb == "REPLACE"
+        if self._is(at, "OR"):
+            replaces = replaces or self._is(at + 1, "REPLACE")
+            at += 2
+        if self._is(at, "INTO", "FROM"):
+            at += 1
+        self._named(at)
+        if self.verb == "INSERT" and any(
+            token.is_word("DO") and self._is(n + 1, "UPDATE") for n, token in enumerate(self._tokens)
+        ):
+            self.verb = "UPSERT"
+        if replaces:
+            self.verb = "REPLACE"
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether no row and no reference can go by it: it reads, creates, adds, renames, or inserts beside others."""
+        return self.verb in ("CREATE", "INSERT", "ALTER ADD", "ALTER RENAME") or self.verb in _READING
+
+    @property
+    def renamed_table(self) -> tuple[str, str] | None:
+        """(before, after), folded, where it renames a table."""
+        at = self._behind
+        if self.verb == "ALTER RENAME" and self.table is not None and self._is(at + 1, "TO") and at + 3 == self._length:
+            return folded(self.table), folded(self._tokens[at + 2].text)
+        return None
+
+    @property
+    def renamed_column(self) -> tuple[str, str, str] | None:
+        """(table, before, after), folded, where it renames a column."""
+        if self.verb != "ALTER RENAME" or self.table is None or self.renamed_table is not None:
+            return None
+        at = self._behind + 1
+        if self._is(at, "COLUMN") and not (self._is(at + 1, "TO") and at + 3 == self._length):
+            at += 1
+        if at + 3 != self._length:
+            return None
+        return folded(self.table), folded(self._tokens[at].text), folded(self._tokens[at + 2].text)
+
+    @property
+    def _length(self) -> int:
+        found = self._tokens
+        return len(found) - (bool(found) and found[-1].text == ";" and found[-1].kind == OTHER)

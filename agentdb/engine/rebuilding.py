@@ -1,0 +1,221 @@
+"""How a table is rebuilt. Runs inside a transaction that has foreign keys off from before its BEGIN.
+
+With them on, dropping the old table would delete from its children, or set them to NULL. The order is: new, copy, drop
+old, rename new; for renaming the OLD table first would repoint children and triggers to it. Triggers and views go first
+and come back last, all of them: a rename reads every one in the schema, and one that names a table which is not there at
+that moment stops it. What an index, a view or a trigger can do afterwards that it could before is asked, not assumed.
+"""
+
+from __future__ import annotations
+
+from agentdb.engine.names import WORD, folded, quoted, tokens
+from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
+from agentdb.requests import execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from agentdb.clients.base import ResultSet
+    from agentdb.engine.rebuild import RebuildTable
+    from agentdb.requests import Steps
+
+    #: Runs a statement that changes something, and remembers it.
+    Change: TypeAlias = Callable[[str], Steps[ResultSet]]
+
+_ROWID_NAMES = ("rowid", "_rowid_", "oid")
+
+
+class _Table:
+    """What SQLite says of a table."""
+
+    def __init__(self, name: str, sql: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool) -> None:
+        self.name = name
+        self.is_strict = strict
+        self.has_autoincrement = any(token.kind == WORD and token.is_word("AUTOINCREMENT") for token in tokens(sql))
+        #: folded -> (as it is written, whether it is computed)
+        self.columns = {folded(row[1]): (row[1], row[6] in (2, 3)) for row in columns if row[6] != 1}
+        keys = [row for row in columns if row[5]]
+        is_alias = len(keys) == 1 and keys[0][2].upper() == "INTEGER"
+        self.has_rowid = rowid
+        #: A name for the rowid where nothing else keeps it: full-text tables that index this one refer to it.
+        self.bare_rowid = (
+            next((name for name in _ROWID_NAMES if name not in self.columns), None) if rowid and not is_alias else None
+        )
+
+
+def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
+    """Rebuild one table.
+
+    Raises MigrationError `rebuild_refused` where there is no such table, or where something else would not work any more;
+    IntegrityError where a row does not fit into the new table; DataLossError.
+    """
+    old = yield from _look(item.table)
+    if old is None:
+        raise _refused(item, "there is no such table")
+    compiled = yield from _compiling()
+    triggers = yield from _schema("trigger")
+    views = yield from _schema("view")
+    indexes = [row for row in (yield from _schema("index")) if folded(row[1]) == folded(old.name)]
+    for name, _, _ in triggers:
+        yield from change(f"DROP TRIGGER {quoted(name)}")
+    for name, _, _ in views:
+        yield from change(f"DROP VIEW {quoted(name)}")
+
+    new_name = yield from _free_name(old.name)
+    options = (("STRICT",) if old.is_strict else ()) + (() if old.has_rowid else ("WITHOUT ROWID",))
+    yield from change(item.create_as(quoted(new_name), options))
+    new = yield from _look(new_name)
+    if new is None:
+        raise _refused(item, "its create makes no table")
+    if old.has_autoincrement and not new.has_autoincrement:
+        raise _refused(
+            item, "the table has AUTOINCREMENT, and its create has not: ids that were deleted would be used again"
+        )
+
+    copied = yield from change(_copy(item, old, new))
+    ((rows,),) = (yield from execute(f"SELECT count(*) FROM {quoted(old.name)}")).tuples
+    if copied.rows_affected != rows:
+        raise DataLossError(
+            f"not all rows of {old.name} were copied: {rows} -> {copied.rows_affected}",
+            tables={old.name: (rows, copied.rows_affected)},
+        )
+    if old.has_autoincrement:
+        for sql in _keep_sequence(old.name, new_name):
+            yield from change(sql)
+    yield from change(f"DROP TABLE {quoted(old.name)}")
+    yield from change(f"ALTER TABLE {quoted(new_name)} RENAME TO {quoted(old.name)}")
+    for kind, things in (("index", indexes), ("view", views), ("trigger", triggers)):
+        for name, _, sql in things:
+            for column in _literal_soon(sql, old, new):
+                raise _refused(item, f'the {kind} {name} names "{column}", which goes: SQLite would take it for a text')
+            try:
+                yield from change(sql)
+            except StatementError as error:
+                raise _refused(item, f"the {kind} {name} cannot be made again: {error.message}") from error
+    for what, why in (yield from _compiling()).items():
+        if why is not None and what in compiled and compiled[what] is None:
+            raise _refused(item, f"{what} would not work any more: {why}")
+
+
+def _look(name: str) -> Steps[_Table | None]:
+    """An ordinary table of the main schema."""
+    listed = yield from execute(
+        "SELECT t.name, m.sql, t.strict, t.wr FROM pragma_table_list t JOIN sqlite_master m ON m.type = 'table' "
+        "AND m.name = t.name WHERE t.schema = 'main' AND t.type = 'table' AND t.name = ? COLLATE NOCASE",
+        (name,),
+    )
+    if not listed.tuples:
+        return None
+    name, sql, strict, without_rowid = listed.tuples[0]
+    columns = (yield from execute(f"PRAGMA table_xinfo({quoted(name)})")).tuples
+    return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid)
+
+
+def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
+    """(name, table, sql) of each, in the order in which they were made; the order in which triggers fire hangs on it."""
+    found = yield from execute(
+        "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL ORDER BY rowid", (kind,)
+    )
+    return found.tuples
+
+
+def _literal_soon(sql: str, old: _Table, new: _Table) -> list[str]:
+    """Columns that go and that this names in double quotes. What is in double quotes and is no column is a text to SQLite, so
+    it would compile, and mean something else."""
+    gone = old.columns.keys() - new.columns.keys()
+    found = tokens(sql) if gone else []
+    if not any(folded(token.text) == folded(old.name) for token in found):
+        return []
+    return [token.text for token in found if sql[token.start] == '"' and folded(token.text) in gone]
+
+
+def _free_name(table: str) -> Steps[str]:
+    names = (yield from execute("SELECT name FROM sqlite_master")).tuples
+    taken = {folded(name) for (name,) in names}
+    name = f"agentdb_rebuild_{table}"
+    number = 1
+    while folded(name) in taken:
+        number += 1
+        name = f"agentdb_rebuild_{number}_{table}"
+    return name
+
+
+def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
+    given = {folded(name): expression for name, expression in item.columns.items()}
+    for name in item.columns:
+        if folded(name) not in new.columns or new.columns[folded(name)][1]:
+            raise _refused(item, f"columns names {name!r}, which is no column of the new table that can be written")
+    targets: list[str] = []
+    sources: list[str] = []
+    if old.bare_rowid is not None and new.bare_rowid is not None:
+        targets.append(new.bare_rowid)
+        sources.append(old.bare_rowid)
+    for key, (name, is_computed) in new.columns.items():
+        if key in given:
+            targets.append(quoted(name))
+            sources.append(f"({given[key]}\n)" if "--" in given[key] else f"({given[key]})")
+        elif key in old.columns and not is_computed:
+            targets.append(quoted(name))
+            sources.append(quoted(old.columns[key][0]))
+    if not targets:
+        raise _refused(item, "the new table has no column that the old one can give anything")
+    # OR ABORT: a table that resolves conflicts by leaving rows out, or by replacing others, would lose them here.
+    return (
+        f"INSERT OR ABORT INTO {quoted(new.name)} ({', '.join(targets)}) "
+        f"SELECT {', '.join(sources)} FROM {quoted(old.name)}"
+    )
+
+
+def _keep_sequence(old: str, new: str) -> tuple[str, str]:
+    """The drop forgets the old table's sequence, the rename takes the new one's along."""
+    before, after = [name.replace("'", "''") for name in (old, new)]
+    theirs = f"(SELECT max(seq) FROM sqlite_sequence WHERE name = '{before}')"
+    return (
+        f"UPDATE sqlite_sequence SET seq = max(seq, coalesce({theirs}, seq)) WHERE name = '{after}'",
+        f"INSERT INTO sqlite_sequence (name, seq) SELECT '{after}', seq FROM sqlite_sequence WHERE name = '{before}' "
+        f"AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = '{after}')",
+    )
+
+
+def _compiling() -> Steps[dict[str, str | None]]:
+    """For each view, and for each thing that fires triggers: None if SQLite can compile it, else what it says.
+
+    By QUERY PLAN, which compiles just as well: the rows of a bare EXPLAIN of triggers that fire each other have crashed
+    SQLite 3.40.
+    """
+    answers: dict[str, str | None] = {}
+    for name, _, _ in (yield from _schema("view")):
+        answers[f"the view {name}"] = yield from _refusal(f"EXPLAIN QUERY PLAN SELECT * FROM {quoted(name)}")
+    for table in dict.fromkeys([table for _, table, _ in (yield from _schema("trigger"))]):
+        columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({_text(table)})")).tuples
+        names = [quoted(name) for name, hidden in columns if not hidden]
+        where = f"a trigger of {table}"
+        place = quoted(table)
+        answers[f"{where} (DELETE)"] = yield from _refusal(f"EXPLAIN QUERY PLAN DELETE FROM {place}")
+        if names:
+            values = ", ".join(names)
+            nulls = ", ".join(["NULL"] * len(names))
+            answers[f"{where} (INSERT)"] = yield from _refusal(
+                f"EXPLAIN QUERY PLAN INSERT INTO {place} ({values}) VALUES ({nulls})"
+            )
+            sets = ", ".join([f"{name} = {name}" for name in names])
+            answers[f"{where} (UPDATE)"] = yield from _refusal(f"EXPLAIN QUERY PLAN UPDATE {place} SET {sets}")
+    return answers
+
+
+def _refusal(sql: str) -> Steps[str | None]:
+    try:
+        yield from execute(sql)
+    except AgentDBError as error:
+        return error.message
+    return None
+
+
+def _text(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _refused(item: RebuildTable, why: str) -> MigrationError:
+    return MigrationError(f"the table {item.table} cannot be rebuilt: {why}", code="rebuild_refused")

@@ -1,0 +1,323 @@
+"""The proof of a populated upgrade finds what empty tables do not show, and fills what there is to fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentdb import Migration, Migrator, RebuildTable, create_client_sync, migrations, validate_migrations
+from agentdb.clients.local import LocalClient
+from agentdb.engine.domains import checks_of
+from agentdb.engine.migration import Finding, ValidationResult
+from agentdb.engine.populate import Populator
+from agentdb.errors import REMEDIES, InvalidArgumentError
+
+PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)"
+CHILD = "CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id) ON DELETE {action})"
+
+
+def step(number: int, *up: Any, down: Any = "SELECT 1", **more: Any) -> Migration:
+    return Migration(f"{number:03}", f"step {number}", up, down, **more)
+
+
+def errors(result: ValidationResult) -> list[tuple[str, str | None]]:
+    for finding in (*result.errors, *result.warnings):
+        assert finding.code in REMEDIES
+    return [(finding.code, finding.migration_id) for finding in result.errors]
+
+
+def the(result: ValidationResult, code: str) -> Finding:
+    (finding,) = [finding for finding in (*result.errors, *result.warnings) if finding.code == code]
+    return finding
+
+
+@pytest.fixture
+def client() -> Iterator[LocalClient]:
+    with create_client_sync(":memory:") as opened:
+        yield opened
+
+
+def filled(client: LocalClient, *statements: str, fixtures: Any = None) -> Populator:
+    for sql in statements:
+        client.execute(sql)
+    populator = Populator(fixtures, ())
+    populator.fill(client, "001")
+    assert client.execute("PRAGMA foreign_key_check").tuples == []
+    return populator
+
+
+def values(client: LocalClient, column: str, table: str = "t") -> set[Any]:
+    return {value for (value,) in client.execute(f"SELECT {column} FROM {table}").tuples}
+
+
+# -- what it finds
+
+
+def test_the_built_in_migrations_are_proved_and_quickly() -> None:
+    began = perf_counter()
+    result = validate_migrations(migrations)
+    assert (result.errors, result.warnings) == ((), ())
+    assert perf_counter() - began < 2
+
+
+def test_a_default_that_only_an_empty_table_bears() -> None:
+    result = validate_migrations(
+        [
+            step(1, "CREATE TABLE t (x)", down="DROP TABLE t"),
+            step(2, "ALTER TABLE t ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP", down="ALTER TABLE t DROP COLUMN at"),
+        ]
+    )
+    assert errors(result) == [("populated_up_failed", "002")]
+    assert "on a database at 001 with rows in it" in the(result, "populated_up_failed").message
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL"])
+def test_a_rebuild_by_hand_that_empties_the_children(action: str) -> None:
+    by_hand = (
+        "CREATE TABLE parent_new (id INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '')",
+        "INSERT INTO parent_new SELECT id, coalesce(name, '') FROM parent",
+        "DROP TABLE parent",
+        "ALTER TABLE parent_new RENAME TO parent",
+    )
+    first = step(1, PARENT, CHILD.format(action=action), down=("DROP TABLE child", "DROP TABLE parent"))
+    assert errors(validate_migrations([first, step(2, *by_hand)])) == [("data_loss", "002")]
+    rebuilt = RebuildTable("parent", by_hand[0].replace("parent_new", "parent"), {"name": "coalesce(name, '')"})
+    assert errors(validate_migrations([first, step(2, rebuilt)])) == []
+
+
+def test_a_new_rule_that_old_rows_do_not_keep() -> None:
+    result = validate_migrations(
+        [
+            step(1, "CREATE TABLE t (x TEXT)", down="DROP TABLE t"),
+            step(2, RebuildTable("t", "CREATE TABLE t (x TEXT NOT NULL)")),
+        ]
+    )
+    assert errors(result) == [("populated_up_failed", "002")]
+
+
+def test_each_version_is_a_start_of_its_own() -> None:
+    """The third breaks on rows that only a database at the first can hold: the second forbids them."""
+    result = validate_migrations(
+        [
+            step(1, "CREATE TABLE t (x INTEGER CHECK (x BETWEEN 0 AND 9))", down="DROP TABLE t"),
+            step(
+                2,
+                "CREATE TRIGGER small BEFORE INSERT ON t WHEN NEW.x > 5 BEGIN SELECT RAISE(ABORT, 'big'); END",
+                down="DROP TRIGGER small",
+            ),
+            step(3, "CREATE TABLE u (x CHECK (x < 6))", "INSERT INTO u SELECT x FROM t", down="DROP TABLE u"),
+        ]
+    )
+    assert errors(result) == [("populated_up_failed", "003")]
+    assert "at 001" in result.errors[0].message
+
+
+def test_a_down_that_fails_on_rows() -> None:
+    result = validate_migrations(
+        [
+            step(1, "CREATE TABLE t (x INTEGER NOT NULL)", down="DROP TABLE t"),
+            step(
+                2,
+                "ALTER TABLE t ADD COLUMN y",
+                down=("INSERT INTO t (x) SELECT NULL FROM t", "ALTER TABLE t DROP COLUMN y"),
+            ),
+        ]
+    )
+    assert errors(result) == [("populated_down_failed", "002")]
+
+
+def test_a_loss_that_was_meant_is_none() -> None:
+    first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
+    assert errors(validate_migrations([first, step(2, "DELETE FROM t")])) == [("data_loss", "002")]
+    assert errors(validate_migrations([first, step(2, "DELETE FROM t", allows_loss=("t",))])) == []
+
+
+def test_host_migrations_are_proved_on_a_filled_base() -> None:
+    host = [
+        step(
+            1,
+            "CREATE TABLE notes (id INTEGER PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE)",
+            down="DROP TABLE notes",
+        ),
+        step(2, "ALTER TABLE notes ADD COLUMN stars INTEGER", down="ALTER TABLE notes DROP COLUMN stars"),
+    ]
+    assert validate_migrations(host, base=migrations).errors == ()
+    wiping = step(3, "DELETE FROM agents", down="SELECT 1")
+    assert errors(validate_migrations([*host, wiping], base=migrations)) == [("data_loss", "003")]
+
+
+# -- fixtures
+
+ODD = "CREATE TABLE odd (x TEXT NOT NULL CHECK (substr(x, 3, 4) = 'q' || length(x) || 'zz'))"
+MORE = step(2, "ALTER TABLE odd ADD COLUMN y", down="ALTER TABLE odd DROP COLUMN y")
+
+
+def test_a_table_that_it_cannot_fill_is_named_with_what_to_do() -> None:
+    result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE])
+    assert result.is_valid
+    finding = the(result, "not_filled")
+    assert finding.message.startswith(
+        "no row could be made for table odd at 001: no value was found that CHECK (substr(x,"
+    )
+    assert "fixtures={'TABLE'" in REMEDIES["not_filled"]
+
+
+@pytest.mark.parametrize(
+    "rows", [[{"x": "aaq6zz", "y": 1}], lambda version: [{"x": "aaq6zz"}], [{"X": "aaq6zz"}], []], ids=str
+)
+def test_fixtures_fill_it_and_leave_out_columns_that_a_version_does_not_have(rows: Any) -> None:
+    result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures={"Odd": rows})
+    assert (result.errors, result.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("fixtures", [{"odd": [{"x": "no"}]}, {"other": [{"x": 1}]}])
+def test_fixtures_that_do_not_fit_are_errors(fixtures: Any) -> None:
+    result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
+    assert [finding.code for finding in result.errors] == ["bad_fixture"]
+
+
+@pytest.mark.parametrize("fixtures", [[], "odd", {"odd": "x"}, {"odd": {"x": 1}}, {"odd": [1]}, {"odd": 1}])
+def test_what_are_no_fixtures_is_refused(fixtures: Any) -> None:
+    if fixtures == []:
+        fixtures = [("odd", [])]
+    with pytest.raises(InvalidArgumentError, match="fixtures"):
+        validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
+
+
+# -- what it fills
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("x TEXT CHECK (x IN ('red', 'green'))", {"red", "green", None}),
+        ("x TEXT NOT NULL CHECK (x IN ('red', 'green'))", {"red", "green"}),
+        ("x INTEGER CHECK (x >= 5 AND x < 7)", {5, 6, None}),
+        ("x INTEGER NOT NULL CHECK (x IN (0, 1))", {0, 1}),
+        ("x TEXT NOT NULL CHECK (length(x) = 3)", {"xxx", "EUR"}),
+        ("x TEXT CHECK (json_type(x) = 'object')", {"{}", '{"a": 1}', None}),
+        ("x REAL NOT NULL CHECK (x BETWEEN 0.0 AND 1.0)", {0.0, 0.5, 1.0}),
+        ("x TEXT NOT NULL CHECK (t.x GLOB '[0-9]*-[0-9]*')", None),
+        ('"a ""b" TEXT, x INTEGER NOT NULL CHECK ("a ""b" IS NULL OR x = 7) CHECK (x > 5)', None),
+        ("x TEXT NOT NULL CHECK (x = ')' OR x = '(')", {"(", ")"}),
+    ],
+)
+def test_checks(client: LocalClient, column: str, expected: set[Any] | None) -> None:
+    populator = filled(client, f"CREATE TABLE t (id INTEGER PRIMARY KEY, {column}) STRICT")
+    assert populator.warnings == []
+    found = values(client, "x")
+    assert found if expected is None else found == expected
+
+
+def test_columns_that_depend_on_each_other(client: LocalClient) -> None:
+    check = "CHECK ((kind = 'text') = (body IS NOT NULL)), CHECK (body IS NULL OR path IS NULL)"
+    filled(
+        client, f"CREATE TABLE t (kind TEXT NOT NULL CHECK (kind IN ('text', 'file')), body TEXT, path TEXT, {check})"
+    )
+    assert values(client, "kind") == {"text", "file"}
+    assert None in values(client, "body")
+    assert len(values(client, "body")) > 1
+
+
+def test_every_foreign_key_has_somebody_on_it(client: LocalClient) -> None:
+    filled(
+        client,
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a, b TEXT REFERENCES b ON DELETE SET NULL)",
+        "CREATE TABLE a (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE b (k TEXT PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE d (x, y, c INTEGER, FOREIGN KEY (x, y) REFERENCES pair (x, y) ON DELETE CASCADE)",
+        "CREATE TABLE pair (x, y, PRIMARY KEY (x, y))",
+    )
+    assert None in values(client, "b", "c")
+    assert len(values(client, "b", "c")) > 1
+    assert len(values(client, "a", "c")) > 1
+    assert client.execute("SELECT count(*) FROM d JOIN pair USING (x, y)").tuples[0][0] > 1
+
+
+def test_a_table_that_refers_to_itself_and_tables_that_refer_to_each_other(client: LocalClient) -> None:
+    populator = filled(
+        client,
+        "CREATE TABLE tree (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES tree ON DELETE CASCADE)",
+        "CREATE TABLE own (id INTEGER PRIMARY KEY, root INTEGER NOT NULL REFERENCES own)",
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b)",
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a)",
+    )
+    assert populator.warnings == []
+    for table, column in (("tree", "parent"), ("own", "root"), ("a", "b"), ("b", "a")):
+        assert values(client, column, table) - {None}
+
+
+def test_other_tables(client: LocalClient) -> None:
+    populator = filled(
+        client,
+        "CREATE TABLE t (x TEXT UNIQUE, y INTEGER GENERATED ALWAYS AS (length(x)) STORED CHECK (y > 0), UNIQUE (y, x))",
+        "CREATE TABLE only_an_id (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE blobs (b BLOB NOT NULL, n NUMERIC NOT NULL, any ANY NOT NULL, plain NOT NULL)",
+        "CREATE TABLE log (x)",
+        "CREATE TRIGGER copy AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.x); END",
+        "CREATE VIEW v AS SELECT x FROM t",
+    )
+    assert populator.warnings == []
+    for table in ("t", "only_an_id", "blobs", "log"):
+        assert client.execute(f"SELECT count(*) FROM {table}").tuples[0][0] >= 4
+
+
+def test_a_table_that_takes_no_rows_is_said_to_be_empty_once(client: LocalClient) -> None:
+    populator = filled(
+        client,
+        "CREATE TABLE closed (x)",
+        "CREATE TRIGGER shut BEFORE INSERT ON closed BEGIN SELECT RAISE(ABORT, 'closed for good'); END",
+    )
+    populator.fill(client, "002")
+    (finding,) = populator.warnings
+    assert "closed for good" in finding.message
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["INTEGER", "TEXT", "REAL", "BLOB"]),
+            st.booleans(),
+            st.sampled_from(
+                ["", "UNIQUE", "CHECK (c{n} IS NOT 'x')", "REFERENCES p (id) ON DELETE CASCADE", "DEFAULT 1"]
+            ),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_table_of_the_usual_kinds_is_filled(columns: list[tuple[str, bool, str]]) -> None:
+    parts = [
+        f"c{n} {'INTEGER' if 'REFERENCES' in rest else kind} {'NOT NULL' * required} {rest.format(n=n)}"
+        for n, (kind, required, rest) in enumerate(columns)
+    ]
+    with create_client_sync(":memory:") as client:
+        populator = filled(client, "CREATE TABLE p (id INTEGER PRIMARY KEY)", f"CREATE TABLE t ({', '.join(parts)})")
+        assert populator.warnings == []
+        for n, (_, required, _) in enumerate(columns):
+            found = values(client, f"c{n}")
+            assert (None in found) != required
+            assert found - {None}
+
+
+def test_checks_are_found_wherever_they_stand() -> None:
+    sql = """CREATE TABLE "check" (a CHECK (a > 0) /* CHECK (no) */, b TEXT CHECK(b <> ')') -- CHECK (no)
+        , "CHECK" TEXT DEFAULT 'CHECK (no)', CONSTRAINT c CHECK ((a) < (1)))"""
+    assert checks_of(sql) == ["a > 0", "b <> ')'", "(a) < (1)"]
+
+
+def test_a_filled_database_is_one_that_the_stores_could_have_filled(client: LocalClient) -> None:
+    Migrator(client, migrations).migrate()
+    populator = Populator(None, ("migrations",))
+    populator.fill(client, "002")
+    assert populator.warnings == []
+    assert values(client, "status", "sessions") == {"idle", "running", "completed", "failed", "stopped"}
+    assert values(client, "role", "session_logs") == {"user", "agent", "system", "tool"}
+    assert len(values(client, "parent_id", "session_logs")) > 1
+    assert values(client, "max_steps", "sessions") >= {None, 0}

@@ -1,0 +1,454 @@
+"""RebuildTable: what it changes, and all that it leaves as it was."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_harness import Database, applied_ids, ask, caught, outside
+from guard_harness import rows, run_unguarded, snapshot
+
+import agentdb
+from agentdb import Migration, RebuildTable, create_client_sync
+from agentdb.engine.history import as_json
+from agentdb.errors import DataLossError, InvalidMigrationError, MigrationError
+
+SCHEMA = Migration(
+    "001",
+    "notes",
+    (
+        "CREATE TABLE authors (id INTEGER PRIMARY KEY, name TEXT) STRICT",
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, author INTEGER REFERENCES authors ON DELETE SET NULL, "
+        "reply_to INTEGER REFERENCES notes ON DELETE CASCADE, text TEXT, kind TEXT, "
+        "size INTEGER GENERATED ALWAYS AS (length(text))) STRICT",
+        "CREATE TABLE tags (note INTEGER NOT NULL REFERENCES notes ON DELETE CASCADE, tag TEXT, PRIMARY KEY (note, tag)) "
+        "WITHOUT ROWID",
+        "CREATE TABLE stars (id INTEGER PRIMARY KEY, note INTEGER REFERENCES notes ON DELETE SET NULL)",
+        "CREATE TABLE journal (what TEXT)",
+        "CREATE INDEX notes_by_author ON notes (author, id DESC)",
+        "CREATE INDEX long_notes ON notes (size) WHERE size > 3",
+        "CREATE INDEX notes_by_lower ON notes (lower(text || 'a -- b'))",
+        "CREATE TRIGGER told_1 AFTER UPDATE ON notes BEGIN INSERT INTO journal VALUES ('first ' || new.id); END",
+        "CREATE TRIGGER told_2 AFTER UPDATE ON notes BEGIN INSERT INTO journal VALUES ('second ' || new.id); END",
+        "CREATE TRIGGER starred AFTER INSERT ON stars BEGIN UPDATE notes SET kind = 'star' WHERE id = new.note; END",
+        "CREATE VIEW by_author AS SELECT a.name, count(n.id) AS number FROM authors a LEFT JOIN notes n ON n.author = a.id GROUP BY 1",
+        "CREATE VIEW busy AS SELECT * FROM by_author WHERE number > 1",
+        "CREATE TRIGGER written INSTEAD OF INSERT ON busy BEGIN INSERT INTO authors (name) VALUES (new.name); END",
+        "INSERT INTO authors VALUES (1, 'ada'), (2, 'bob')",
+        "INSERT INTO notes (id, author, reply_to, text, kind) VALUES (1, 1, NULL, 'one', 'a'), (2, 1, 1, 'two', 'b'), "
+        "(7, NULL, 2, 'seven', 'a'), (9, 2, NULL, NULL, 'b')",
+        "DELETE FROM notes WHERE id = 9",
+        "INSERT INTO tags VALUES (1, 'x'), (1, 'y'), (7, 'x')",
+        "INSERT INTO stars VALUES (1, 7), (2, NULL)",
+    ),
+    allows_loss=("notes",),
+)
+COLUMNS = (
+    "id INTEGER PRIMARY KEY AUTOINCREMENT, author INTEGER REFERENCES authors ON DELETE SET NULL, "
+    "reply_to INTEGER REFERENCES notes ON DELETE CASCADE, text TEXT NOT NULL DEFAULT '', "
+    "kind TEXT CHECK (kind IN ('a', 'b', 'star')), size INTEGER GENERATED ALWAYS AS (length(text))"
+)
+REBUILD = RebuildTable("notes", f"CREATE TABLE notes ({COLUMNS}) STRICT")
+
+
+@pytest.fixture
+def notes(db: Database, path: Path) -> Database:
+    db.migrator([SCHEMA]).migrate()
+    with outside(path) as connection:
+        connection.execute("DELETE FROM journal")
+    return db
+
+
+def upgrade(database: Database, *up: Any, **flags: Any) -> Any:
+    return database.migrator([SCHEMA, Migration("002", "rebuild", up, **flags)], backup=False).migrate()
+
+
+def refused(database: Database, *up: Any, **flags: Any) -> MigrationError:
+    error = caught(upgrade, database, *up, **flags)
+    assert isinstance(error, MigrationError)
+    return error
+
+
+def test_only_the_table_is_another(notes: Database, path: Path) -> None:
+    before = snapshot(path)
+    upgrade(notes, REBUILD)
+    after = snapshot(path)
+    schema = {row for row in before.pop("sqlite_master") if row[1] != "notes"}
+    renewed = {row for row in after.pop("sqlite_master") if row[1] != "notes"}
+    assert after == before
+    assert renewed == schema
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        ask(path, "INSERT INTO notes (kind) VALUES ('c')")
+    assert notes.execute("PRAGMA foreign_keys") == [(1,)]
+    assert ask(path, "PRAGMA foreign_key_check") == []
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+    assert ask(path, "SELECT strict FROM pragma_table_list WHERE name = 'notes'") == [(1,)]
+
+
+def test_what_hangs_on_the_table_still_works(notes: Database, path: Path) -> None:
+    upgrade(notes, REBUILD)
+    notes.execute("INSERT INTO stars VALUES (3, 1)")
+    assert ask(path, "SELECT kind FROM notes WHERE id = 1") == [("star",)]
+    # In the order in which they fired before: SQLite promises none, but programs come to hang on it.
+    told = [what for (what,) in ask(path, "SELECT what FROM journal ORDER BY rowid")]
+    with create_client_sync(":memory:") as twin:
+        for sql in SCHEMA.up:
+            twin.execute(str(sql))
+        twin.execute("DELETE FROM journal")
+        twin.execute("INSERT INTO stars VALUES (3, 1)")
+        assert told == [what for (what,) in twin.execute("SELECT what FROM journal ORDER BY rowid").tuples]
+    assert notes.execute("SELECT * FROM busy") == [("ada", 2)]
+    notes.execute("INSERT INTO busy (name) VALUES ('eve')")
+    notes.execute("DELETE FROM notes WHERE id = 1")  # 2 and 7 are replies
+    assert ask(path, "SELECT count(*) FROM tags") == [(0,)]
+    assert ask(path, "SELECT note FROM stars ORDER BY id") == [(None,), (None,), (None,)]
+
+
+def test_an_id_that_was_used_is_never_used_again(notes: Database, path: Path) -> None:
+    upgrade(notes, REBUILD)
+    notes.execute("INSERT INTO notes (kind) VALUES ('a')")
+    assert ask(path, "SELECT max(id) FROM notes") == [(10,)]
+
+
+def test_nor_where_the_table_is_empty(notes: Database, path: Path) -> None:
+    empty = ("DELETE FROM tags", "UPDATE stars SET note = NULL", "DELETE FROM notes")  # nothing cascades now
+    upgrade(notes, *empty, REBUILD, allows_loss=("notes", "tags", "stars"))
+    notes.execute("INSERT INTO notes (kind) VALUES ('a')")
+    assert ask(path, "SELECT max(id) FROM notes") == [(10,)]
+
+
+BY_HAND = (
+    f"CREATE TABLE new ({COLUMNS})",
+    "INSERT INTO new (id, author, reply_to, text, kind) SELECT id, author, reply_to, text, kind FROM notes",
+    "DROP TABLE notes",
+    "ALTER TABLE new RENAME TO notes",
+)
+
+
+def test_by_hand_all_of_that_is_lost(notes: Database, path: Path) -> None:
+    with create_client_sync(path) as client:
+        with pytest.raises(agentdb.errors.StatementError, match="error in"):  # trigger or view
+            run_unguarded(client, BY_HAND)
+        for name in ("starred", "written"):
+            client.execute(f"DROP TRIGGER {name}")
+        for name in ("busy", "by_author"):
+            client.execute(f"DROP VIEW {name}")
+        run_unguarded(client, BY_HAND)
+    assert rows(path, "SELECT name FROM sqlite_master WHERE tbl_name = 'notes' AND type <> 'table'") == []
+    assert rows(path, "SELECT count(*) FROM tags") == [(0,)]
+    assert rows(path, "SELECT count(note) FROM stars") == [(0,)]
+    assert rows(path, "SELECT seq FROM sqlite_sequence WHERE name = 'notes'") == [(7,)]
+    assert rows(path, "SELECT strict FROM pragma_table_list WHERE name = 'notes'") == [(0,)]
+
+
+def test_columns_are_copied_by_name_given_by_expression_or_have_their_default(notes: Database, path: Path) -> None:
+    create = (
+        'CREATE TABLE "Notes" (size INTEGER, id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, '
+        "author INTEGER, state TEXT NOT NULL DEFAULT 'new', twice INTEGER AS (size * 2))"
+    )
+    rebuild = RebuildTable("NOTES", create, {"body": "coalesce(text, '-') || kind -- both"})
+    drops = ("DROP INDEX notes_by_lower", "DROP TRIGGER starred")
+    upgrade(notes, *drops, rebuild, allows_loss=("notes.reply_to",))
+    assert ask(path, "SELECT id, body, author, state, size, twice FROM notes ORDER BY id") == [
+        (1, "onea", 1, "new", 3, 6),
+        (2, "twob", 1, "new", 3, 6),
+        (7, "sevenstar", None, "new", 5, 10),
+    ]
+    assert ask(path, "SELECT name FROM sqlite_master WHERE type = 'table' AND lower(name) = 'notes'") == [("notes",)]
+
+
+def test_a_column_of_references_that_is_left_out_is_a_loss(notes: Database, path: Path) -> None:
+    create = f"CREATE TABLE notes ({COLUMNS.replace('reply_to INTEGER REFERENCES notes ON DELETE CASCADE, ', '')})"
+    before = snapshot(path)
+    error = refused(notes, RebuildTable("notes", create))
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"notes.reply_to": (2, 0)}
+    assert snapshot(path) == before
+
+
+@pytest.mark.parametrize(
+    ("create", "says"),
+    [
+        (f"CREATE TABLE notes ({COLUMNS}, CHECK (kind <> 'b'))", "CHECK"),
+        (f"CREATE TABLE notes ({COLUMNS}, UNIQUE (author) ON CONFLICT REPLACE)", "UNIQUE"),
+        (f"CREATE TABLE notes ({COLUMNS}, UNIQUE (author) ON CONFLICT IGNORE)", "UNIQUE"),
+        (f"CREATE TABLE notes ({COLUMNS.replace('author INTEGER', 'author INTEGER NOT NULL')})", "NOT NULL"),
+        (f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT', 'kind INTEGER')})", "cannot store TEXT"),
+        (f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT', 'kind VARCHAR')})", "unknown datatype"),
+        (f"CREATE TABLE notes ({COLUMNS.replace('author', 'writer')})", "notes_by_author cannot be made again"),
+        (f"CREATE TABLE notes ({COLUMNS.replace('kind', 'sort')})", "a trigger of stars (INSERT) would not work"),
+        (f"CREATE TABLE notes ({COLUMNS.replace(' AUTOINCREMENT', '')})", "AUTOINCREMENT"),
+        ("CREATE TABLE notes (other INTEGER PRIMARY KEY AUTOINCREMENT)", "no column"),
+        (f"CREATE TABLE notes ({COLUMNS}", "incomplete"),
+    ],
+)
+def test_what_does_not_fit_changes_nothing(notes: Database, path: Path, create: str, says: str) -> None:
+    before = snapshot(path)
+    error = refused(notes, RebuildTable("notes", create))
+    assert says in error.message
+    assert error.statement_number == 1
+    assert snapshot(path) == before
+    assert applied_ids(path) == ["001"]
+    assert notes.execute("PRAGMA foreign_keys") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("nothing", "no such table"),
+        ("by_author", "no such table"),
+        ("words", "no such table"),
+        ("words_data", "no such table"),
+    ],
+)
+def test_only_ordinary_tables_are_rebuilt(notes: Database, table: str, says: str) -> None:
+    notes.execute("CREATE VIRTUAL TABLE words USING fts5(x)")
+    error = refused(notes, RebuildTable(table, f"CREATE TABLE {table} (x)"))
+    assert (error.code, says in error.message) == ("rebuild_refused", True)
+
+
+@pytest.mark.parametrize("name", ["size", "nothing"])
+def test_an_expression_for_what_cannot_be_written_is_refused(notes: Database, name: str) -> None:
+    assert repr(name) in refused(notes, RebuildTable("notes", REBUILD.create, {name: "1"})).message
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        'CREATE INDEX thing ON notes ("kind")',
+        'CREATE INDEX thing ON notes (lower("KIND"))',
+        'CREATE VIEW thing AS SELECT "kind" AS x FROM notes',
+        'CREATE TRIGGER thing AFTER INSERT ON journal BEGIN SELECT "kind" FROM notes; END',
+    ],
+)
+def test_a_column_that_goes_does_not_become_a_text_somewhere_else(notes: Database, path: Path, thing: str) -> None:
+    notes.execute("DROP TRIGGER starred")
+    notes.execute(thing)
+    before = snapshot(path)
+    without = f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT CHECK', 'sort TEXT CHECK').replace('kind', 'sort')})"
+    assert "which goes" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
+    assert snapshot(path) == before
+    upgrade(notes, "DROP " + " ".join(thing.split()[1:3]), RebuildTable("notes", without, {"sort": "kind"}))
+
+
+def test_a_view_that_was_broken_before_does_not_stand_in_the_way(notes: Database, path: Path) -> None:
+    notes.execute("CREATE VIEW broken AS SELECT * FROM nowhere")
+    notes.execute("CREATE TRIGGER lost AFTER DELETE ON authors BEGIN DELETE FROM nowhere; END")
+    upgrade(notes, REBUILD)
+    assert {"broken", "lost"} < {name for (name,) in ask(path, "SELECT name FROM sqlite_master")}
+
+
+def test_rowids_that_a_search_index_refers_to_stay(db: Database, path: Path) -> None:
+    first = Migration(
+        "001",
+        "texts",
+        (
+            "CREATE TABLE texts (id TEXT PRIMARY KEY, body TEXT)",
+            "INSERT INTO texts (rowid, id, body) VALUES (5, 'a', 'apple'), (90, 'b', 'banana')",
+            "CREATE VIRTUAL TABLE words USING fts5(body, content='texts')",
+            "INSERT INTO words (words) VALUES ('rebuild')",
+        ),
+    )
+    create = "CREATE TABLE texts (id TEXT PRIMARY KEY, body TEXT NOT NULL)"
+    db.migrator([first, Migration("002", "x", RebuildTable("texts", create))], backup=False).migrate()
+    assert ask(path, "SELECT rowid, body FROM words WHERE words MATCH 'banana'") == [(90, "banana")]
+
+
+def test_without_rowid_and_strict_stay_where_create_forgets_them(notes: Database, path: Path) -> None:
+    notes.execute("CREATE TABLE both (a TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
+    upgrade(
+        notes,
+        RebuildTable(
+            "tags",
+            "CREATE TABLE tags (note INTEGER NOT NULL REFERENCES notes ON DELETE CASCADE, tag, PRIMARY KEY (note, tag)); -- that is it",
+        ),
+        RebuildTable("notes", f"CREATE TABLE notes ({COLUMNS}) -- STRICT"),
+        RebuildTable("both", "CREATE TABLE both (a TEXT PRIMARY KEY, b INT) strict"),
+    )
+    kinds = {(n, s): w for n, s, w in ask(path, "SELECT name, strict, wr FROM pragma_table_list")}
+    assert kinds[("tags", 0)] == 1
+    assert kinds[("notes", 1)] == 0
+    assert kinds[("both", 1)] == 1
+
+
+def test_names_may_be_odd(db: Database, path: Path) -> None:
+    name = "a \"b\" [c] `d` 'e' ;--é"
+    quoted = '"' + name.replace('"', '""') + '"'
+    first = Migration(
+        "001",
+        "odd",
+        (
+            f'CREATE TABLE {quoted} ({quoted} INTEGER PRIMARY KEY AUTOINCREMENT, "select" TEXT)',
+            f"CREATE TABLE child (x REFERENCES {quoted} ON DELETE CASCADE)",
+            f'CREATE INDEX [i i] ON {quoted} ("select")',
+            f"INSERT INTO {quoted} VALUES (4, 'x')",
+            "INSERT INTO child VALUES (4)",
+            "CREATE TABLE agentdb_rebuild_x (y)",
+        ),
+    )
+    create = f'CREATE TABLE main.{quoted} ({quoted} INTEGER PRIMARY KEY AUTOINCREMENT, "select" TEXT CHECK ("select" <> \'\'))'
+    db.migrator([first, Migration("002", "x", RebuildTable(name, create))], backup=False).migrate()
+    assert ask(path, f"SELECT * FROM {quoted}") == [(4, "x")]
+    assert ask(path, "SELECT * FROM child") == [(4,)]
+    assert ask(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL") == [("i i",)]
+
+
+def test_a_name_that_is_taken_is_not_taken_again(db: Database, path: Path) -> None:
+    first = Migration(
+        "001",
+        "x",
+        ("CREATE TABLE x (y)", "CREATE TABLE agentdb_rebuild_x (y)", "INSERT INTO agentdb_rebuild_x VALUES (1)"),
+    )
+    db.migrator([first, Migration("002", "x", RebuildTable("x", "CREATE TABLE x (y TEXT)"))], backup=False).migrate()
+    assert ask(path, "SELECT * FROM agentdb_rebuild_x") == [(1,)]
+
+
+def test_a_rebuild_takes_itself_back_in_a_down_from_the_recorded_row(notes: Database, path: Path) -> None:
+    back = RebuildTable("notes", str(SCHEMA.up[1]))
+    second = Migration("002", "rebuild", REBUILD, back)
+    before = snapshot(path)
+    notes.migrator([SCHEMA, second], backup=False).migrate()
+    ((up, down, foreign_keys),) = ask(path, "SELECT up, down, foreign_keys FROM migrations WHERE id = '002'")
+    assert json.loads(up) == [REBUILD.form]
+    assert json.loads(down) == [back.form]
+    assert foreign_keys == 0
+    result = notes.migrator([SCHEMA]).rollback_last()  # a build that has never heard of it
+    assert any("INSERT OR ABORT" in sql for sql in result.statements)
+    after = snapshot(path)
+    (old,) = [row for row in before["sqlite_master"] if row[1] == "notes"]
+    (new,) = [row for row in after["sqlite_master"] if row[1] == "notes"]
+    assert new[3].replace('"notes"', "notes") == old[3]
+    assert after["notes"] == before["notes"]
+    assert after["tags"] == before["tags"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {**REBUILD.form, "version": 2},
+        {**REBUILD.form, "agentdb": "split_table"},
+        {**REBUILD.form, "more": 1},
+        {"version": 1},
+    ],
+)
+def test_a_form_of_a_newer_build_is_named(notes: Database, path: Path, form: dict[str, Any]) -> None:
+    second = Migration("002", "newer", "CREATE TABLE x (y)", "DROP TABLE x")
+    notes.migrator([SCHEMA, second], backup=False).migrate()
+    before = snapshot(path)
+    notes.execute("UPDATE migrations SET down = ? WHERE id = '002'", json.dumps([form]))
+    error = caught(notes.migrator([SCHEMA]).rollback_last)
+    assert isinstance(error, MigrationError)
+    assert (error.code, error.migration_id) == ("unknown_form", "002")
+    assert snapshot(path) == before
+    notes.execute("UPDATE migrations SET down = '[\"DROP TABLE x\"]', up = ? WHERE id = '002'", json.dumps([form]))
+    notes.migrator([SCHEMA]).rollback_last()  # what takes it back is known
+
+
+def test_the_checksum_hangs_on_all_of_it_and_not_on_the_order_of_columns() -> None:
+    def of(*up: Any) -> str:
+        return Migration("001", "x", up).checksum
+
+    create = "CREATE TABLE t (a, b)"
+    base = of(RebuildTable("t", create, {"a": "1", "b": "2"}))
+    assert base == of(RebuildTable("t", create + " \r\n", {"b": "2 ", "a": "1"}))
+    others = [
+        of(RebuildTable("t", create, {"a": "1"})),
+        of(RebuildTable("T", create, {"a": "1", "b": "2"})),
+        of(RebuildTable("t", create + " STRICT", {"a": "1", "b": "2"})),
+        of(RebuildTable("t", create, {"a": "1", "b": "2"}), "VACUUM"),
+        of(
+            as_json((RebuildTable("t", create, {"a": "1", "b": "2"}),))
+            .replace("[", "SELECT '")
+            .replace("]", "'")
+            .replace("AS", "")
+        ),
+    ]
+    assert len({base, *others}) == len(others) + 1
+    # For ever: what a database has recorded must be what a later build computes.
+    assert base == "v1:c3fc176fe7b265f9c41a2f7efbc533b0dcba73de5062297a7d47025d4fe9761e"
+    text = f'{{"id":"1","up":[{RebuildTable("t", create, {"a": "1", "b": "2"}).canonical_json}]}}'
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
+def test_it_is_a_value() -> None:
+    again = RebuildTable("notes", REBUILD.create)
+    assert again == REBUILD
+    assert hash(again) == hash(REBUILD)
+    assert pickle.loads(pickle.dumps(REBUILD)) == copy.deepcopy(REBUILD) == REBUILD
+    migration = Migration("002", "x", REBUILD)
+    assert migration.foreign_keys is False
+    assert Migration("002", "x", "CREATE TABLE x (y)", REBUILD).foreign_keys is False
+    assert pickle.loads(pickle.dumps(migration)) == migration
+
+
+@pytest.mark.parametrize(
+    ("table", "create", "columns"),
+    [
+        ("", "CREATE TABLE x (y)", None),
+        (1, "CREATE TABLE x (y)", None),
+        ("sqlite_sequence", "CREATE TABLE sqlite_sequence (y)", None),
+        ("x", b"CREATE TABLE x (y)", None),
+        ("x", "CREATE TABLE y (y)", None),
+        ("x", "CREATE TABLE IF NOT EXISTS x (y)", None),
+        ("x", "CREATE TEMP TABLE x (y)", None),
+        ("x", "CREATE TABLE x AS SELECT 1", None),
+        ("x", "CREATE VIEW x (y) AS SELECT 1", None),
+        ("x", "CREATE TABLE x (y); DROP TABLE z", None),
+        ("x", "CREATE TABLE x", None),
+        ("x", "", None),
+        ("x", "CREATE TABLE x (y)", ["y"]),
+        ("x", "CREATE TABLE x (y)", {"y": 1}),
+        ("x", "CREATE TABLE x (y)", {1: "y"}),
+        ("x", "CREATE TABLE x (y)", {"y": ""}),
+        ("x", "CREATE TABLE x (y)", {"y": "1; DROP TABLE z"}),
+        ("x", "CREATE TABLE x (y)", {"y": "1", "Y": "2"}),
+        ("x", "CREATE TABLE x (y)", {"y": "'\ud800'"}),
+    ],
+    ids=repr,
+)
+def test_what_can_never_be_a_rebuild_is_refused_when_it_is_made(table: Any, create: Any, columns: Any) -> None:
+    assert type(caught(RebuildTable, table, create, columns)) is InvalidMigrationError
+
+
+def test_a_rebuild_needs_its_transaction() -> None:
+    assert type(caught(Migration, "001", "x", REBUILD, use_transaction=False)) is InvalidMigrationError
+
+
+def test_a_dry_run_shows_what_would_run_also_on_a_table_that_is_not_there_yet(db: Database, path: Path) -> None:
+    migrator = db.migrator([SCHEMA, Migration("002", "rebuild", REBUILD)], backup=False)
+    previews = migrator.migrate(dry_run=True)
+    assert [sql.split(" (")[0] for sql in previews[1].statements if not sql.startswith(("DROP TRI", "DROP V"))][:2] == [
+        'CREATE TABLE "agentdb_rebuild_notes"',
+        'INSERT OR ABORT INTO "agentdb_rebuild_notes"',
+    ]
+    assert not path.exists() or ask(path, "SELECT count(*) FROM sqlite_master") == [(0,)]
+    results = migrator.migrate()
+    assert [result.statements for result in results] == [preview.statements for preview in previews]
+
+
+def test_a_dry_run_of_what_cannot_be_done_shows_what_was_asked_for(db: Database) -> None:
+    impossible = Migration("001", "x", RebuildTable("x", "CREATE TABLE x (y)"))
+    (preview,) = db.migrator([impossible]).migrate(dry_run=True)
+    assert preview.statements == ("-- rebuild the table 'x' as: CREATE TABLE x (y)",)
+    assert refusal_of(db, impossible).results[-1].statements == preview.statements
+
+
+def refusal_of(db: Database, migration: Migration) -> MigrationError:
+    error = caught(db.migrator([migration]).migrate)
+    assert isinstance(error, MigrationError)
+    return error
+
+
+def test_migrations_with_a_rebuild_are_proved_like_others() -> None:
+    wider = RebuildTable("notes", str(SCHEMA.up[1]).replace("kind TEXT", "kind TEXT DEFAULT 'a'"))
+    second = Migration("002", "rebuild", wider, RebuildTable("notes", str(SCHEMA.up[1])))
+    assert agentdb.validate_migrations([SCHEMA, second]).errors == ()
+    warnings = agentdb.validate_migrations([SCHEMA, second]).warnings
+    assert "down_incomplete" not in [finding.code for finding in warnings]
+    broken = Migration("002", "rebuild", RebuildTable("notes", "CREATE TABLE notes (x)"))
+    assert [finding.code for finding in agentdb.validate_migrations([SCHEMA, broken]).errors] == ["up_failed"]

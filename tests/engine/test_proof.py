@@ -147,7 +147,7 @@ def test_host_migrations_are_proved_on_a_filled_base() -> None:
         step(2, "ALTER TABLE notes ADD COLUMN stars INTEGER", down="ALTER TABLE notes DROP COLUMN stars"),
     ]
     assert validate_migrations(host, base=migrations).errors == ()
-    wiping = step(3, "DELETE FROM agents", down="SELECT 1")
+    wiping = step(3, "DELETE FROM sessions", down="SELECT 1")
     assert errors(validate_migrations([*host, wiping], base=migrations)) == [("data_loss", "003")]
 
 

@@ -274,12 +274,12 @@ class AsyncConversations(Conversations):
     is_async = True
 
 
-RULES = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONGER = settings(RULES, max_examples=150, stateful_step_count=60)
+RULES = settings(max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LONGER = settings(RULES, max_examples=1000, stateful_step_count=50)
 TestConversations = Conversations.TestCase
 TestConversations.settings = RULES
 TestAsyncConversations = AsyncConversations.TestCase
-TestAsyncConversations.settings = settings(RULES, max_examples=8)
+TestAsyncConversations.settings = settings(RULES, max_examples=20)
 
 
 @pytest.mark.soak

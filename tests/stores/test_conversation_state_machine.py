@@ -282,7 +282,7 @@ class AsyncConversations(Conversations):
 
 
 RULES = settings(max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONGER = settings(RULES, max_examples=1000, stateful_step_count=50)
+LONGER = settings(RULES, max_examples=500, stateful_step_count=50)
 TestConversations = Conversations.TestCase
 TestConversations.settings = RULES
 TestAsyncConversations = AsyncConversations.TestCase

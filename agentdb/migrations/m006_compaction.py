@@ -6,7 +6,7 @@ Why it is as it is (what it shares with the tables before: see their migrations)
   included. In a cascade the session is gone before its events, and an event before its archive, which is how the
   triggers tell one from the other. (OR REPLACE of a session's own row is a deletion of that session.)
 - An event becomes restored only when the messages of its archive are back in their places. One that pruned outputs has
-  no summary; a message of it that somebody has removed since stays removed.
+  no summary; its messages stay where they are, and one that somebody has removed since stays removed.
 - The archive has every column of a message, and none of its constraints: what it holds was let in once. Its message_id
   refers to nothing, because that message is gone; a message's id is never given again.
 - `compaction_count` of a session counts the events that stand.
@@ -119,12 +119,12 @@ WHEN OLD.restored_at IS NULL AND NEW.restored_at IS NOT NULL AND EXISTS (
   SELECT 1 FROM message_archive AS kept LEFT JOIN messages AS live ON live.id = kept.message_id
   WHERE kept.event_id = OLD.id AND CASE
     WHEN live.id IS NULL THEN OLD.summary_message_id IS NOT NULL
-    ELSE (
-      live.session_id, live.seq, live.role, live.created_at, live.name, live.tool_call_id, live.content,
-      live.tool_calls_json, live.payload_json
+    ELSE OLD.summary_message_id IS NOT NULL AND live.seq <> kept.seq OR (
+      live.session_id, live.role, live.created_at, live.name, live.tool_call_id, live.content, live.tool_calls_json,
+      live.payload_json
     ) IS NOT (
-      kept.session_id, kept.seq, kept.role, kept.created_at, kept.name, kept.tool_call_id, kept.content,
-      kept.tool_calls_json, kept.payload_json
+      kept.session_id, kept.role, kept.created_at, kept.name, kept.tool_call_id, kept.content, kept.tool_calls_json,
+      kept.payload_json
     )
   END
 )

@@ -2,7 +2,8 @@
 
 # Which session is this, hidden or not? One row, or none; last_activity is when it was made where nothing was said.
 SESSION = """\
-SELECT id, deleted_at, last_seq, created_at, COALESCE(last_activity_at, created_at) AS last_activity
+SELECT
+  id, deleted_at, last_seq, created_at, last_activity_at, COALESCE(last_activity_at, created_at) AS last_activity
 FROM sessions WHERE id = :id"""
 
 # Adds a session that has nothing but its agent.
@@ -13,12 +14,12 @@ VALUES (:id, :main_agent_id, :created_at, :created_at)"""
 # Says that an agent is a default one, which is never deleted.
 KEEP_AGENT = "INSERT INTO default_agents (agent_id) VALUES (:id) ON CONFLICT DO NOTHING"
 
-# Stamps a session that was saved, and shows it again; NULL for last_activity_at leaves that as it is.
+# Stamps a session that was saved, and shows it again.
 SAVED = """\
 UPDATE sessions SET
   deleted_at = NULL,
   updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
-  last_activity_at = COALESCE(:last_activity_at, last_activity_at)
+  last_activity_at = :last_activity_at
 WHERE id = :id"""
 
 # What was said in a session, hidden or not? All messages, in their order.

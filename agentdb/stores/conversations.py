@@ -94,17 +94,20 @@ class ConversationStore(Operations[W]):
 
     def _save(self, session_id: str, said: list[Said], activity: str | None) -> Steps[None]:
         found = yield from execute(conversations.SESSION, {"id": session_id})
-        last_seq = 0
+        last_seq, before = 0, None
         if found.tuples:
-            last_seq = found.tuples[0][found.columns.index("last_seq")]
+            session = dict(zip(found.columns, found.tuples[0], strict=True))
+            last_seq, before = session["last_seq"], session["last_activity_at"]
         else:
             yield from self._ensure_default_agent()
             # A conversation that is brought along began with the first that was said in it.
             began = min(now_text(), activity or now_text(), *[message.row["created_at"] for message in said])
             row = {"id": session_id, "main_agent_id": self._default_agent["id"], "created_at": began}
             yield from execute(conversations.INSERT_SESSION, row)
-        yield from save(session_id, said, last_seq)
-        yield from execute(conversations.SAVED, {"id": session_id, "last_activity_at": activity})
+        latest = yield from save(session_id, said, last_seq)
+        # What only comes back, or moves, is no activity.
+        active = activity or max(before or "", latest or "") or None
+        yield from execute(conversations.SAVED, {"id": session_id, "last_activity_at": active})
 
     def _ensure_default_agent(self) -> Steps[None]:
         id = self._default_agent["id"]

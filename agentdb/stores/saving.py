@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from agentdb.stores.messages import Message
 
 
-def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[None]:
-    """Let the messages of a session be these."""
+def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | None]:
+    """Let the messages of a session be these; the latest time of those that are new, or None."""
     result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
     rows = MESSAGE.decode(result)
     new = [message.key for message in said]
@@ -55,6 +56,8 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[None]:
             yield from execute(messages.INSERT, {**noted, **place})
         elif noted != row:
             yield from execute(conversations.ANNOTATE, noted)
+    times = [message.row["created_at"] for position, message in enumerate(said) if position not in pairs]
+    return max(times, default=None)
 
 
 def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) -> Steps[bool]:
@@ -83,6 +86,11 @@ def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) 
 def _as_before(event: CompactionEvent, there: dict[int, Message], archived: list[Message]) -> dict[int, Message]:
     """What a conversation would be with an event restored."""
     back = {message.id: message for message in archived}
-    if event.summary_message_id is None:  # a pruned message that is gone stays gone
-        return {id: back.get(id, row) for id, row in there.items()}
+    if event.summary_message_id is None:  # a pruned message stays where it is, or gone
+        return {
+            id: replace(row, content=old.content, payload_json=old.payload_json, token_count=old.token_count)
+            if (old := back.get(id))
+            else row
+            for id, row in there.items()
+        }
     return {id: row for id, row in there.items() if id != event.summary_message_id} | back

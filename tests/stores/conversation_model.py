@@ -117,7 +117,8 @@ class Session:
 
     def before(self, event: Event, rows: dict[int, Row]) -> dict[int, Row]:
         if event.summary is None:
-            return {id: event.archive.get(id, message) for id, message in rows.items()}
+            back = {id: {name: old[name] for name in ("content", "token_count")} for id, old in event.archive.items()}
+            return {id: message | back.get(id, {}) for id, message in rows.items()}
         return {id: message for id, message in rows.items() if id != event.summary["id"]} | event.archive
 
     def restore(self, event: Event) -> None:
@@ -145,7 +146,7 @@ class Session:
             if number in pairs:
                 stayed = rows[pairs[number]]
                 counted = stayed["token_count"] if message["token_count"] is None else message["token_count"]
-                self.put({**stayed, "seq": seq, "token_count": counted}, is_activity=seq != stayed["seq"])
+                self.put({**stayed, "seq": seq, "token_count": counted}, is_activity=False)
             else:
                 self.put({**message, "id": next_id, "seq": seq, "token_count": tokens(message)})
                 next_id += 1

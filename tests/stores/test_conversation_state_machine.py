@@ -20,6 +20,7 @@ from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.stores.compactions import PRUNED
 
 SESSIONS = st.sampled_from(["s", "s", "s", "t"])
+KINDS = st.sampled_from(["text", "text", "call", "result", "result", "preserved"])
 WORDS = st.sampled_from(["", "a", "b", "tide", "潮汐", "x" * 90])
 TOKENS = st.sampled_from([None, None, 0, 5, 20])
 LIMITS = {"keep_last": st.integers(0, 4), "protect_tokens": st.sampled_from([0, 0, 10, 40])}
@@ -42,6 +43,8 @@ class Conversations(RuleBasedStateMachine):
         self.next_id, self.next_call, self.clock = 1, 1, AT
         for id in self.model:
             self.db.conversations.save_session(id, [])
+        for kind in ("text", "call", "result", "text", "preserved", "call", "text"):
+            self.append_one("s", kind, "x" * 90, None, 0)
 
     def teardown(self) -> None:
         try:
@@ -57,7 +60,7 @@ class Conversations(RuleBasedStateMachine):
 
     # -- messages
 
-    def new(self, kind: str, content: str | None, count: int | None, number: int, id: str) -> Row:
+    def new(self, kind: str, content: str | None, count: int | None, number: int) -> Row:
         """A message of some kind, without id and seq."""
         message = row(role="user", content=content, token_count=count, created_at=text(self.tick()))
         if kind == "call":
@@ -67,19 +70,24 @@ class Conversations(RuleBasedStateMachine):
             }
             self.next_call += 1
         elif kind == "result":
-            message |= {"role": "tool", "tool_call_id": f"c{number % self.next_call}"}
+            call = f"c{self.next_call - 1 - number % 2}"
+            message |= {"role": "tool", "tool_call_id": call, "content": "x" * 90, "token_count": None}
         elif kind == "preserved":
             message |= {"is_preserved": 1}
         return message
 
-    @rule(id=SESSIONS, kind=st.sampled_from(["text", "text", "call", "result", "result", "preserved"]), content=WORDS, count=TOKENS, number=NUMBERS)  # fmt: skip
-    def append(self, id: str, kind: str, content: str, count: int | None, number: int) -> None:
-        message = self.new(kind, content, count, number, id)
+    @rule(id=SESSIONS, kinds=st.lists(KINDS, min_size=1, max_size=6), content=WORDS, count=TOKENS, number=NUMBERS)
+    def append(self, id: str, kinds: list[str], content: str, count: int | None, number: int) -> None:
+        for kind in kinds:
+            self.append_one(id, kind, content, count, number)
+
+    def append_one(self, id: str, kind: str, content: str, count: int | None, number: int) -> None:
+        message = self.new(kind, content, count, number)
         calls = message["tool_calls_json"]
         given = {
             "role": message["role"],
-            "content": content,
-            "token_count": count,
+            "content": message["content"],
+            "token_count": message["token_count"],
             "tool_call_id": message["tool_call_id"],
             "tool_calls_json": None if calls is None else json.loads(calls),
             "is_preserved": bool(message["is_preserved"]),
@@ -94,22 +102,19 @@ class Conversations(RuleBasedStateMachine):
         self.model[id].put({**message, "id": self.next_id, "seq": added.seq})
         self.next_id += 1
 
-    @rule(id=SESSIONS)
-    def pop(self, id: str) -> None:
-        rows = [] if self.model[id].hidden else self.model[id].in_order()
-        popped = self.db.messages.pop(id)
-        assert (None if popped is None else popped.id) == (rows[-1]["id"] if rows else None)
-        if rows:
-            del self.model[id].rows[rows[-1]["id"]]
-
-    @rule(id=SESSIONS, number=NUMBERS)
-    def remove(self, id: str, number: int) -> None:
-        rows = self.model[id].in_order()
-        if rows:
-            gone = rows[number % len(rows)]["id"]
-            assert self.db.messages.delete(gone) is not self.model[id].hidden
-            if not self.model[id].hidden:
-                del self.model[id].rows[gone]
+    @rule(id=SESSIONS, number=NUMBERS, is_last=st.booleans())
+    def remove(self, id: str, number: int, is_last: bool) -> None:
+        session = self.model[id]
+        rows = [] if session.hidden else session.in_order()
+        if is_last:
+            popped = self.db.messages.pop(id)
+            assert (None if popped is None else popped.id) == (rows[-1]["id"] if rows else None)
+            gone = rows[-1]["id"] if rows else None
+        else:
+            gone = rows[number % len(rows)]["id"] if rows else None
+            assert self.db.messages.delete(gone or 10**9) is (gone is not None)
+        if gone is not None:
+            del session.rows[gone]
 
     @rule(id=SESSIONS, number=NUMBERS)
     def edit(self, id: str, number: int) -> None:
@@ -187,7 +192,7 @@ class Conversations(RuleBasedStateMachine):
 
     # -- sessions
 
-    @rule(id=SESSIONS, is_hiding=st.sampled_from([True, False, False]))
+    @rule(id=SESSIONS, is_hiding=st.sampled_from([True, False, False, False, False]))
     def hide_or_show(self, id: str, is_hiding: bool) -> None:
         session = self.model[id]
         done = self.db.sessions.soft_delete(id) if is_hiding else self.db.conversations.restore_session(id)
@@ -196,7 +201,9 @@ class Conversations(RuleBasedStateMachine):
 
     @rule(
         id=SESSIONS,
-        change=st.sampled_from(["nothing", "more", "less", "other", "between", "everything", "none"]),
+        change=st.sampled_from(
+            ["nothing", "more", "more", "less", "other", "between", "everything", "everything", "none"]
+        ),
         number=NUMBERS,
         content=WORDS,
         is_earlier=st.sampled_from([False, False, True]),
@@ -211,11 +218,11 @@ class Conversations(RuleBasedStateMachine):
         at = number % (len(given) + 1)
         if change in ("more", "between", "other", "everything"):
             place = len(given) if change in ("more", "everything") else at
-            given[place : place + (change == "other")] = [self.new("text", content, 3, number, id)]
+            given[place : place + (change == "other")] = [self.new("text", content, 3, number)]
         elif change == "less":
             del given[at : at + 2]
         elif change == "none":
-            given = given[:1] if number % 3 else []
+            given = given[:1] if number % 3 else given[1:]
         activity = self.clock - timedelta(days=1) if is_earlier else None
         self.db.conversations.save_session(id, [as_dict(message) for message in given], activity)
         for message in given:
@@ -274,12 +281,12 @@ class AsyncConversations(Conversations):
     is_async = True
 
 
-RULES = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONGER = settings(RULES, max_examples=150, stateful_step_count=60)
+RULES = settings(max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LONGER = settings(RULES, max_examples=500, stateful_step_count=50)
 TestConversations = Conversations.TestCase
 TestConversations.settings = RULES
 TestAsyncConversations = AsyncConversations.TestCase
-TestAsyncConversations.settings = settings(RULES, max_examples=8)
+TestAsyncConversations.settings = settings(RULES, max_examples=20)
 
 
 @pytest.mark.soak

@@ -485,6 +485,25 @@ def test_a_save_after_pruning_keeps_what_is_there_or_brings_the_outputs_back(sto
     assert stores.compactions.get(event.id).restored_at is not None
 
 
+def test_a_pruned_message_that_a_save_moved_is_restored_where_it_is(stores: Facade, chats: Any) -> None:
+    chats.save_session("s", [RESULT | {"content": "x" * 9000}, ANSWER])
+    event = stores.compactions.prune_tool_outputs("s", keep_last=0, protect_tokens=0)
+    chats.save_session("s", [USER, *chats.load_session("s")["messages"]])
+    stores.compactions.restore(event.id)
+    assert contents(stores) == [USER["content"], "x" * 9000, ANSWER["content"]]
+    assert [message.id for message in stores.messages.load("s")] == [3, 1, 2]
+
+
+def test_what_only_moves_or_comes_back_in_a_save_is_no_activity(stores: Facade, chats: Any) -> None:
+    chats.save_session("s", [message | {"timestamp": AT} for message in says(*"abcd")], AT)
+    stores.compactions.compact("s", "first", keep_last=1, protect_tokens=0)
+    stores.compactions.compact("s", "second", keep_last=0, protect_tokens=0)
+    first = {"role": "system", "content": "first"}
+    chats.save_session("s", [message | {"timestamp": AT} for message in [*says("new"), first, *says("d")]])
+    assert [seq for _, seq, _ in places(stores).values()] == [5, 6, 7]
+    assert chats.load_session("s")["last_activity"] == AT
+
+
 def test_a_save_leaves_a_summary_that_was_edited_in_the_archive(stores: Facade, chats: Any) -> None:
     chats.save_session("s", says(*"abcd"))
     event = stores.compactions.compact("s", "in short", keep_last=1, protect_tokens=0)

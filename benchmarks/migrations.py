@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import options, start
+from benchmarks import options, start, upgrades
 from benchmarks.machine import machine_line
 from benchmarks.plan import plan
 from benchmarks.rounds import Sampler, Worker, interleave
@@ -120,9 +120,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--sizes", nargs="*", type=int, default=[10, 100, 1000], metavar="N", help="how many migrations"
     )
+    parser.add_argument(
+        "--upgrade", nargs="?", type=int, const=1024, metavar="MB", help="also what an upgrade of a file so large costs"
+    )
     chosen = parser.parse_args(arguments)
     names = [name for name in CONTENDERS if name == FLOOR or not chosen.only or name in chosen.only]
     figures = measure(names, chosen.sizes, chosen.quick)
+    if chosen.upgrade is not None:
+        figures += upgrades.measure(chosen.upgrade)
     machine = machine_line(filter(None, (CONTENDERS[name] for name in names)))
     options.show(figures, machine, markdown(figures, "migrations", FLOOR), LEGEND, chosen.json)
 

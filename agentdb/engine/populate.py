@@ -119,7 +119,8 @@ class Populator:
     def _given(self, client: LocalClient, table: _Table, fixture: Any, version: str) -> str:
         there = {folded(column.name) for column in table.columns} | {folded(table.rowid or "")}
         try:
-            for row in fixture(version) if callable(fixture) else fixture:
+            rows: Rows = fixture if isinstance(fixture, list) else fixture(version)
+            for row in rows:
                 # A row is written once, for all versions: columns of later ones, or of earlier ones, are left out.
                 _insert(client, table.name, {name: value for name, value in row.items() if folded(name) in there})
         except AgentDBError as error:

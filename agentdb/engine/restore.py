@@ -125,6 +125,8 @@ def _swap(path: str, fresh: str) -> str | None:
     replaced = _next_name(path)
     there = os.path.exists(path)
     holder = _take(path) if there else None
+    if holder is not None and os.name == "nt":
+        holder.close()  # Windows itself refuses to rename over a file that anybody has open, us included
     try:
         for suffix in _BESIDE:  # of a database that is damaged, or gone; SQLite has put those of a sound one away
             if os.path.exists(path + suffix):

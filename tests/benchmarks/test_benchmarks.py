@@ -26,6 +26,17 @@ def run(module: str, *options: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True).stdout
 
 
+def test_what_an_upgrade_costs_has_a_row_for_guard_rebuild_and_backup() -> None:
+    lines = run("upgrades").splitlines()
+    assert [line.strip("| ").partition(",")[0] for line in lines if " MB " in line] == [
+        "an update of one row",
+        "a rebuild of the large table",
+        "a backup",
+    ]
+    figures = json.loads(run("migrations", "--sizes", "--only", "agentdb", "--upgrade", "2", "--json"))["figures"]
+    assert len([figure for figure in figures if figure["case"].endswith("2 MB")]) == 6
+
+
 class TestMigrations:
     @pytest.fixture(scope="class")
     @staticmethod

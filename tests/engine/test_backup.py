@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,8 +17,9 @@ from engine_harness import Database, ask, caught, ids, make, outside
 
 import agentdb
 from agentdb import AgentDB, AsyncMigrator, Migration, Migrator, create_client, create_client_sync
+from agentdb.clients.copying import Copy, Lock
 from agentdb.engine.events import BackedUp, BackingUp
-from agentdb.errors import BackupError, InvalidArgumentError
+from agentdb.errors import BackupError, BusyError, InvalidArgumentError
 
 ONE, TWO, THREE = make(1), make(2), make(3)
 BAD = Migration("002", "bad", ["CREATE TABLE t2 (x)", "INSERT INTO nowhere VALUES (1)"])
@@ -264,10 +268,68 @@ def test_a_backup_of_another_database_in_the_way_is_never_taken_for_ours(db: Dat
     """A mark without its backup, and a temporary file, as a killed process leaves them."""
     folder_of(path).mkdir()
     (folder_of(path) / "agents.db.0001.001-002.backup.upgrading").touch()
+    (folder_of(path) / "agents.db.0007.001-009.backup.upgrading").touch()
     (folder_of(path) / "agents.db.partial").write_bytes(b"half of a copy")
     caught(upgrade_from_one, db, BAD)
-    assert rows(backups(path)[0]) == ["mine"]
-    assert not (folder_of(path) / "agents.db.partial").exists()
+    (backup,) = backups(path)
+    assert rows(backup) == ["mine"]
+    assert sorted(os.listdir(folder_of(path))) == [backup.name, f"{backup.name}.upgrading", "agents.db.lock"]
+
+
+def test_one_that_waited_while_another_did_the_whole_upgrade_makes_none(path: Path) -> None:
+    with create_client_sync(path) as client:
+        Migrator(client, [ONE]).migrate()
+    folder_of(path).mkdir()
+    waiting = threading.Event()
+    done: list[Any] = []
+
+    def start() -> None:
+        with create_client_sync(path) as client:
+            done.append(Migrator(client, [ONE, TWO], on_event=lambda event: waiting.set()).migrate())
+
+    with outside(folder_of(path) / "agents.db.lock") as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        other = threading.Thread(target=start)
+        other.start()
+        assert waiting.wait(60)  # it has read what is applied, and planned
+        with create_client_sync(path) as client:
+            assert ids(Migrator(client, [ONE, TWO], backup=False).migrate()) == ["002"]
+    other.join(60)
+    assert done == [[]]
+    assert names(path) == []
+
+
+def test_a_maker_that_shows_no_sign_of_life_is_not_waited_for_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentdb.engine.backup.PATIENCE", 0.3)
+    folder_of(path).mkdir()
+    with create_client_sync(path, busy_timeout=0.1) as client, outside(folder_of(path) / "agents.db.lock") as lock:
+        Migrator(client, [ONE]).migrate()
+        lock.execute("BEGIN EXCLUSIVE")
+        began = monotonic()
+        alive = threading.Thread(target=lambda: [time.sleep(0.1) or lock_file.beat() for _ in range(6)])  # type: ignore[func-returns-value]
+        lock_file = Lock(str(folder_of(path) / "agents.db.lock"))
+        alive.start()
+        error = caught(Migrator(client, [ONE, TWO]).migrate)
+        waited = monotonic() - began
+        alive.join()
+    assert type(error) is BusyError
+    assert "makes no progress" in error.message
+    assert waited > 0.6  # as long as it was at work it was waited for
+
+
+def test_a_copy_is_of_the_moment_at_which_it_began(path: Path, tmp_path: Path) -> None:
+    with create_client_sync(path) as client:
+        Migrator(client, [ONE]).migrate()
+        with client.transaction() as tx:
+            for _ in range(1500):
+                tx.execute("INSERT INTO t1 VALUES (?)", [os.urandom(8000)])
+            tx.commit()
+        with Copy(str(path), client.settings) as copy:
+            copy.write(str(tmp_path / "copy"), lambda done, total: client.execute("INSERT INTO t1 VALUES (1)") and None)
+        assert len(rows(tmp_path / "copy")) == 1500
+        assert len(rows(path)) > 1502
 
 
 def test_a_cancelled_backup_leaves_no_file_and_the_upgrade_undone(path: Path) -> None:

@@ -15,6 +15,7 @@ from agentdb.clients.local import LocalClient
 from agentdb.engine.domains import checks_of
 from agentdb.engine.migration import Finding, ValidationResult
 from agentdb.engine.populate import Populator
+from agentdb.engine.proof import Proof
 from agentdb.errors import REMEDIES, InvalidArgumentError
 
 PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)"
@@ -135,6 +136,35 @@ def test_a_loss_that_was_meant_is_none() -> None:
     first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
     assert errors(validate_migrations([first, step(2, "DELETE FROM t")])) == [("data_loss", "002")]
     assert errors(validate_migrations([first, step(2, "DELETE FROM t", allows_loss=("t",))])) == []
+
+
+def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the guard of the engine is off, the proof still counts."""
+    monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", lambda items: False)
+    first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
+    result = validate_migrations([first, step(2, "DELETE FROM t")])
+    assert errors(result) == [("data_loss", None)]
+    assert "the upgrade to 002" in result.errors[0].message
+
+
+def test_a_schema_that_depends_on_the_rows() -> None:
+    first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
+    second = step(2, "CREATE TABLE u AS SELECT count(*) AS n FROM t", down="DROP TABLE u")
+
+    def read_schema(client: LocalClient) -> list[tuple[Any, ...]]:  # as if the definition of a table held a count
+        return client.execute("SELECT n FROM u").tuples
+
+    proof = Proof(
+        (),
+        (first, second),
+        None,
+        tables=("agentdb_proof_base", "agentdb_proof"),
+        read_schema=read_schema,
+        difference=lambda one, other: f"{one} is not {other}",
+    )
+    proof.make()
+    assert [(finding.code, finding.migration_id) for finding in proof.errors] == [("schema_differs", "002")]
+    assert "[(0,)] is not [(4,)]" in proof.errors[0].message
 
 
 def test_host_migrations_are_proved_on_a_filled_base() -> None:

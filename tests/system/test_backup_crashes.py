@@ -138,8 +138,8 @@ def test_a_restore_killed_at_any_step_leaves_the_old_or_the_new_database(templat
         agentdb.restore(path, backup)  # the next one is not hindered by what the kill left
         assert upgrade.applied_in(path) == 3
         assert not (tmp_path / "a.db.restoring").exists()
-        for kept in tmp_path.glob("a.db.replaced-????"):
-            assert not kept.samefile(path)
+        files = [path, *tmp_path.glob("a.db.replaced-????")]
+        assert len({file.stat().st_ino for file in files}) == len(files)  # no file has two names
 
     assert killed_everywhere(prepare, lambda: agentdb.restore(path, backup), check) > 10
     assert set(seen) == {3, upgrade.STEPS}
@@ -256,12 +256,12 @@ def test_a_backup_beside_a_writer_is_of_one_moment_and_does_not_stop_it(tmp_path
     assert len(set(counts)) > 1  # it was writing
 
 
-def test_a_disk_that_fills_up_while_the_backup_is_written_stops_the_upgrade(path: Path) -> None:
+@pytest.mark.parametrize("eighths", range(1, 8))
+def test_a_disk_that_fills_up_while_the_backup_is_written_stops_the_upgrade(path: Path, eighths: int) -> None:
     """The limit on the size of a file stands for a disk: SQLite cannot write on, whatever was free before."""
 
     def upgrade_with_little_space() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, resource.RLIM_INFINITY))
+        limit_files(path.stat().st_size * eighths // 8)
         with pytest.raises(agentdb.errors.BackupError) as caught:
             migrate(path)
         assert caught.value.code == "backup_failed"
@@ -273,6 +273,30 @@ def test_a_disk_that_fills_up_while_the_backup_is_written_stops_the_upgrade(path
     assert not path.with_name("a.db.backups").joinpath("a.db.partial").exists()
     assert len(migrate(path)) == upgrade.STEPS - 3
     assert len(backups(path)) == 1
+
+
+@pytest.mark.parametrize("eighths", [1, 4, 7])
+def test_a_disk_that_fills_up_while_a_restore_is_under_way_changes_nothing(
+    template: Path, path: Path, eighths: int
+) -> None:
+    migrate(path, backup=False)
+
+    def restore_with_little_space() -> None:
+        limit_files(template.stat().st_size * eighths // 8)
+        with pytest.raises(agentdb.errors.BackupError) as caught:
+            agentdb.restore(path, template)
+        assert caught.value.code == "restore_failed"
+
+    assert in_a_process(restore_with_little_space) == 0
+    assert upgrade.applied_in(path) == upgrade.STEPS
+    assert sorted(file.name for file in path.parent.iterdir() if file.is_file()) == ["a.db"]
+    agentdb.restore(path, template)
+    assert upgrade.applied_in(path) == 3
+
+
+def limit_files(size: int) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_a_small_disk_that_is_full(path: Path, tmp_path: Path) -> None:

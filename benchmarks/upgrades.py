@@ -1,0 +1,140 @@
+"""What guard, rebuild and backup cost on a large file: `python -m benchmarks.upgrades [--megabytes 1024]`, or the same rows
+in `python -m benchmarks.migrations --upgrade`.
+
+Sessions with messages of about 1 KB, a foreign key from each message to its session and to the message before, both with an
+index. The floor is the same statements on raw sqlite3, in one transaction, with nobody counting. Each figure is one run on
+a fresh copy of the file, which has been read once: an upgrade happens once, and is not repeated until it is warm.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from agentdb import Migration, Migrator, RebuildTable, backup, create_client_sync
+from benchmarks import options
+from benchmarks.machine import machine_line
+from benchmarks.table import Figure, markdown
+
+FLOOR, OURS = "floor", "agentdb"
+_MESSAGES = (
+    "CREATE TABLE messages (id INTEGER PRIMARY KEY, session INTEGER REFERENCES sessions ON DELETE CASCADE, "
+    "parent INTEGER REFERENCES messages ON DELETE SET NULL, text TEXT{}) STRICT"
+)
+_INDEXES = ("CREATE INDEX by_session ON messages (session)", "CREATE INDEX by_parent ON messages (parent)")
+_COLUMNS = "id, session, parent, text"
+SCHEMA = Migration(
+    "001",
+    "sessions",
+    (
+        "CREATE TABLE sessions (id INTEGER PRIMARY KEY, name TEXT) STRICT",
+        _MESSAGES.format(""),
+        *_INDEXES,
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) STRICT",
+        "INSERT INTO settings VALUES ('a', 'b')",
+    ),
+)
+SMALL = Migration("002", "one row", "UPDATE settings SET value = 'c'")
+REBUILD = Migration("002", "rebuild", RebuildTable("messages", _MESSAGES.format(" NOT NULL")))
+BY_HAND = (
+    "PRAGMA foreign_keys=OFF",
+    "BEGIN IMMEDIATE",
+    _MESSAGES.format(" NOT NULL").replace("TABLE messages", "TABLE new"),
+    f"INSERT INTO new ({_COLUMNS}) SELECT {_COLUMNS} FROM messages",
+    "DROP TABLE messages",
+    "ALTER TABLE new RENAME TO messages",
+    *_INDEXES,
+    "COMMIT",
+)
+LEGEND = """\
+One run each on a fresh copy; ratios to the same statements on raw sqlite3 with nobody counting. `an update of one row` is
+what the loss guard costs where a migration touches little: it scans an index of every table, before and behind.
+`a backup` is compared with a copy by the file system."""
+
+
+def fill(path: Path, megabytes: int) -> int:
+    """Write the file; return how many messages it holds."""
+    with create_client_sync(path) as client:
+        Migrator(client, [SCHEMA]).migrate()
+    sessions = max(1, megabytes // 4)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO sessions (name) VALUES (?)", [(f"s{n}",) for n in range(sessions)])
+        number = 0
+        while connection.execute("PRAGMA page_count").fetchone()[0] * 4096 < megabytes * 2**20:
+            rows = [(n % sessions + 1, n or None, "text " * 200) for n in range(number, number + 1000)]
+            connection.executemany("INSERT INTO messages (session, parent, text) VALUES (?, ?, ?)", rows)
+            number += len(rows)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return number
+
+
+def raw(path: Path, statements: Sequence[str]) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for sql in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", *statements):
+            connection.execute(sql)
+
+
+def migrate(path: Path, migration: Migration) -> None:
+    with create_client_sync(path) as client:
+        Migrator(client, [SCHEMA, migration], backup=False).migrate()
+
+
+def timed(template: Path, work: Callable[[Path], object]) -> int:
+    """Nanoseconds of one run on a copy of the file."""
+    path = template.with_name("copy.db")
+    shutil.copy(template, path)
+    try:
+        began = time.perf_counter_ns()
+        work(path)
+        return time.perf_counter_ns() - began
+    finally:
+        for left in template.parent.glob("copy.db*"):
+            left.unlink()
+
+
+def measure(megabytes: int) -> list[Figure]:
+    figures: list[Figure] = []
+    with TemporaryDirectory(prefix="agentdb-benchmark-") as folder:
+        template = Path(folder) / "template.db"
+        options.progress(f"writing {megabytes} MB")
+        fill(template, megabytes)
+
+        def file_copy(path: Path) -> None:
+            shutil.copy(path, path.with_name("copy.db.file"))
+
+        cases: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
+            "an update of one row": (
+                lambda path: raw(path, ("BEGIN IMMEDIATE", *map(str, SMALL.up), "COMMIT")),
+                lambda path: migrate(path, SMALL),
+            ),
+            "a rebuild of the large table": (lambda path: raw(path, BY_HAND), lambda path: migrate(path, REBUILD)),
+            "a backup": (file_copy, lambda path: backup(path, path.with_name("copy.db.backup"))),
+        }
+        for case, (floor, ours) in cases.items():
+            options.progress(case)
+            base, own = timed(template, floor), timed(template, ours)
+            case = f"{case}, {megabytes} MB"
+            figures.append(Figure(case, FLOOR, nanoseconds=base, rounds=1))
+            figures.append(Figure(case, OURS, nanoseconds=own, ratio=own / base, against=FLOOR, rounds=1))
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = options.parser("upgrades", "What guard, rebuild and backup cost on a large file.", (FLOOR, OURS))
+    parser.add_argument("--megabytes", type=int, default=1024, metavar="N", help="how large the file is")
+    chosen = parser.parse_args(arguments)
+    megabytes = 8 if chosen.quick else chosen.megabytes
+    figures = [figure for figure in measure(megabytes) if not chosen.only or figure.contender in (FLOOR, *chosen.only)]
+    options.show(figures, machine_line(()), markdown(figures, "upgrades", FLOOR), LEGEND, chosen.json)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -39,7 +39,7 @@ def _process(source: str, folder: str) -> Callable[[], int]:
 def main() -> None:
     from benchmarks.migrations import main as migrations
 
-    migrations([*sys.argv[1:], "--sizes"])
+    migrations([*sys.argv[1:], "--upgrade", "0", "--sizes"])
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def upgrade(
             applied_at=_NOW,
             execution_time=_UNKNOWN,
             app_version=None,
+            again=True,
             in_progress=None if use_transaction else UP,
         )
     )

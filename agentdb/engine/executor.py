@@ -79,7 +79,9 @@ class _Run:
                 if self.is_outside and _has_rows_to_lose(item):
                     yield from atomically(self._guarded_one(item))
                 else:
-                    yield from self.change(item)
+                    self.statement = item
+                    yield from execute(item)
+                    self.ran.append(item)
             else:
                 from agentdb.engine.rebuilding import rebuild
 
@@ -103,7 +105,7 @@ class _Run:
         Counting costs a scan before and one behind, so it is done only where something could be.
         """
         is_enforced = self.migration.foreign_keys
-        if is_enforced and all(type(item) is str and item[:7] == "CREATE " for item in self.items):
+        if is_enforced and _only_creates(self.items):
             yield from self.execute_all()
             return
         from agentdb.engine import loss_guard, references
@@ -169,6 +171,10 @@ class _Run:
             failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
+
+
+def _only_creates(items: Iterable[Item]) -> bool:
+    return all(type(item) is str and item[:7] == "CREATE " for item in items)
 
 
 def texts(items: Iterable[Item]) -> tuple[str, ...]:
@@ -283,6 +289,7 @@ def _apply_inside(
             applied_at=run.timestamp,
             execution_time=run.milliseconds,
             app_version=app_version,
+            again=run.is_repeated,
         )
         return True
 
@@ -302,6 +309,7 @@ def _apply_outside(
             applied_at=run.timestamp,
             execution_time=None,
             app_version=app_version,
+            again=run.is_repeated,
             in_progress=h.UP,
         )
         return True

@@ -158,13 +158,15 @@ class History:
         self._read_full = f"SELECT {_FULL} FROM {name}"
         self._find = f"SELECT checksum, in_progress FROM {name} WHERE id = :id"
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT"
-        self._write = (
-            f"INSERT OR REPLACE INTO {name} (id, description, applied_at, execution_time, checksum, up, down, "
-            "use_transaction, foreign_keys, backward_compatible, app_version, in_progress, note) VALUES (:id, "
-            ":description, :applied_at, :execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, "
-            # The line feed closes the note: what comes next is another life of the row.
-            f":backward_compatible, :app_version, :in_progress, (SELECT note || char(10) FROM {name} WHERE id = :id))"
+        columns = (
+            "(id, description, applied_at, execution_time, checksum, up, down, use_transaction, foreign_keys, "
+            "backward_compatible, app_version, in_progress, note) VALUES (:id, :description, :applied_at, :execution_time, "
+            ":checksum, :up, :down, :use_transaction, :foreign_keys, :backward_compatible, :app_version, :in_progress, "
         )
+        self._write = f"INSERT INTO {name} {columns}NULL)"
+        # The line feed closes the note: what comes next is another life of the row.
+        note = f"(SELECT note || char(10) FROM {name} WHERE id = :id)"
+        self._write_again = f"INSERT OR REPLACE INTO {name} {columns}{note})"
         self._settle = f"UPDATE {name} SET in_progress = NULL, execution_time = :execution_time WHERE id = :id"
         self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
         self._note = f"UPDATE {name} SET note = :note, in_progress = :in_progress WHERE id = :id"
@@ -238,9 +240,13 @@ class History:
         applied_at: str,
         execution_time: float | None,
         app_version: str | None,
+        again: bool,
         in_progress: str | None = None,
     ) -> Steps[None]:
-        """Put a migration's row in, with its texts, so that any later or earlier build can take it back."""
+        """Put a migration's row in, with its texts, so that any later or earlier build can take it back.
+
+        again: in the place of one that is there.
+        """
         values: dict[str, Any] = {
             "id": migration.id,
             "description": migration.description,
@@ -255,7 +261,7 @@ class History:
             "app_version": app_version,
             "in_progress": in_progress,
         }
-        yield from execute(self._write, values)
+        yield from execute(self._write_again if again else self._write, values)
 
     def settle(self, migration_id: str, execution_time: float) -> Steps[None]:
         """A migration outside a transaction has come to its end. `execution_time` in milliseconds."""

@@ -93,7 +93,7 @@ def baseline(
 def _record(history: History, migration: Migration, row: Row | None, line: str, app_version: str | None) -> Steps[None]:
     if row is not None:
         yield from history.remove(row.id)  # it may spell the id in another way
-    yield from history.write(migration, applied_at=_now(), execution_time=None, app_version=app_version)
+    yield from history.write(migration, applied_at=_now(), execution_time=None, app_version=app_version, again=True)
     note = row.note if row is not None else None
     yield from history.annotate(_noted(migration.id, note), line, None)
 

@@ -11,8 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,51 +21,11 @@ import pytest
 import agentdb
 from agentdb import Migrator, create_client_sync
 from system import upgrade
+from system.kills import in_a_process, killed_everywhere
 from system.processes import run, workers
 from system.test_bad_files import NOBODY, private_mount
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-#: What a process may be about to do to the files when it is killed.
-_STEPS = ("open", "os.", "sqlite3.connect")
-
-
-def in_a_process(work: Callable[[], object], *, killed_before: int | None = None) -> int:
-    """Run it in a child that is killed with SIGKILL before its n-th step on files. The signal that ended it, or 0."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            left = -1 if killed_before is None else killed_before
-
-            def count(event: str, arguments: tuple[object, ...]) -> None:
-                nonlocal left
-                if event.startswith(_STEPS) and not str(arguments[:1]).startswith("('/proc"):
-                    left -= 1
-                    if left == -1:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(count)
-            work()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-
-
-def killed_everywhere(prepare: Callable[[], None], work: Callable[[], object], check: Callable[[], None]) -> int:
-    """Kill it before its first step, its second, … until it comes to its end. How many steps it has."""
-    for number in range(1000):
-        prepare()
-        done = in_a_process(work, killed_before=number) == 0
-        check()
-        if done:
-            return number
-    raise AssertionError("it never comes to its end")
 
 
 def backups(path: Path) -> list[Path]:
@@ -310,6 +269,7 @@ path = shutil.copy({str(path)!r}, disk)
 from agentdb import Migrator, create_client_sync
 from agentdb.errors import BackupError
 from system import upgrade
+from system.kills import in_a_process, killed_everywhere
 with create_client_sync(path) as client:
     try:
         Migrator(client, upgrade.MIGRATIONS).migrate()

@@ -12,39 +12,14 @@ import sqlite3
 import traceback
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agentdb import Migration, Migrator, RebuildTable, create_client_sync
+from agentdb import Migrator, create_client_sync
 from agentdb.clients.local import LocalClient
 from agentdb.errors import AgentDBError
+from system.rebuilt import FIRST, ROWS, SECOND, state_of
 
-ROWS = 300
-FIRST = Migration(
-    "001",
-    "notes",
-    (
-        "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT) STRICT",
-        "CREATE TABLE tags (note INTEGER REFERENCES notes ON DELETE CASCADE, tag TEXT)",
-        "CREATE INDEX notes_by_text ON notes (text)",
-        "CREATE TRIGGER t AFTER DELETE ON notes BEGIN SELECT 1; END",
-        "CREATE VIEW v AS SELECT count(*) AS number FROM notes",
-        f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {ROWS}) "
-        "INSERT INTO notes (text) SELECT 'text ' || n || hex(randomblob(100)) FROM c",
-        "INSERT INTO tags SELECT id, 'tag' FROM notes",
-    ),
-)
-SECOND = Migration(
-    "002",
-    "rebuilt",
-    (
-        RebuildTable(
-            "notes", "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL CHECK (text <> ''))"
-        ),
-        "UPDATE tags SET tag = 'new'",
-    ),
-)
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
@@ -100,18 +75,6 @@ def is_killed(path: Path, number: int) -> bool:
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
-
-
-def state_of(path: Path) -> list[Any]:
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        schema = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-        counts = connection.execute(
-            "SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM tags), (SELECT max(seq) FROM sqlite_sequence), "
-            "(SELECT count(*) FROM migrations), (SELECT min(tag) FROM tags)"
-        ).fetchone()
-    return [schema, counts]
 
 
 def test_killed_before_every_statement_nothing_is_lost(template: Path) -> None:

@@ -40,7 +40,7 @@ LEGEND = """\
 Medians, and the median of each round's ratio to floor (raw sqlite3, WAL, synchronous=NORMAL, one IMMEDIATE transaction
 and one history row per migration). floor_rollback is the same with SQLite's defaults (rollback journal, FULL), which
 the peers use too. A sample of "nothing pending" is the median of five starts in a row. Growth is the ratio at 1,000
-divided by the ratio at 100. The last rows, with MB, are one run each of an upgrade of a large file, beside the same by
+divided by the ratio at 100. The last rows, with MB, are upgrades of a large file, three runs each, beside the same by
 hand (benchmarks.upgrades)."""
 
 
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     usual = upgrades.MEGABYTES_QUICK if chosen.quick else upgrades.MEGABYTES
     megabytes = usual if chosen.upgrade is None else chosen.upgrade
     if megabytes and OURS in names:
-        figures += upgrades.measure(megabytes)
+        figures += upgrades.measure(megabytes, upgrades.ROUNDS_QUICK if chosen.quick else upgrades.ROUNDS)
     machine = machine_line(filter(None, (CONTENDERS[name] for name in names)))
     options.show(figures, machine, markdown(figures, "migrations", FLOOR), LEGEND, chosen.json)
 

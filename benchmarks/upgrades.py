@@ -2,13 +2,14 @@
 in those of `python -m benchmarks.migrations`.
 
 Sessions with messages of about 1 KB, a foreign key from each message to its session and to the message before, both with an
-index. The floor is the same statements on raw sqlite3, in one transaction, with nobody counting. Each figure is one run on
-a fresh copy of the file, which has been read once: an upgrade happens once, and is not repeated until it is warm. What is
-held against more than one floor is run once beside each.
+index. The floor is the same statements on raw sqlite3, in one transaction, with nobody counting. Each figure is the median of
+three runs, each on a fresh copy of the file that is on the disk and in the system's cache: an upgrade happens once, and is
+not repeated until it is warm. What is held against more than one floor is run anew beside each.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
@@ -21,10 +22,15 @@ from tempfile import TemporaryDirectory
 from agentdb import Migration, Migrator, RebuildTable, backup, create_client_sync
 from benchmarks import options
 from benchmarks.machine import machine_line
-from benchmarks.table import Figure, markdown
+from benchmarks.rounds import Sampler, interleave
+from benchmarks.table import Figure, compare, markdown
+
+#: What is done to a file.
+Work = Callable[[Path], object]
 
 FLOOR, OURS = "floor", "agentdb"
 MEGABYTES, MEGABYTES_QUICK = 1024, 8
+ROUNDS, ROUNDS_QUICK = 3, 1
 _MESSAGES = (
     "CREATE TABLE messages (id INTEGER PRIMARY KEY, session INTEGER REFERENCES sessions ON DELETE CASCADE, "
     "parent INTEGER REFERENCES messages ON DELETE SET NULL, text TEXT{}) STRICT"
@@ -56,7 +62,7 @@ BY_HAND = (
     "COMMIT",
 )
 LEGEND = """\
-One run each on a fresh copy; ratios to the same statements on raw sqlite3 with nobody counting. `an update of one row` is
+Three runs each on a fresh copy; ratios to the same statements on raw sqlite3 with nobody counting. `an update of one row` is
 what the loss guard costs where a migration touches little: it scans an index of every table, before and behind.
 `a backup` is verified and on the disk (fsync) when it is done; a copy of the file is neither, nor one of a moment where
 somebody writes, and the backup API alone is not verified. A rebuild is beside create, copy, drop, rename, and the indexes
@@ -92,54 +98,63 @@ def copy_by_api(path: Path) -> None:
         source.backup(copy)
 
 
+def copy_by_system(path: Path) -> None:
+    shutil.copyfile(path, path.with_name("copy.db.file"))
+
+
+def own_backup(path: Path) -> None:
+    backup(path, path.with_name("copy.db.backup"))
+
+
 def migrate(path: Path, migration: Migration) -> None:
     with create_client_sync(path) as client:
         Migrator(client, [SCHEMA, migration], backup=False).migrate()
 
 
-def timed(template: Path, work: Callable[[Path], object]) -> int:
-    """Nanoseconds of one run on a copy of the file."""
+def update(migration: Migration) -> tuple[Work, Work]:
+    statements = ("BEGIN IMMEDIATE", *map(str, migration.up), "COMMIT")
+    return lambda path: raw(path, statements), lambda path: migrate(path, migration)
+
+
+#: What is measured: by hand, and by agentdb.
+CASES: dict[str, tuple[Work, Work]] = {
+    "an update of one row": update(SMALL),
+    "an update of a tenth of the rows": update(LARGE),
+    "a rebuild of the large table": (lambda path: raw(path, BY_HAND), lambda path: migrate(path, REBUILD)),
+    "a backup, beside a copy of the file": (copy_by_system, own_backup),
+    "a backup, beside the backup API alone": (copy_by_api, own_backup),
+}
+
+
+def sampler(contender: str, template: Path, work: Callable[[Path], object], rounds: int) -> Sampler:
+    """Takes the time of one run on a fresh copy of the file."""
     path = template.with_name("copy.db")
-    shutil.copy(template, path)
-    try:
-        began = time.perf_counter_ns()
-        work(path)
-        return time.perf_counter_ns() - began
-    finally:
-        for left in template.parent.glob("copy.db*"):
-            left.unlink()
+
+    def take() -> int:
+        shutil.copyfile(template, path)
+        with path.open("rb+") as copied:
+            os.fsync(copied.fileno())  # or else the first who commits writes the whole file to the disk
+        try:
+            began = time.perf_counter_ns()
+            work(path)
+            return time.perf_counter_ns() - began
+        finally:
+            for left in template.parent.glob("copy.db*"):
+                left.unlink()
+
+    return Sampler(contender, take, rounds)
 
 
-def measure(megabytes: int) -> list[Figure]:
+def measure(megabytes: int, rounds: int) -> list[Figure]:
     figures: list[Figure] = []
     with TemporaryDirectory(prefix="agentdb-benchmark-") as folder:
         template = Path(folder) / "template.db"
         options.progress(f"writing {megabytes} MB")
         fill(template, megabytes)
-
-        def file_copy(path: Path) -> None:
-            shutil.copyfile(path, path.with_name("copy.db.file"))
-
-        def own_backup(path: Path) -> None:
-            backup(path, path.with_name("copy.db.backup"))
-
-        def update(migration: Migration) -> tuple[Callable[[Path], object], Callable[[Path], object]]:
-            statements = ("BEGIN IMMEDIATE", *map(str, migration.up), "COMMIT")
-            return lambda path: raw(path, statements), lambda path: migrate(path, migration)
-
-        cases: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
-            "an update of one row": update(SMALL),
-            "an update of a tenth of the rows": update(LARGE),
-            "a rebuild of the large table": (lambda path: raw(path, BY_HAND), lambda path: migrate(path, REBUILD)),
-            "a backup, beside a copy of the file": (file_copy, own_backup),
-            "a backup, beside the backup API alone": (copy_by_api, own_backup),
-        }
-        for case, (floor, ours) in cases.items():
+        for case, (floor, ours) in CASES.items():
             options.progress(case)
-            base, own = timed(template, floor), timed(template, ours)
-            case = f"{case}, {megabytes} MB"
-            figures.append(Figure(case, FLOOR, nanoseconds=base, rounds=1))
-            figures.append(Figure(case, OURS, nanoseconds=own, ratio=own / base, against=FLOOR, rounds=1))
+            both = (sampler(FLOOR, template, floor, rounds), sampler(OURS, template, ours, rounds))
+            figures += compare(f"{case}, {megabytes} MB", interleave(both), FLOOR)
     return figures
 
 
@@ -148,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--megabytes", type=int, default=MEGABYTES, metavar="N", help="how large the file is")
     chosen = parser.parse_args(arguments)
     megabytes = MEGABYTES_QUICK if chosen.quick else chosen.megabytes
-    figures = [figure for figure in measure(megabytes) if not chosen.only or figure.contender in (FLOOR, *chosen.only)]
+    figures = measure(megabytes, ROUNDS_QUICK if chosen.quick else ROUNDS)
+    figures = [figure for figure in figures if not chosen.only or figure.contender in (FLOOR, *chosen.only)]
     options.show(figures, machine_line(()), markdown(figures, "upgrades", FLOOR), LEGEND, chosen.json)
 
 

@@ -88,6 +88,8 @@ def _copy(source: str, path: str, fresh: str, tell: Callable[[Any], None], lock:
     try:
         copy = Copy(source, Settings())
     except StorageError as error:
+        if error.code not in ("not_a_database", "corrupt"):
+            raise  # it may be a good one, which cannot be read now
         raise BackupError(error.message, code="not_a_backup", engine_code=error.engine_code) from error
     with copy:
         if not copy.tables:

@@ -230,17 +230,18 @@ def sync_file(path: str) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Have the disk hold the names in a folder."""
+    """Have the disk hold the names in a folder. Never raises: they are in their places already."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:  # Windows, where a folder cannot be opened, and names are written through
         return
     try:
-        os.fsync(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError:  # a file system that has no such thing
         pass
-    finally:
-        os.close(descriptor)
 
 
 def remove(path: str) -> None:

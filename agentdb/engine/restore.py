@@ -129,28 +129,39 @@ def _swap(path: str, fresh: str) -> str | None:
     holder = _take(path) if there else None
     if holder is not None and os.name == "nt":
         holder.close()  # Windows itself refuses to rename over a file that anybody has open, us included
+    aside: list[str] = []
     try:
-        for suffix in _BESIDE:  # of a database that is damaged, or gone; SQLite has put those of a sound one away
-            if os.path.exists(path + suffix):
-                os.replace(path + suffix, replaced + suffix)
-        if there:
-            try:
-                os.link(path, replaced)
-            except OSError:  # a file system without links: for an instant nothing has the database's name
-                os.replace(path, replaced)
         try:
+            for suffix in _BESIDE:  # of a database that is damaged, or gone; SQLite has put those of a sound one away
+                if os.path.exists(path + suffix):
+                    os.replace(path + suffix, replaced + suffix)
+                    aside.append(suffix)
+            if there:
+                try:
+                    os.link(path, replaced)
+                except OSError:  # a file system without links: for an instant nothing has the database's name
+                    os.replace(path, replaced)
             os.replace(fresh, path)
             _refuse_late_comers(path, replaced, there)
         except BaseException:
-            if there:
-                os.replace(replaced, path)  # which does nothing where both are names of one file still
-                remove(replaced)
+            _put_back(path, replaced, aside)
             raise
         sync_folder(folder)
     finally:
         if holder is not None:
             holder.close()
     return replaced if there else None
+
+
+def _put_back(path: str, replaced: str, suffixes: list[str]) -> None:
+    """The old database into its place again, with what was beside it."""
+    if os.path.exists(replaced):
+        if os.path.exists(path) and os.path.samefile(path, replaced):
+            os.unlink(replaced)
+        else:
+            os.replace(replaced, path)
+    for suffix in suffixes:
+        os.replace(replaced + suffix, path + suffix)
 
 
 def _refuse_late_comers(path: str, replaced: str, there: bool) -> None:

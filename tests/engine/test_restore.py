@@ -166,6 +166,30 @@ def test_a_damaged_database_is_replaced_and_kept_byte_for_byte(backup: Path, pat
     assert (path.parent / "agents.db.replaced-0001-wal").read_bytes() == wal
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_damaged_database_that_cannot_be_replaced_keeps_what_is_beside_it(
+    path: Path, backup: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its -wal may hold all that can still be saved of it."""
+    crashed(path, "in the wal")
+    path.write_bytes(b"not any more a database" + path.read_bytes()[23:])
+    before = {each.name: each.read_bytes() for each in path.parent.glob("agents.db*") if each.is_file()}
+    assert "agents.db-wal" in before
+    real_replace = os.replace
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    def replace(old: str, new: str) -> None:
+        (fail if str(old).endswith(".restoring") else real_replace)(old, new)
+
+    monkeypatch.setattr(os, "replace", replace)
+    if not links:
+        monkeypatch.setattr(os, "link", fail)
+    assert caught(restore, path, backup).code == "restore_failed"
+    assert {each.name: each.read_bytes() for each in path.parent.glob("agents.db*") if each.is_file()} == before
+
+
 def test_what_is_no_whole_backup_changes_nothing(path: Path, backup: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.db"
     found = {}

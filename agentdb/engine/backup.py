@@ -379,9 +379,13 @@ def check_space(path: str, folder: str) -> None:
     needed, free = size + max(size // 10, 4 << 20), disk_usage(folder).free
     if free < needed:
         raise BackupError(
-            f"a copy of {path} needs {needed / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free",
+            f"a copy of {path} needs {_megabytes(needed)} in {folder}, and {_megabytes(free)} are free",
             code="backup_no_space",
         )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 100e6 else f"{size / 1e6:.1f} MB"
 
 
 def _told_as_backup(path: str, folder: str, remedy: str | None = None) -> AbstractContextManager[None]:

@@ -13,12 +13,11 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agentdb.errors import AgentDBError
-from system.struck import Backup, Restore, Upgrade, Work
+from system.struck import WORKS, Work
 
 #: What writes, and what makes sure that it is written.
 POINTS = (
@@ -28,13 +27,6 @@ POINTS = (
     "posix/io/sync/fsync",
     "posix/io/sync/fdatasync",
 )
-WORKS: dict[str, Callable[[Path], Work]] = {
-    "upgrade": lambda folder: Upgrade(folder, "sync", "WAL"),
-    "upgrade, async, DELETE": lambda folder: Upgrade(folder, "async", "DELETE"),
-    "upgrade after a crash": lambda folder: Upgrade(folder, "sync", "crashed"),
-    "backup": Backup,
-    "restore": Restore,
-}
 #: libfiu asks it whether a call fails: int (const char *name, int *failnum, void **failinfo, unsigned int *flags).
 _ASKED = ctypes.CFUNCTYPE(
     ctypes.c_int,

@@ -152,3 +152,13 @@ class Restore(Work):
         files = [self.path.stat().st_ino, *(each.stat().st_ino for each in replaced)]
         assert len(set(files)) == len(files) or (killed and found == "old")
         return found
+
+
+#: All of them, by their names in tests.
+WORKS: dict[str, Callable[[Path], Work]] = {
+    "upgrade": lambda folder: Upgrade(folder, "sync", "WAL"),
+    "upgrade, async, DELETE": lambda folder: Upgrade(folder, "async", "DELETE"),
+    "upgrade after a crash": lambda folder: Upgrade(folder, "sync", "crashed"),
+    "backup": Backup,
+    "restore": Restore,
+}

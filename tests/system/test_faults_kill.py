@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from system.kills import killed_everywhere
-from system.struck import Backup, Restore, Upgrade, Work
+from system.struck import WORKS
 
 pytestmark = [pytest.mark.soak, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+#: So many there are at the least.
+POINTS = {"upgrade": 100, "backup": 20, "restore": 30}
 
 
-@pytest.mark.parametrize(
-    ("make", "points", "seen"),
-    [
-        pytest.param(lambda folder: Upgrade(folder, "sync", "WAL"), 80, {"old", "new"}, id="upgrade"),
-        pytest.param(
-            lambda folder: Upgrade(folder, "async", "DELETE"), 80, {"old", "new"}, id="upgrade, async, DELETE"
-        ),
-        pytest.param(lambda folder: Upgrade(folder, "sync", "crashed"), 80, {"old", "new"}, id="upgrade after a crash"),
-        pytest.param(Backup, 20, {"nothing", "new"}, id="backup"),
-        pytest.param(Restore, 30, {"old", "new"}, id="restore"),
-    ],
-)
-def test_killed_before_every_statement(
-    make: Callable[[Path], Work], points: int, seen: set[str], tmp_path: Path
-) -> None:
-    work = make(tmp_path)
+@pytest.mark.parametrize("name", WORKS)
+def test_killed_before_every_statement(name: str, tmp_path: Path) -> None:
+    work = WORKS[name](tmp_path)
     found: Counter[str] = Counter()
 
     def check() -> None:
         found[work.check(killed=True)] += 1
 
-    assert killed_everywhere(work.prepare, work.do, check, statements=True) > points
-    assert set(found) == seen
+    assert killed_everywhere(work.prepare, work.do, check, statements=True) > POINTS[name.partition(" ")[0].rstrip(",")]
+    assert set(found) == {"nothing" if name == "backup" else "old", "new"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import agentdb
-from system.faulty import WORKS
+from system.struck import WORKS
 
 pytestmark = [
     pytest.mark.soak,

@@ -139,7 +139,9 @@ class Connection:
             if not isinstance(failure, BusyError) or not self._patient:
                 raise failure from error
             if self._interrupted:
-                raise StatementError("interrupted while waiting for a lock", code="interrupted") from error
+                raise StatementError(
+                    f"interrupted while waiting for a lock on {self.path}", code="interrupted"
+                ) from error
             if monotonic() >= deadline:
                 raise failure from error
             sleep(_PAUSE)
@@ -328,7 +330,9 @@ class Connection:
     def check_transaction(self) -> None:
         """Raises ClosedError if SQLite has rolled back by itself: the next statement would be committed on its own."""
         if not self.in_transaction:
-            raise ClosedError("the transaction was rolled back by the database", code="transaction_lost")
+            raise ClosedError(
+                f"the transaction on {self.path} was rolled back by the database", code="transaction_lost"
+            )
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
         self._interrupted = False
@@ -357,7 +361,9 @@ class Connection:
                 if not isinstance(failure, BusyError):
                     raise failure from error
                 if self._interrupted:
-                    raise StatementError("interrupted while waiting for a lock", code="interrupted") from error
+                    raise StatementError(
+                        f"interrupted while waiting for a lock on {self.path}", code="interrupted"
+                    ) from error
                 if monotonic() >= deadline:
                     self._leave_wal_out("it is locked")
                     # The statement itself has one more try, not a busy timeout of its own.

@@ -112,7 +112,7 @@ class Copy:
 
     def _check_wanted(self) -> None:
         if self._stopped:
-            raise StatementError("the copy was interrupted", code="interrupted")
+            raise StatementError(f"the copy of {self.path} was interrupted", code="interrupted")
 
     def interrupt(self) -> None:
         """Stop, from any thread."""

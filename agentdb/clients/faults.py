@@ -105,7 +105,7 @@ def _culprit(args: Any) -> tuple[str, str]:
     return "the SQL", "holds a character that is not text in UTF-8"
 
 
-def check_args(args: Any) -> Any:
+def check_args(args: Any, sql: str) -> Any:
     """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter.
 
     Returns the arguments as sqlite3 wants them (a mapping without the `:`, `@` or `$` that libsql-client allows).
@@ -120,9 +120,9 @@ def check_args(args: Any) -> Any:
     for value in args.values() if isinstance(args, dict) else args:
         if isinstance(value, float):
             if value != value:
-                raise _not_bindable(args, value, "is NaN, which SQLite stores as NULL")
+                raise _not_bindable(args, value, "is NaN, which SQLite stores as NULL", sql)
         elif value is not None and not isinstance(value, (int, str, bytes, bytearray, memoryview)):
-            raise _not_bindable(args, value, f"is a {type(value).__name__}")
+            raise _not_bindable(args, value, f"is a {type(value).__name__}", sql)
     if isinstance(args, dict) and any(not isinstance(key, str) or key[:1] in (":", "@", "$") for key in args):
         for key in args:
             if not isinstance(key, str):
@@ -131,9 +131,9 @@ def check_args(args: Any) -> Any:
     return args
 
 
-def _not_bindable(args: Any, culprit: object, why: str) -> InvalidArgumentError:
+def _not_bindable(args: Any, culprit: object, why: str, sql: str) -> InvalidArgumentError:
     name = next(name for name, value in named(args) if value is culprit)
-    return InvalidArgumentError(f"{name} {why}", code="not_bindable")
+    return InvalidArgumentError(f"{name} {why} in: {shorten(sql)}", code="not_bindable")
 
 
 def named(args: Any) -> list[tuple[str, Any]]:

@@ -271,7 +271,7 @@ class LocalTransaction(TransactionBase):
             raise AssertionError
         if self._client.closed:
             self.close()
-            raise ClosedError("the client was closed, so its transaction was rolled back")
+            raise ClosedError(f"the client of {self._client.path} was closed, so its transaction was rolled back")
         try:
             connection.check_transaction()
         except ClosedError:

@@ -319,7 +319,7 @@ class AsyncLocalTransaction(TransactionBase):
     async def _open_lane(self) -> Lane:
         if self._client.closed:
             await self.rollback()
-            raise ClosedError("the client was closed, so its transaction was rolled back")
+            raise ClosedError(f"the client of {self._client.path} was closed, so its transaction was rolled back")
         await self.begin()
         assert self._lane is not None
         return self._lane

@@ -124,7 +124,9 @@ class TransactionBase:
         """Raises ClosedError or TransactionActiveError where the caller may not use it now."""
         client = self._client
         if client._born != forks.generation:
-            raise ClosedError("the transaction was begun before a fork", code="forked")
+            raise ClosedError(f"the transaction on {client.path} was begun before a fork", code="forked")
         if ended:
-            raise ClosedError("the transaction has ended", remedy="Begin another with client.transaction().")
+            raise ClosedError(
+                f"the transaction on {client.path} has ended", remedy="Begin another with client.transaction()."
+            )
         self.check_callback()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentdb.clients.base import Statement
-from agentdb.clients.faults import check_args
+from agentdb.clients.faults import check_args, shorten
 from agentdb.errors import InvalidArgumentError, StorageError
 from agentdb.lexer import TRANSACTION_CONTROL, verb
 
@@ -66,7 +66,7 @@ def statement_of(stmt: InStatement, args: InArgs = None) -> tuple[str, Any]:
                 break
         else:
             return sql, args
-    return sql, check_args(args)
+    return sql, check_args(args, sql)
 
 
 def statements_of(stmts: Iterable[InStatement]) -> tuple[list[Prepared], bool]:
@@ -101,10 +101,10 @@ def kind_of(sql: str) -> str:
 def _kind_of(sql: str) -> str:
     word = verb(sql)
     if word in TRANSACTION_CONTROL:
-        raise InvalidArgumentError(f"{word} as a statement", code="transaction_control")
+        raise InvalidArgumentError(f"{word} is no statement for a client: {shorten(sql)}", code="transaction_control")
     kind = _KINDS.get(word, OTHER)
     if kind is PRAGMA and switches_foreign_keys(sql):
-        raise InvalidArgumentError("PRAGMA foreign_keys as a statement", code="foreign_keys_stay_on")
+        raise InvalidArgumentError(f"this switches foreign keys: {shorten(sql)}", code="foreign_keys_stay_on")
     return kind
 
 

@@ -91,6 +91,14 @@ def _of_folder(folder: str) -> tuple[Migration, ...]:
 
 def _collect(entries: Iterable[Traversable], package: str | None, where: str) -> tuple[Migration, ...]:
     """Migrations of the files of one place. `package` is its dotted name, for modules that import each other."""
+    try:
+        return _sorted(entries, package, where)
+    except InvalidMigrationError as error:
+        error.args = (f"in {where}: {error.message}",)
+        raise
+
+
+def _sorted(entries: Iterable[Traversable], package: str | None, where: str) -> tuple[Migration, ...]:
     ups: dict[str, Traversable] = {}
     downs: dict[str, Traversable] = {}
     loaded: list[tuple[Migration, str]] = []

@@ -75,7 +75,8 @@ KINDS: dict[str, list[str]] = {
     "hyphens and quotes break a search": ["test_hyphens_and_quotes_break_a_search"],
     "unicode61 does not find CJK": ["test_the_usual_tokenizer_does_not_find_cjk"],
     "the tokenizer may be missing": [
-        "migrations/test_messages_schema.py::test_a_module_that_this_sqlite_lacks_is_named_with_a_remedy_and_nothing_is_left"
+        "test_a_tokenizer_that_is_missing_leaves_half_a_schema",
+        "migrations/test_messages_schema.py::test_a_module_that_this_sqlite_lacks_is_named_with_a_remedy_and_nothing_is_left",
     ],
     "ties of times skip rows in pages": ["test_ties_of_times_skip_rows_in_pages"],
     # versions and checksums
@@ -450,6 +451,19 @@ def test_the_usual_tokenizer_does_not_find_cjk(db: AgentDB) -> None:
         assert [hit.message.content for hit in db.messages.search(words)] == [text]
 
 
+def test_a_tokenizer_that_is_missing_leaves_half_a_schema(path: Path, twin: Path) -> None:
+    """As trigram is, in the SQLite of an older system; here one that no SQLite has."""
+    schema = ("CREATE TABLE notes (text)", "CREATE VIRTUAL TABLE found USING fts5 (text, tokenize = 'quadgram')")
+    with outside(twin) as naive, pytest.raises(sqlite3.OperationalError):
+        for sql in schema:
+            naive.execute(sql)
+    assert tables(twin) == {"notes"}
+    error = caught(migrate, path, Migration("001", "notes", schema))
+    assert error.code == "module_missing"
+    assert "FTS5" in error.remedy
+    assert tables(path) == set()
+
+
 def test_ties_of_times_skip_rows_in_pages(db: AgentDB) -> None:
     db.messages.append_many("s", [NewMessage(role="user", content=str(number)) for number in range(5)])
     db.client.execute("UPDATE messages SET created_at = '2025-03-01T08:00:00.000Z'")
@@ -485,6 +499,7 @@ def test_a_hash_of_raw_bytes_stops_the_application_after_a_checkout_elsewhere(pa
         (folder / "001_notes.up.sql").write_bytes(form.encode())
         raw.add(hashlib.sha256((folder / "001_notes.up.sql").read_bytes()).hexdigest())
     assert len(raw) == 4, "each of them would be an edited migration"
+    assert len({Migration("001", "notes", form).checksum for form in forms.values()}) == 1
     assert [len(migrate(path, *load_migrations(tmp_path / name))) for name in forms] == [1, 0, 0, 0]
 
 

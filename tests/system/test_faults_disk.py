@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 import agentdb
-from system.struck import WORKS
-from system.test_bad_files import private_mount
+from agentdb.errors import AgentDBError
+from system.kills import in_a_process
+from system.struck import WORKS, Upgrade
+from system.test_bad_files import NOBODY, private_mount
 
 pytestmark = pytest.mark.soak
 _PACKAGE, _TESTS = Path(agentdb.__file__).parents[1], Path(__file__).parents[1]
@@ -43,3 +46,53 @@ def test_a_small_disk_that_fills_up_at_any_event(tmp_path: Path) -> None:
         codes = {outcome.partition(",")[0] for outcome in outcomes}
         assert codes <= _CODES[work.partition(" ")[0].rstrip(",")], outcomes
         assert len(codes) > 1, outcomes
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(each): each.read_bytes() for each in sorted(folder.rglob("*")) if each.is_file()}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    ("name", "elsewhere", "code"),
+    [
+        ("upgrade", False, "read_only"),
+        ("upgrade", True, "read_only"),
+        ("upgrade, async, DELETE", False, "backup_failed"),
+        ("upgrade, async, DELETE", True, "read_only"),
+        ("upgrade after a crash", True, "read_only"),
+        ("backup", False, "backup_failed"),
+        ("restore", False, "restore_failed"),
+    ],
+)
+def test_a_folder_that_cannot_be_written(name: str, elsewhere: bool, code: str) -> None:
+    """elsewhere: the backups have a folder that can be."""
+    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders are closed to others
+        Path(outer).chmod(0o755)
+        work = WORKS[name](Path(outer) / "it")
+        work.prepare()
+        work.do()  # what is imported late is there now, and can be read
+        work.prepare()
+        backups = Path(outer) / "backups"
+        backups.mkdir()
+        if os.geteuid() == 0:
+            for each in (backups, *work.path.parent.iterdir()):
+                os.chown(each, NOBODY, NOBODY)
+        before = contents(work.path.parent)
+        work.path.parent.chmod(0o555)
+
+        def do() -> None:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            with pytest.raises(AgentDBError) as caught:
+                work.do(backup=str(backups)) if isinstance(work, Upgrade) and elsewhere else work.do()
+            assert caught.value.code == code
+
+        try:
+            assert in_a_process(do) == 0
+        finally:
+            work.path.parent.chmod(0o755)
+        assert contents(work.path.parent) == before
+        work.check(AgentDBError("it could not be written"))

@@ -157,7 +157,7 @@ class History:
         self._read = f"SELECT id, checksum, in_progress FROM {name}"
         self._read_full = f"SELECT {_FULL} FROM {name}"
         self._find = f"SELECT checksum, in_progress FROM {name} WHERE id = :id"
-        self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT"
+        self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
         columns = (
             "(id, description, applied_at, execution_time, checksum, up, down, use_transaction, foreign_keys, "
             "backward_compatible, app_version, in_progress, note) VALUES (:id, :description, :applied_at, :execution_time, "

@@ -217,8 +217,8 @@ def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
     for sql in statements:
         if sql[:7] not in _PLAIN_BEGINNINGS or sql[-1] <= " ":  # any() would cost twice the loop
             return None
-        if ";" in sql and not _is_plain_trigger(sql):
-            return None
+    if ";" in joined and not all(";" not in sql or _is_plain_trigger(sql) for sql in statements):
+        return None
     if (
         not joined.isascii()
         or " \n" in joined

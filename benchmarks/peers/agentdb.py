@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib as hashlib  # the floor has it loaded too, as any application that speaks TLS; a bare start has not
 from pathlib import Path
 
 from agentdb import Migration, Migrator, create_client_sync

@@ -114,6 +114,20 @@ class Upgrade(Work):
         return found
 
 
+class Rollback(Work):
+    """The same migration taken back: guard, rebuild. Then "old" is where it leads to, so that is called "new" here."""
+
+    def _lay_out(self) -> None:
+        shutil.copy(self._sources / "new.db", self.path)
+
+    def do(self, on_event: Listener | None = None) -> None:
+        with create_client_sync(self.path) as client:
+            Migrator(client, [FIRST], on_event=on_event).rollback(target=FIRST.id)  # by what was recorded
+
+    def _state(self, failure: AgentDBError | None, killed: bool) -> str:
+        return {"old": "new", "new": "old"}[self.state_of_file(self.path)]
+
+
 class Backup(Work):
     """A backup that somebody asks for."""
 
@@ -159,6 +173,7 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "upgrade": lambda folder: Upgrade(folder, "sync", "WAL"),
     "upgrade, async, DELETE": lambda folder: Upgrade(folder, "async", "DELETE"),
     "upgrade after a crash": lambda folder: Upgrade(folder, "sync", "crashed"),
+    "rollback": Rollback,
     "backup": Backup,
     "restore": Restore,
 }

@@ -13,7 +13,7 @@ from system.struck import WORKS
 
 pytestmark = [pytest.mark.soak, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 #: So many there are at the least.
-POINTS = {"upgrade": 100, "backup": 20, "restore": 30}
+POINTS = {"upgrade": 100, "rollback": 70, "backup": 20, "restore": 30}
 
 
 @pytest.mark.parametrize("name", WORKS)

@@ -22,6 +22,7 @@ _PACKAGE, _TESTS = Path(agentdb.__file__).parents[1], Path(__file__).parents[1]
 #: What each may raise: nothing where what failed was not needed any more, as what tidies up at the end.
 _CODES = {
     "upgrade": {"None", "backup_failed", "disk_full", "io_error"},
+    "rollback": {"None", "disk_full", "io_error"},
     "backup": {"None", "backup_failed"},
     "restore": {"None", "restore_failed"},
 }
@@ -31,7 +32,7 @@ _CODES = {
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("work", WORKS)
 def test_a_write_that_fails_loses_nothing(work: str, error: str, lasting: bool, tmp_path: Path) -> None:
-    options = {"work": work, "error": error, "lasting": lasting, "rounds": 40, "folder": str(tmp_path / "it")}
+    options = {"work": work, "error": error, "lasting": lasting, "rounds": 30, "folder": str(tmp_path / "it")}
     done = subprocess.run(
         ["fiu-run", "-x", "-f", "", sys.executable, "-m", "system.faulty", json.dumps(options)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(_PACKAGE), str(_TESTS)))},

@@ -186,7 +186,7 @@ class MigratorOperations(Operations[W]):
         yield from emit(Planned(UP, tuple(plan)))
         backed_up = False
         if plan and applied and self._backup is not False:
-            from agentdb.engine.backup import after_upgrade, before_upgrade
+            from agentdb.engine.backup import before_upgrade
 
             backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
         results: list[MigrationResult] = []
@@ -222,6 +222,8 @@ class MigratorOperations(Operations[W]):
                     failure.after(results)
                     raise failure
         if backed_up:
+            from agentdb.engine.backup import after_upgrade
+
             yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(UP, tuple(results)))
         return results

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.engine.backup import Setting
+    from agentdb.engine.history import Key
     from agentdb.engine.migration import Item
     from agentdb.operations import Steps
     from agentdb.runners import Callback
@@ -189,6 +190,18 @@ class MigratorOperations(Operations[W]):
             from agentdb.engine.backup import before_upgrade
 
             backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
+        results = yield from self._apply_all(plan, applied, use_transaction, validate_checksums)
+        if backed_up:
+            from agentdb.engine.backup import after_upgrade
+
+            yield from after_upgrade(self._history, self._backup)
+        yield from emit(Finished(UP, tuple(results)))
+        return results
+
+    def _apply_all(
+        self, plan: list[Migration], applied: list[Key] | None, use_transaction: bool, checksums: bool
+    ) -> Steps[list[MigrationResult]]:
+        """Apply a plan, one migration after the other; what another process has done meanwhile is left out."""
         results: list[MigrationResult] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         while plan:
@@ -203,7 +216,7 @@ class MigratorOperations(Operations[W]):
                     create_table=applied is None and not results,
                     # Without foreign keys there is no way but in a transaction.
                     use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
-                    checksums=validate_checksums,
+                    checksums=checksums,
                     app_version=self._app_version,
                     told=self._on_event is not None,
                     application_id=None if applied or results else self._application_id,
@@ -216,16 +229,11 @@ class MigratorOperations(Operations[W]):
             else:
                 # Another process is at it. Look once at all that it has done, instead of once under the lock for each.
                 applied = yield from self._history.read_keys()
-                plan, found = planner.survey(plan, applied or (), checksums=validate_checksums)
+                plan, found = planner.survey(plan, applied or (), checksums=checksums)
                 if other := [finding for finding in found if finding.code == "checksum_mismatch"]:
                     failure = planner.refusal(other, self._registered())
                     failure.after(results)
                     raise failure
-        if backed_up:
-            from agentdb.engine.backup import after_upgrade
-
-            yield from after_upgrade(self._history, self._backup)
-        yield from emit(Finished(UP, tuple(results)))
         return results
 
     @operation

@@ -74,7 +74,7 @@ def test_while_a_one_second_select_runs_the_loop_and_the_writers_go_on(path: str
             return gaps.longest, beside, usual
 
     seen = []
-    for _ in range(5):  # a noisy machine may steal 20 ms now and then, but not five times
+    for _ in range(12):  # a busy machine may steal 20 ms now and then, but not every time
         gap, beside, usual = asyncio.run(attempt())
         seen.append((gap, beside, usual))
         if gap < 0.020 and beside < max(10 * usual, 0.05):

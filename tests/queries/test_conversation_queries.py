@@ -17,7 +17,7 @@ CONSTANTS = {
     (module.__name__.rpartition(".")[2], name): sql
     for module in (contexts, compactions, conversations)
     for name, sql in vars(module).items()
-    if not name.startswith("_")
+    if name.isupper()
 }
 TABLES = ("sessions", "messages", "agent_contexts", "agent_switches", "compaction_events", "message_archive")
 #: Parameters that are no columns.

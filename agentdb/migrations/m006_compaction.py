@@ -6,7 +6,8 @@ Why it is as it is (what it shares with the tables before: see their migrations)
   included. In a cascade the session is gone before its events, and an event before its archive, which is how the
   triggers tell one from the other. (OR REPLACE of a session's own row is a deletion of that session.)
 - An event becomes restored only when the messages of its archive are back in their places. One that pruned outputs has
-  no summary; its messages stay where they are, and one that somebody has removed since stays removed.
+  no summary; its messages stay where they are, and one that somebody has removed since stays removed, and its original
+  in the archive.
 - The archive has every column of a message, and none of its constraints: what it holds was let in once. Its message_id
   refers to nothing, because that message is gone; a message's id is never given again.
 - `compaction_count` of a session counts the events that stand.

@@ -142,5 +142,7 @@ FROM message_archive AS kept WHERE kept.event_id = :event_id AND messages.id = k
 # Says that an event stands no more.
 SET_RESTORED = "UPDATE compaction_events SET restored_at = :restored_at WHERE id = :id"
 
-# Empties the archive of an event that stands no more.
-EMPTY_ARCHIVE = "DELETE FROM message_archive WHERE event_id = :event_id"
+# Empties the archive of an event that stands no more of what is back; what had been removed meanwhile has no other place.
+EMPTY_ARCHIVE = """\
+DELETE FROM message_archive WHERE event_id = :event_id
+  AND EXISTS (SELECT 1 FROM messages WHERE messages.id = message_archive.message_id)"""

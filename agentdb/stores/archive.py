@@ -61,7 +61,10 @@ def put_away(event: dict[str, Any], ids: list[int]) -> Steps[int]:
 
 
 def put_back(event: CompactionEvent) -> Steps[None]:
-    """Put what an event archived back into its place, and remove what stands there. Raises IntegrityError."""
+    """Put what an event archived back into its place, and remove what stands there. Raises IntegrityError.
+
+    The originals of pruned messages that have been removed since stay in the archive: they are nowhere else.
+    """
     label = f"compaction event {event.id}"
     if event.restored_at is not None:
         raise IntegrityError(f"{label} is restored already", code="already_restored")

@@ -268,7 +268,8 @@ class CompactionStore(Operations[W]):
     @atomic
     def restore(self, event_id: int) -> Steps[CompactionEvent]:
         """Bring back what an event took out, with ids, seqs and times as they were, and remove its summary; of a pruning,
-        put the outputs back, where their messages are still there. What was said later stays. Returns the event.
+        put the outputs back, where their messages are still there; the others stay in the archive. What was said later
+        stays. Returns the event.
 
         Raises NotFoundError, and IntegrityError: `already_restored`; `newer_event` where a newer event of the session
         stands; `summary_changed` or `summary_removed` where the summary, or a pruned message, is not as it was left.
@@ -298,7 +299,8 @@ class CompactionStore(Operations[W]):
 
     @operation
     def archived(self, event_id: int, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """What an event that stands keeps: the messages as they were, in their order. Raises NotFoundError."""
+        """What an event keeps: the messages as they were, in their order; of one that was restored, those whose pruned
+        outputs could not be put back, because they had been removed. Raises NotFoundError."""
         event = yield from self.require.steps(event_id, include_deleted=include_deleted)
         return (yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id}))
 

@@ -123,7 +123,8 @@ class Session:
 
     def restore(self, event: Event) -> None:
         self.rows = self.before(event, self.rows)
-        event.restored, event.archive = True, {}
+        event.restored = True
+        event.archive = {id: message for id, message in event.archive.items() if id not in self.rows}
 
     # -- saving
 

@@ -258,6 +258,10 @@ def test_a_pruned_message_that_was_removed_stays_removed_and_an_edited_one_refus
     stores.rows("UPDATE messages SET content = ? WHERE id = 3", PRUNED)
     stores.compactions.restore(event.id)
     assert contents(stores) == ["x" * 9000, "x" * 9000, "thanks"]
+    # What could not be put back is not thrown away.
+    assert [(message.id, message.content) for message in stores.compactions.archived(event.id)] == [(2, "x" * 9000)]
+    stores.sessions.delete("s")
+    assert stores.rows("SELECT * FROM message_archive") == []
 
 
 def test_pruned_then_compacted_comes_back_in_two_steps(stores: Facade) -> None:

@@ -94,9 +94,8 @@ def _check_summary(event: CompactionEvent, label: str) -> Steps[None]:
             f"{label} cannot be restored: its summary, message {event.summary_message_id}, has been removed",
             code="summary_removed",
         )
-    # What somebody counted or marked is no other text.
     said = (summary.role, summary.content, summary.is_summary, *_beside(summary), summary.payload_json)
-    if said != ("system", event.summary_content, True, None, None, None, None, None):
+    if said != ("system", event.summary_content, True, None, None, None, None):
         raise IntegrityError(
             f"{label} cannot be restored: its summary, message {event.summary_message_id}, has been edited",
             code="summary_changed",
@@ -118,4 +117,5 @@ def _check_outputs(event: CompactionEvent, label: str) -> Steps[None]:
 
 
 def _beside(message: Message) -> tuple[Any, ...]:
-    return message.name, message.tool_call_id, message.tool_calls_json, message.metadata_json
+    # What somebody counted, marked or noted is no other text.
+    return message.name, message.tool_call_id, message.tool_calls_json

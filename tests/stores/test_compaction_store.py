@@ -153,7 +153,6 @@ def test_an_earlier_summary_is_archived_with_the_rest_and_events_come_back_newes
     [
         ("UPDATE messages SET content = content || '!' WHERE is_summary", "summary_changed"),
         ("UPDATE messages SET role = 'user' WHERE is_summary", "summary_changed"),
-        ("UPDATE messages SET metadata_json = '{}' WHERE is_summary", "summary_changed"),
         ("UPDATE messages SET is_summary = 0 WHERE is_summary", "summary_changed"),
         ("DELETE FROM messages WHERE is_summary", "summary_removed"),
     ],
@@ -176,9 +175,21 @@ def test_a_summary_that_was_counted_or_marked_was_not_edited(stores: Facade) -> 
     say(stores, *"abcd")
     before = rows(stores)
     event = shorten(stores)
-    stores.rows("UPDATE messages SET token_count = 5, is_preserved = 1, usage_json = '{}' WHERE is_summary")
+    stores.rows(
+        "UPDATE messages SET token_count = 5, is_preserved = 1, usage_json = '{}', metadata_json = '{}' WHERE is_summary"
+    )
     stores.compactions.restore(event.id)
     assert rows(stores) == before
+
+
+def test_a_pruned_message_that_was_annotated_was_not_edited(stores: Facade) -> None:
+    say(stores, "x" * 9000, role="tool", tool_call_id="1", token_count=None, metadata_json={"a": 1})
+    say(stores, "thanks")
+    event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
+    stores.rows("UPDATE messages SET metadata_json = ? WHERE id = 1", '{"a":2}')
+    stores.compactions.restore(event.id)
+    message, _ = stores.messages.load("s")
+    assert (message.content, message.metadata_json) == ("x" * 9000, {"a": 2})
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "mark", "answer"])

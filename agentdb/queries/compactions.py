@@ -11,7 +11,8 @@ SESSION = "SELECT id, last_activity_at, deleted_at FROM sessions WHERE id = :ses
 LINES = """\
 SELECT
   id, seq, role, is_preserved, tool_call_id, tool_calls_json,
-  CASE WHEN instr(payload_json, 'tool') OR instr(payload_json, 'call') THEN payload_json END AS payload_json,
+  CASE WHEN instr(payload_json, 'tool') OR instr(payload_json, 'call') OR instr(payload_json, 'function')
+    THEN payload_json END AS payload_json,
   COALESCE(token_count, (
     COALESCE(length(CAST(content AS BLOB)), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3

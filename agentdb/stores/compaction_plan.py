@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: How content blocks and items of a framework name a call of a tool, and a result: by these types.
-_CALLS = frozenset(("tool_use", "tool_call", "function_call", "custom_tool_call"))
-_RESULTS = frozenset(("tool_result", "tool_call_output", "function_call_output", "custom_tool_call_output"))
-_CALL_IDS = ("call_id", "id")
-_RESULT_IDS = ("tool_use_id", "call_id", "tool_call_id")
+#: How content blocks and items of a framework name a call of a tool, and a result: by types that end so (in their words,
+#: as `tool-call` and `toolCall` have them too), or by holding it under such a name.
+_CALL_ENDS = ("tool_use", "tool_call", "function_call")
+_RESULT_ENDS = ("tool_result", "call_output", "function_response", "tool_response")
+_WRAPPERS = ("function_call", "functionCall", "tool_use", "toolUse")
+_RESULT_WRAPPERS = ("function_response", "functionResponse", "tool_result", "toolResult")
+_OWN_IDS = ("call_id", "tool_call_id", "toolCallId", "toolUseId")
+_CALL_IDS = (*_OWN_IDS, "id")
+_RESULT_IDS = ("tool_use_id", *_OWN_IDS)
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +94,18 @@ def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) ->
     """The ids of the calls that a message makes, and of those that it answers, from its columns and its blocks."""
     calls: dict[str | None, None] = {}
     results: dict[str | None, None] = {}
-    for call in tool_calls or ():
+    beside = payload.get("tool_calls") if isinstance(payload, dict) else None
+    for call in [*(tool_calls or ()), *(beside if isinstance(beside, list) else ())]:
         calls[_id_of(call, _CALL_IDS)] = None
     for block in _blocks(payload):
-        kind = block.get("type")
-        if isinstance(kind, str) and kind in _CALLS:
-            calls[_id_of(block, _CALL_IDS)] = None
-        elif isinstance(kind, str) and kind in _RESULTS:
-            results[_id_of(block, _RESULT_IDS)] = None
+        answers, ids = _link(block)
+        for id in ids:
+            if not answers:
+                calls[id] = None
+            elif id is not None and id in calls:  # the provider ran the tool: the message answers itself
+                del calls[id]
+            else:
+                results[id] = None
     if tool_call_id is not None:
         results[tool_call_id] = None
     elif role == "tool" and not results:
@@ -107,11 +117,35 @@ def _blocks(payload: Any) -> Iterator[dict[str, Any]]:
     """The blocks of a list, or a framework's item and the blocks in it."""
     items = payload
     if isinstance(payload, dict):
-        content = payload.get("content")
-        items = [payload, *(content if isinstance(content, list) else ())]
+        inner = [payload.get(name) for name in ("content", "parts")]
+        items = [payload, *[block for blocks in inner if isinstance(blocks, list) for block in blocks]]
     for item in items or ():
         if isinstance(item, dict):
             yield item
+
+
+def is_result(block: Any) -> bool:
+    """Whether a block, or an item, is what a tool gave."""
+    return isinstance(block, dict) and bool((link := _link(block))[0] and link[1])
+
+
+def _link(block: dict[str, Any]) -> tuple[bool, list[str | None]]:
+    """Whether a block is a result, and the ids of the calls that it makes or answers: none where it does neither."""
+    kind = block.get("type")
+    words = _CAPITAL.sub("_", kind).lower().replace("-", "_") if isinstance(kind, str) else ""
+    if words.endswith(_RESULT_ENDS):
+        return True, [_id_of(block, _RESULT_IDS)]
+    if words.endswith(_CALL_ENDS):
+        return False, [_id_of(block, _CALL_IDS)]
+    # Calls of other kinds, which the provider answers itself, have no id to answer them by.
+    if words.endswith("_call"):
+        own = _id_of(block, _OWN_IDS)
+        return False, [] if own is None else [own]
+    for names, answers in ((_RESULT_WRAPPERS, True), (_WRAPPERS, False)):
+        for name in names:
+            if isinstance(block.get(name), dict):
+                return answers, [_id_of(block[name], _CALL_IDS)]
+    return False, []
 
 
 def _id_of(item: Any, keys: Sequence[str]) -> str | None:
@@ -130,7 +164,7 @@ def pruned(payload: Any, words: str) -> Any:
         return None
     if not all(isinstance(block, dict) for block in payload):
         return None
-    if any(block.get("type") in _RESULTS for block in payload):
-        blocks = [pruned(block, words) if block.get("type") in _RESULTS else block for block in payload]
+    if any(map(is_result, payload)):
+        blocks = [pruned(block, words) if is_result(block) else block for block in payload]
         return None if None in blocks else blocks
     return [{"type": "text", "text": words}]

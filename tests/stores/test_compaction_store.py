@@ -100,6 +100,26 @@ def test_restore_brings_back_what_was_there_row_by_row(stores: Facade) -> None:
     assert stores.messages.stats("s").compaction_count == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        ({"type": "computer_call", "call_id": "1"}, {"type": "computer_call_output", "call_id": "1"}),
+        ([{"functionCall": {"id": "1"}}], [{"functionResponse": {"id": "1"}}]),
+        ([{"type": "tool-call", "toolCallId": "1"}], [{"type": "tool-result", "toolCallId": "1"}]),
+        ([{"toolUse": {"toolUseId": "1"}}], [{"toolResult": {"toolUseId": "1"}}]),
+    ],
+)
+def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
+    stores: Facade, call: Any, result: Any
+) -> None:
+    say(stores, "a", "b")
+    say(stores, "", role="assistant", payload_json=call)
+    say(stores, "", payload_json=result)
+    say(stores, "e")
+    assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1, 2]
+    assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 4
+
+
 def test_what_was_said_later_stays_where_it_is(stores: Facade) -> None:
     say(stores, *"abcd")
     event = shorten(stores)

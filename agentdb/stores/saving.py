@@ -64,23 +64,35 @@ def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) 
     """Restore compactions of a session where the caller still has what they took out; whether there were any.
 
     `now` is how much of `new` is there without. A caller who never heard of the compaction saves the whole conversation:
-    then the archived messages have stayed, and come back with their ids, seqs and times.
+    then the archived messages have stayed, and come back with their ids, seqs and times. Who has only some of them has
+    shortened the conversation, and must not empty an archive by it: what came back and is not saved would be gone.
     """
     standing = yield from COMPACTION_EVENT.many(conversations.STANDING_EVENTS, {"session_id": session_id})
-    best, deepest = now, 0
+    best, depths = now, []
     there = {row.id: row for row in rows}
+    needed: set[int] = set()
     for depth, event in enumerate(standing, 1):
         archived = yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id})
         there = _as_before(event, there, archived)
+        # A summary that a later compaction took out goes with the restore of its own.
+        needed = (needed | {message.id for message in archived}) - {event.summary_message_id}
         before = sorted(there.values(), key=lambda row: row.seq)
-        if (common := len(kept([key_of(row) for row in before], new))) > best:
-            best, deepest = common, depth
-    for number, event in enumerate(standing[:deepest]):
+        pairs = kept([key_of(row) for row in before], new)
+        if len(pairs) > best and needed <= {before[old].id for old in pairs.values()}:
+            best = len(pairs)
+            depths.append(depth)
+    for depth in reversed(depths):
         try:
-            yield from atomically(put_back(event))
-        except IntegrityError:  # its summary is not as it was left: what it keeps stays in the archive
-            return number > 0
-    return deepest > 0
+            yield from atomically(_put_all_back(standing[:depth]))
+        except IntegrityError:  # a summary is not as it was left: all that these events keep stays in the archive
+            continue
+        return True
+    return False
+
+
+def _put_all_back(events: list[CompactionEvent]) -> Steps[None]:
+    for event in events:
+        yield from put_back(event)
 
 
 def _as_before(event: CompactionEvent, there: dict[int, Message], archived: list[Message]) -> dict[int, Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,12 +133,8 @@ class Session:
         """`given` have no ids and no seqs; the next id that is free afterwards."""
         new = [said(message) for message in given]
 
-        def common(rows: dict[int, Row]) -> int:
-            ordered = sorted(rows.values(), key=lambda message: message["seq"])
-            return len(kept([said(message) for message in ordered], new))
-
-        if common(self.rows) < len(self.rows):
-            self.bring_back(common)
+        if len(self.common(self.rows, new)) < len(self.rows):
+            self.bring_back(new)
         rows = self.in_order()
         pairs = kept([said(message) for message in rows], new)
         taken = {message["seq"] for event in self.standing() for message in event.archive.values()}
@@ -155,15 +152,26 @@ class Session:
         self.hidden = False
         return next_id
 
-    def bring_back(self, common: Any) -> None:
-        """Restore events as deep as more of what is saved is there again."""
-        best, deepest, rows = common(self.rows), 0, self.rows
-        standing = self.standing()
+    def common(self, rows: dict[int, Row], new: list[Any]) -> set[int]:
+        """The ids of the rows that a save of `new` leaves alone."""
+        ordered = sorted(rows.values(), key=lambda message: message["seq"])
+        return {ordered[old]["id"] for old in kept([said(message) for message in ordered], new).values()}
+
+    def bring_back(self, new: list[Any]) -> None:
+        """Restore the events whose whole archive is in what is saved, as deep as more of it is there again."""
+        best, rows = len(self.common(self.rows, new)), self.rows
+        standing, depths = self.standing(), []
+        summaries, archived = set(), set()
         for depth, event in enumerate(standing, 1):
             rows = self.before(event, rows)
-            if common(rows) > best:
-                best, deepest = common(rows), depth
-        for event in standing[:deepest]:
-            if self.refusal(event):
+            archived |= event.archive.keys()
+            summaries |= {event.summary["id"]} if event.summary else set()
+            stays = self.common(rows, new)
+            if len(stays) > best and archived - summaries <= stays:
+                best = len(stays)
+                depths.append(depth)
+        for depth in reversed(depths):
+            trial = deepcopy(self)
+            if all(trial.refusal(event) is None and trial.restore(event) is None for event in trial.standing()[:depth]):
+                self.rows, self.events = trial.rows, trial.events
                 return
-            self.restore(event)

@@ -1,0 +1,70 @@
+"""What a save must never cost: an archive, an output, an id, or what somebody noted beside the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from store_harness import Facade
+
+
+def says(*contents: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": content} for content in contents]
+
+
+def contents(stores: Facade) -> list[str | None]:
+    return [message.content for message in stores.messages.load("s")]
+
+
+# -- an archive
+
+
+@pytest.mark.parametrize(
+    ("said", "saved", "keep_last"),
+    [
+        pytest.param("abcdefghij", "hijk", 1, id="a window of the caller's own"),
+        pytest.param("abcdefghij", "a", 0, id="a new start with the same greeting"),
+        pytest.param("abcdefghij", "abcdefghjk", 1, id="all but one"),
+    ],
+)
+def test_an_archive_stands_unless_the_caller_has_all_of_it(
+    stores: Facade, said: str, saved: str, keep_last: int
+) -> None:
+    stores.conversations.save_session("s", says(*said))
+    event = stores.compactions.compact("s", "in short", keep_last=keep_last, protect_tokens=0)
+    archived = stores.compactions.archived(event.id)
+    stores.conversations.save_session("s", says(*saved))
+    assert contents(stores) == list(saved)
+    assert stores.compactions.archived(event.id) == archived
+    assert stores.compactions.get(event.id).restored_at is None
+
+
+def test_only_those_compactions_are_taken_back_of_which_the_caller_has_all(stores: Facade) -> None:
+    stores.conversations.save_session("s", says(*"abcdef"))
+    first = stores.compactions.compact("s", "first", keep_last=3, protect_tokens=0)
+    second = stores.compactions.compact("s", "second", keep_last=1, protect_tokens=0)
+    kept = stores.compactions.archived(first.id)
+    had = [{"role": "system", "content": "first"}, *says(*"def")]
+    stores.conversations.save_session("s", had)
+    assert [message.id for message in stores.messages.load("s")] == [7, 4, 5, 6]
+    assert stores.compactions.archived(first.id) == kept
+    assert stores.compactions.get(second.id).restored_at is not None
+
+
+def test_a_summary_that_was_edited_and_compacted_is_not_lost_with_what_came_after_it(stores: Facade) -> None:
+    stores.conversations.save_session("s", says(*"abcdef"))
+    stores.compactions.compact("s", "first", keep_last=3, protect_tokens=0)
+    stores.rows("UPDATE messages SET content = 'edited' WHERE is_summary")
+    second = stores.compactions.compact("s", "second", keep_last=1, protect_tokens=0)
+    stores.conversations.save_session("s", says(*"abcdef"))
+    assert contents(stores) == list("abcdef")
+    assert [message.content for message in stores.compactions.archived(second.id)] == ["edited", "d", "e"]
+
+
+def test_a_pruned_output_stays_in_the_archive_where_its_message_has_gone(stores: Facade) -> None:
+    results = [{"role": "tool", "content": letter * 9000, "tool_call_id": letter} for letter in "ab"]
+    stores.conversations.save_session("s", results)
+    event = stores.compactions.prune_tool_outputs("s", keep_last=0, protect_tokens=0)
+    stores.messages.delete(2)
+    stores.conversations.save_session("s", [results[0], *says("more")])
+    assert [message.content for message in stores.compactions.archived(event.id)] == ["a" * 9000, "b" * 9000]

@@ -3,7 +3,8 @@
 # Which session is this, hidden or not? One row, or none; last_activity is when it was made where nothing was said.
 SESSION = """\
 SELECT
-  id, deleted_at, last_seq, created_at, last_activity_at, COALESCE(last_activity_at, created_at) AS last_activity
+  id, main_agent_id, deleted_at, last_seq, created_at, last_activity_at,
+  COALESCE(last_activity_at, created_at) AS last_activity
 FROM sessions WHERE id = :id"""
 
 # Adds a session that has nothing but its agent.

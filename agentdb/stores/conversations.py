@@ -98,6 +98,8 @@ class ConversationStore(Operations[W]):
         if found.tuples:
             session = dict(zip(found.columns, found.tuples[0], strict=True))
             last_seq, before = session["last_seq"], session["last_activity_at"]
+            if session["main_agent_id"] == self._default_agent["id"]:
+                yield from execute(conversations.KEEP_AGENT, {"id": session["main_agent_id"]})
         else:
             yield from self._ensure_default_agent()
             # A conversation that is brought along began with the first that was said in it.

@@ -557,6 +557,19 @@ def test_the_default_agent_can_be_configured(tmp_path: Path, is_async: bool) -> 
                 db.agents.delete(id, cascade=True)
 
 
+def test_a_default_agent_that_is_used_is_kept_though_nobody_marked_it(stores: Facade, chats: Any) -> None:
+    chats.save_session("s", [])
+    stores.rows("DELETE FROM default_agents")  # as taking back its migration leaves it
+    chats.save_session("s", CHAT)
+    with pytest.raises(IntegrityError) as refused:
+        stores.agents.delete("default", cascade=True)
+    assert refused.value.code == "default_agent"
+    other = stores.agents.create(**agent_fields())
+    stores.sessions.create(main_agent_id=other.id, id="t")
+    chats.save_session("t", CHAT)
+    assert stores.agents.delete(other.id, cascade=True)
+
+
 @pytest.mark.parametrize("given", [{"id": ""}, {"id": None}, {"model": None}, {"modell": "x"}, {"max_steps": -1}])
 def test_a_default_agent_that_cannot_be_is_refused_when_it_is_first_asked_for(tmp_path: Path, given: Any) -> None:
     with opened(new_file(tmp_path), is_async=False, default_agent=given) as db, pytest.raises(FieldError):

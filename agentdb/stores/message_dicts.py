@@ -106,8 +106,9 @@ def _key(
     role: str, content: str | None, blocks: Any, name: str | None, tool_call_id: str | None, tool_calls: Any
 ) -> Hashable:
     # As JSON, so that 1 is not True; written the same way on both sides, whoever has put the message into the database.
-    blocks = None if blocks is None else dumps(blocks)
-    return role, content, blocks, name, tool_call_id, None if tool_calls is None else dumps(tool_calls)
+    # A caller who has blocks knows nothing of the text beside them: a transcript, or what another writer made of them.
+    said = content if blocks is None else (dumps(blocks, sort_keys=True),)
+    return role, said, name, tool_call_id, None if tool_calls is None else dumps(tool_calls, sort_keys=True)
 
 
 def spoken(message: Message) -> dict[str, Any]:

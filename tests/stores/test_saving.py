@@ -68,3 +68,47 @@ def test_a_pruned_output_stays_in_the_archive_where_its_message_has_gone(stores:
     stores.messages.delete(2)
     stores.conversations.save_session("s", [results[0], *says("more")])
     assert [message.content for message in stores.compactions.archived(event.id)] == ["a" * 9000, "b" * 9000]
+
+
+# -- what is loaded and saved again
+
+
+@pytest.mark.parametrize("content", ["transcript", "", None])
+@pytest.mark.parametrize(
+    "payload", [[{"type": "input_audio", "data": "x"}], ["a", {"text": "b"}], [], {"type": "item"}]
+)
+def test_a_message_that_is_loaded_and_saved_stays_whatever_its_text_says_of_its_blocks(
+    stores: Facade, content: str | None, payload: Any
+) -> None:
+    stores.conversations.save_session("s", [])
+    about = {"is_preserved": True, "usage_json": {"input": 1}}
+    stores.messages.append("s", role="user", content=content, payload_json=payload, **about)
+    before = stores.rows("SELECT * FROM messages")
+    stores.conversations.save_session("s", stores.conversations.load_session("s")["messages"])
+    assert stores.rows("SELECT * FROM messages") == before
+
+
+def test_a_pruned_output_in_blocks_survives_a_save_and_is_restored(stores: Facade) -> None:
+    output = [{"type": "tool_result", "tool_use_id": "a", "content": "z" * 9000}]
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "a"}]}
+    said = [call, {"role": "tool", "content": output}, *says("x")]
+    stores.conversations.save_session("s", said)
+    event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
+    assert event is not None
+    stores.conversations.save_session("s", [*stores.conversations.load_session("s")["messages"], *says("y")])
+    assert len(stores.compactions.archived(event.id)) == 1
+    stores.compactions.restore(event.id)
+    assert stores.conversations.load_session("s")["messages"] == [*said, *says("y")]
+
+
+def test_the_order_of_keys_is_no_difference(stores: Facade) -> None:
+    def message(*keys: str) -> dict[str, Any]:
+        return {"role": "assistant", **{key: [{"id": "a", "name": "b"}] for key in keys}}
+
+    def turned(*keys: str) -> dict[str, Any]:
+        return {"role": "assistant", **{key: [{"name": "b", "id": "a"}] for key in keys}}
+
+    stores.conversations.save_session("s", [message("tool_calls"), message("content")])
+    before = stores.rows("SELECT * FROM messages")
+    stores.conversations.save_session("s", [turned("tool_calls"), turned("content")])
+    assert stores.rows("SELECT * FROM messages") == before

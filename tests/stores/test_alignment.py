@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -41,11 +44,47 @@ def test_where_messages_were_only_removed_all_others_are_kept(items: list[int], 
     assert kept(items, left) == {left.index(item): items.index(item) for item in left}
 
 
-def test_long_middles_with_nothing_in_common_are_not_compared_pair_by_pair() -> None:
-    old, new = ["a", *["x"] * 3_000, "b"], ["a", *["y", "x"] * 1_500, "b"]
+@given(old=ITEMS, new=ITEMS, many=st.integers(0, 200))
+@example(old=list("ab"), new=list("ba"), many=200)
+def test_as_much_is_kept_as_can_be_where_that_is_not_too_many_comparisons(
+    old: list[str], new: list[str], many: int
+) -> None:
+    longest: dict[tuple[int, int], int] = {}
+    for a in range(len(old) + 1):
+        for b in range(len(new) + 1):
+            if not a or not b:
+                longest[a, b] = 0
+            elif old[a - 1] == new[b - 1]:
+                longest[a, b] = longest[a - 1, b - 1] + 1
+            else:
+                longest[a, b] = max(longest[a - 1, b], longest[a, b - 1])
+    pairs = kept(old, new, many)
+    assert all(new[position] == old[source] for position, source in pairs.items())
+    ordered = [source for _, source in sorted(pairs.items())]
+    assert all(before < after for before, after in zip(ordered, ordered[1:], strict=False))
+    assert len(pairs) == longest[len(old), len(new)] or many < len(old) * len(new)
+
+
+def test_all_of_a_long_conversation_is_kept_that_occurs_once() -> None:
+    old = [f"m{number}" for number in range(30_000)]
+    new = [*old[1:9_000], "x", *old[9_100:], "y"]
     pairs = kept(old, new)
-    assert pairs[0] == 0
-    assert pairs[3_001] == 3_001
+    assert len(pairs) == 30_000 - 101
+    assert all(new[position] == old[source] for position, source in pairs.items())
+
+
+def test_what_comes_again_and_again_is_kept_beside_what_occurs_once() -> None:
+    old = [item for number in range(4_000) for item in (f"m{number}", "yes")]
+    new = [*old[2:4_000], "x", *old[4_002:], "y"]
+    assert len(kept(old, new)) == len(new) - 2
+
+
+@pytest.mark.parametrize("new", [["a", *["y", "x"] * 1_500, "b"], ["y", "x"] * 1_500], ids=["ends", "no ends"])
+def test_a_long_monotony_is_not_compared_pair_by_pair(new: list[str]) -> None:
+    began = perf_counter()
+    pairs = kept(["a", *["x"] * 1_000, "b"], new)
+    assert perf_counter() - began < 5  # the longest runs one after the other would take minutes
+    assert all(position in pairs for position in (0, len(new) - 1) if new[0] == "a")
 
 
 @given(old=ITEMS, new=ITEMS, gaps=st.data())

@@ -152,6 +152,14 @@ def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is
     return place, False
 
 
+def _check_default_agent(given: object) -> None:
+    """Raise FieldError for a default agent that cannot be; the stores are loaded only where there is one."""
+    if given is not None:
+        from agentdb.stores.conversations import read_default_agent
+
+        read_default_agent(given)  # type: ignore[arg-type]
+
+
 class AgentDB(_Database[Sync]):
     """A database for callers that wait: `with AgentDB.open("agents.db") as db: db.agents.create(…)`."""
 
@@ -176,8 +184,9 @@ class AgentDB(_Database[Sync]):
         db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
         create_client_sync(), for a path or URL.
 
-        Raises StorageError, MigrationError, BusyError, InvalidArgumentError; then nothing is left open.
+        Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
         """
+        _check_default_agent(default_agent)
         client, owned = _client(place, create_client_sync, options, is_async=False)
         db = cls(client, owned=owned, default_agent=default_agent)
         try:
@@ -329,6 +338,7 @@ class _Opening:
 
     async def _open(self) -> AsyncAgentDB:
         place, migrate, rules, default_agent, options = self._arguments
+        _check_default_agent(default_agent)
         client, owned = _client(place, create_client, options, is_async=True)
         db = AsyncAgentDB(client, owned=owned, default_agent=default_agent)
         try:

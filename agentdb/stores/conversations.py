@@ -32,6 +32,32 @@ if TYPE_CHECKING:
 DEFAULT_AGENT = {"id": "default", "name": "Default agent", "model": "default"}
 
 
+#: What agents.create() has where nothing is given.
+_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10}
+
+
+def read_default_agent(given: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments of agents.create() for a default agent. Raises FieldError for what no agent can have."""
+    if isinstance(given, str):
+        given = {"id": given}
+    elif given is None:
+        given = {}
+    elif not isinstance(given, Mapping):
+        why = f"is an id, or arguments of agents.create(), not {type(given).__name__}"
+        raise FieldError.of("default_agent", given, why, code="wrong_type")
+    unknown = sorted(map(str, given.keys() - AGENT.columns.keys()))
+    if unknown:
+        raise FieldError.of("default_agent", unknown, "has fields that no agent has", code="wrong_type")
+    agent = {**DEFAULT_AGENT, **given}
+    ID.encode("default_agent", agent["id"])
+    _new_agent(agent)
+    return agent
+
+
+def _new_agent(given: dict[str, Any]) -> dict[str, Any]:
+    return AGENT.new({**dict.fromkeys(AGENT.columns), **_AGENT_DEFAULTS, **given})
+
+
 class ConversationStore(Operations[W]):
     """The conversations of a database. What is deleted softly is as if it were not there, until it is restored or saved."""
 
@@ -48,16 +74,7 @@ class ConversationStore(Operations[W]):
         Raises FieldError for a value that its field cannot hold.
         """
         super().__init__(target, on_event)  # type: ignore[arg-type]
-        given = {"id": default_agent} if isinstance(default_agent, str) else default_agent or {}
-        unknown = sorted(map(str, given.keys() - AGENT.columns.keys()))
-        if unknown:
-            raise FieldError.of("default_agent", unknown, "has fields that no agent has", code="wrong_type")
-        self._default_agent = {**DEFAULT_AGENT, **given}
-        ID.encode("default_agent", self._default_agent["id"])
-        self._new_agent()
-
-    def _new_agent(self) -> dict[str, Any]:
-        return AGENT.new({**dict.fromkeys(AGENT.columns), **_AGENT_DEFAULTS, **self._default_agent})
+        self._default_agent = read_default_agent(default_agent)
 
     # -- sessions
 
@@ -114,7 +131,7 @@ class ConversationStore(Operations[W]):
     def _ensure_default_agent(self) -> Steps[None]:
         id = self._default_agent["id"]
         if not len((yield from execute(agents.CHECK_EXISTS, {"id": id}))):
-            yield from execute(agents.INSERT, self._new_agent())
+            yield from execute(agents.INSERT, _new_agent(self._default_agent))
         yield from execute(conversations.KEEP_AGENT, {"id": id})
 
     @operation
@@ -283,10 +300,6 @@ class ConversationStore(Operations[W]):
 
         kind = AsyncScope if self._target.is_async else Scope
         return kind(self._target, inside)
-
-
-#: What agents.create() has where nothing is given.
-_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10}
 
 
 def _check_page(page: object, page_size: object) -> None:

@@ -570,10 +570,30 @@ def test_a_default_agent_that_is_used_is_kept_though_nobody_marked_it(stores: Fa
     assert stores.agents.delete(other.id, cascade=True)
 
 
-@pytest.mark.parametrize("given", [{"id": ""}, {"id": None}, {"model": None}, {"modell": "x"}, {"max_steps": -1}])
-def test_a_default_agent_that_cannot_be_is_refused_when_it_is_first_asked_for(tmp_path: Path, given: Any) -> None:
-    with opened(new_file(tmp_path), is_async=False, default_agent=given) as db, pytest.raises(FieldError):
-        db.conversations  # noqa: B018
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        5,
+        0,
+        [],
+        ["id"],
+        {"id": ""},
+        {"id": None},
+        {"model": None},
+        {"modell": "x"},
+        {"max_steps": -1},
+        {1: 2},
+    ],
+)
+def test_a_default_agent_that_cannot_be_is_refused_before_anything_is_opened(
+    tmp_path: Path, given: Any, is_async: bool
+) -> None:
+    path = tmp_path / "new.db"
+    with pytest.raises(FieldError), opened(str(path), is_async=is_async, default_agent=given):
+        pass
+    assert not path.exists()
 
 
 # -- transactions

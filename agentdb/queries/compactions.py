@@ -14,7 +14,7 @@ SELECT
   CASE WHEN instr(payload_json, 'tool') OR instr(payload_json, 'call') OR instr(payload_json, 'function')
     THEN payload_json END AS payload_json,
   COALESCE(token_count, (
-    COALESCE(length(CAST(content AS BLOB)), length(CAST(payload_json AS BLOB)), 0)
+    COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
   ) / 4) AS tokens
 FROM messages WHERE session_id = :session_id ORDER BY seq"""
@@ -23,7 +23,7 @@ FROM messages WHERE session_id = :session_id ORDER BY seq"""
 TOKENS = """\
 SELECT (
   SELECT COALESCE(sum(COALESCE(token_count, (
-    COALESCE(length(CAST(content AS BLOB)), length(CAST(payload_json AS BLOB)), 0)
+    COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
   ) / 4)), 0) FROM messages WHERE session_id = :session_id
 ) AS tokens

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import execute
 from agentdb.queries import compactions
-from agentdb.stores.compaction_plan import Line, links, pruned
+from agentdb.stores.compaction_plan import Line, links, pruned_message
 from agentdb.stores.fields import ID, now_text
 from agentdb.stores.messages import MESSAGE
 
@@ -107,9 +107,9 @@ def _check_outputs(event: CompactionEvent, label: str) -> Steps[None]:
     by_id = {message.id: message for message in originals}
     for message in (yield from MESSAGE.many(compactions.STILL_THERE, {"event_id": event.id})):
         original = by_id[message.id]
-        payload = None if original.payload_json is None else pruned(original.payload_json, event.summary_content)
-        left = (original.role, event.summary_content, *_beside(original), payload)
-        if (message.role, message.content, *_beside(message), message.payload_json) != left:
+        left = pruned_message(original.role, original.content, original.payload_json, event.summary_content)
+        now = (message.content, message.payload_json)
+        if now != left or (message.role, *_beside(message)) != (original.role, *_beside(original)):
             raise IntegrityError(
                 f"{label} cannot be restored: message {message.id}, whose output it pruned, has been edited",
                 code="summary_changed",

@@ -158,6 +158,10 @@ def _id_of(item: Any, keys: Sequence[str]) -> str | None:
 def pruned(payload: Any, words: str) -> Any:
     """A payload with `words` in place of a tool's output, or None where it has a form that this does not know."""
     if isinstance(payload, dict):
+        inner = payload.get("content")
+        if isinstance(inner, list) and any(map(is_result, inner)):
+            blocks = pruned(inner, words)
+            return None if blocks is None else {**payload, "content": blocks}
         for key in ("output", "content"):
             if key in payload:
                 return {**payload, key: words}
@@ -168,3 +172,29 @@ def pruned(payload: Any, words: str) -> Any:
         blocks = [pruned(block, words) if is_result(block) else block for block in payload]
         return None if None in blocks else blocks
     return [{"type": "text", "text": words}]
+
+
+def pruned_message(role: str, content: str | None, payload: Any, words: str) -> tuple[str | None, Any] | None:
+    """A message's content and payload with `words` in place of what tools gave, and of nothing else; None where it has
+    nothing of a tool, or a payload of a form that this does not know."""
+    left = None if payload is None else pruned(payload, words)
+    if (left is None) is not (payload is None):
+        return None
+    if role == "tool" or is_result(payload):
+        return words, left
+    results = [block for block in _blocks(payload) if is_result(block)]
+    if not results:
+        return None
+    for text in [text for block in results for text in _texts(block)]:
+        if content and len(text) > len(words):
+            content = content.replace(text, words)
+    return content, left
+
+
+def _texts(result: dict[str, Any]) -> list[str]:
+    """What a result says, in the forms in which the content of its message may have it."""
+    output = result.get("output", result.get("content"))
+    if not isinstance(output, list):
+        return [output] if isinstance(output, str) else []
+    texts = [block.get("text") for block in output if isinstance(block, dict)]
+    return ["\n".join(found := [text for text in texts if isinstance(text, str)]), *found]

@@ -13,7 +13,7 @@ from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import compactions
 from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
-from agentdb.stores.compaction_plan import Line, grouped, pruned, removable
+from agentdb.stores.compaction_plan import Line, grouped, is_result, pruned_message, removable
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray, now_text
 from agentdb.stores.messages import MESSAGE, Message
@@ -213,7 +213,8 @@ class CompactionStore(Operations[W]):
     ) -> Steps[CompactionEvent | None]:
         """Put `replacement` in the place of what tools gave, where that has at least `min_tokens` tokens, and keep the
         originals in the archive. The messages keep their ids, seqs and times. What compact() would never take, for
-        `keep_last`, `protect_tokens` and what is preserved, stays as it is; so does a payload of an unknown form.
+        `keep_last`, `protect_tokens` and what is preserved, stays as it is; so does a payload of an unknown form,
+        and what stands beside the results of tools in a message that is none.
 
         Returns the event, None where there is nothing to prune. Raises NotFoundError, FieldError.
         """
@@ -228,29 +229,18 @@ class CompactionStore(Operations[W]):
             Line(line.id, line.seq, line.role, line.tokens, line.is_preserved) for line in lines
         ]  # calls stay where they are
         aged = [lines[n] for n in removable(loose, keep_last=keep_last, protect_tokens=protect_tokens)]
-        large = {line.id: line.tokens for line in aged if line.role == "tool" and line.tokens >= least}
-        args = {"session_id": session_id, "ids": dumps(list(large))}
-        tokens = tokens_of(words)
+        had = {line.id: line.tokens for line in aged if line.results or line.role == "tool"}
+        args = {"session_id": session_id, "ids": dumps(list(had))}
         changes = []
+        saved = 0
         for message in (yield from MESSAGE.many(compactions.MESSAGES, args)):
-            payload = None if message.payload_json is None else pruned(message.payload_json, words)
-            if (
-                message.content != words
-                and large[message.id] > tokens
-                and (payload is None) is (message.payload_json is None)
-            ):
-                changes.append(
-                    {
-                        "id": message.id,
-                        "content": words,
-                        "payload_json": MESSAGE.columns["payload_json"].encode("payload_json", payload),
-                        "token_count": None if message.token_count is None else tokens,
-                    }
-                )
+            change = _without_outputs(message, words, had[message.id], least)
+            if change is not None:
+                saved += had[message.id] - change.pop("tokens")
+                changes.append(change)
         if not changes:
             return None
         original = sum(line.tokens for line in lines)
-        saved = sum(large[change["id"]] - tokens for change in changes)
         event |= {
             "original_tokens": original,
             "compacted_tokens": original - saved,
@@ -365,6 +355,30 @@ def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Ste
             f"a call of a tool in session {session_id!r} has been answered since the plan", code="plan_outdated"
         )
     return [line for line in lines if line.id in planned]
+
+
+def _without_outputs(message: Message, words: str, tokens: int, least: int) -> dict[str, Any] | None:
+    """The columns of a message whose tool outputs are pruned, and its tokens then; None where that is not worth it."""
+    left = pruned_message(message.role, message.content, message.payload_json, words)
+    if left is None or left == (message.content, message.payload_json):
+        return None
+    encode = MESSAGE.columns["payload_json"].encode
+    before, after = (encode("payload_json", payload) for payload in (message.payload_json, left[1]))
+    if message.role == "tool" or is_result(message.payload_json):
+        given, now = tokens, tokens_of(words)
+        if message.content == words or given <= now:
+            return None
+    else:
+        # Beside the outputs stands what stays: their own size counts, whatever somebody counted of the whole.
+        given = tokens_of(before) - tokens_of(after)
+        if message.token_count is None:
+            now = tokens - tokens_of(message.content or before) + tokens_of(left[0] or after)
+        else:
+            now = max(tokens - given, 0)
+    if given < max(least, 1):
+        return None
+    counted = None if message.token_count is None else now
+    return {"id": message.id, "content": left[0], "payload_json": after, "token_count": counted, "tokens": now}
 
 
 def _finish(event_id: int, event: dict[str, Any], activity: str | None, began: float) -> Steps[CompactionEvent]:

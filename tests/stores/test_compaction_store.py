@@ -272,6 +272,38 @@ def test_large_outputs_are_pruned_and_come_back(stores: Facade) -> None:
     assert rows(stores) == before
 
 
+def test_outputs_in_blocks_of_a_user_are_pruned_and_what_stands_beside_them_is_not(stores: Facade) -> None:
+    def result(id: str, text: Any, **beside: Any) -> dict[str, Any]:
+        return {"type": "tool_result", "tool_use_id": id, **beside, "content": text}
+
+    beside = {"type": "text", "text": "and go on"}
+    deep = [{"type": "text", "text": "w" * 8000}]
+    say(stores, "and go on", payload_json=[result("1", "x" * 9000), beside], token_count=None)
+    say(stores, f"{'y' * 9000}\nand go on", payload_json=[result("2", "y" * 9000), beside], token_count=2300)
+    say(stores, "", payload_json=[result("3", deep, is_error=True)], token_count=None)
+    say(stores, "", payload_json={"role": "user", "content": [result("4", "v" * 9000)]}, token_count=None)
+    say(stores, "long " * 900, payload_json=[result("5", "small"), beside], token_count=None)
+    say(stores, "long " * 900, payload_json=[beside], token_count=None)
+    say(stores, "item", payload_json={"type": "function_call_output", "call_id": "6", "output": "u" * 9000})
+    stores.rows("UPDATE messages SET token_count = 2250 WHERE content = 'item'")
+    say(stores, "thanks")
+    before = rows(stores)
+    event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
+    found = stores.messages.load("s")
+    assert [message.id for message in stores.compactions.archived(event.id)] == [1, 2, 3, 4, 7]
+    assert [message.content for message in found[:4]] == ["and go on", f"{PRUNED}\nand go on", "", ""]
+    assert found[0].payload_json == [result("1", PRUNED), beside]
+    assert found[1].payload_json == [result("2", PRUNED), beside]
+    assert found[2].payload_json == [result("3", PRUNED, is_error=True)]
+    assert found[3].payload_json == {"role": "user", "content": [result("4", PRUNED)]}
+    assert found[6].content == PRUNED
+    assert event.compacted_tokens == stores.compactions.plan("s").original_tokens
+    assert found[1].token_count < 100
+    assert stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0) is None
+    stores.compactions.restore(event.id)
+    assert rows(stores) == before
+
+
 def test_a_pruned_message_that_was_removed_stays_removed_and_an_edited_one_refuses(stores: Facade) -> None:
     say(stores, *["x" * 9000] * 3, role="tool", tool_call_id="1")
     say(stores, "thanks")

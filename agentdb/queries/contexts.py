@@ -57,6 +57,9 @@ ORDER BY agent_switches.id DESC LIMIT :limit"""
 # Which switches did this session see? All, in their order.
 ALL_SWITCHES = "SELECT * FROM agent_switches WHERE session_id = :session_id ORDER BY id"
 
+# Replaces what is noted of a switch.
+ANNOTATE_SWITCH = "UPDATE agent_switches SET metadata_json = :metadata_json WHERE id = :id"
+
 # Removes one switch.
 DELETE_SWITCH = "DELETE FROM agent_switches WHERE id = :id"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import FieldError
 from agentdb.operations import batch, execute
 from agentdb.queries import contexts
+from agentdb.stores.alignment import kept
 from agentdb.stores.archive import visible_session
 from agentdb.stores.contexts import AGENT_CONTEXT, AGENT_SWITCH
 from agentdb.stores.fields import COUNT, ID, JSON_OBJECT, TEXT, now_text
@@ -68,16 +69,24 @@ def save_context(
         yield from execute(contexts.INSERT, {**row, "current_agent": current_agent, "metadata_json": metadata_json})
     result = yield from execute(contexts.ALL_SWITCHES, {"session_id": session_id})
     switches = [dict(zip(result.columns, values, strict=True)) for values in result.tuples]
-    same = 0
-    while same < min(len(switches), len(history)) and _is_same(switches[same], history[same]):
-        same += 1
-    for switch in switches[same:]:
-        yield from execute(contexts.DELETE_SWITCH, {"id": switch["id"]})
-    for switch in history[same:]:
-        at = switch["switched_at"] or now_text()
-        yield from execute(contexts.INSERT_SWITCH, {**switch, "session_id": session_id, "switched_at": at})
-        if switch["from_agent"] is not None:
-            row["last_switch_at"] = at
+    pairs = _aligned(switches, history)
+    # The order of switches is that of their ids: what stands behind something new is put in again, as it was.
+    same = next((position for position in range(len(history)) if position not in pairs), len(history))
+    stays = {old for position, old in pairs.items() if position < same}
+    for position, switch in enumerate(switches):
+        if position not in stays:
+            yield from execute(contexts.DELETE_SWITCH, {"id": switch["id"]})
+    for position, given in enumerate(history):
+        there = switches[pairs[position]] if position in pairs else {}
+        noted = given["metadata_json"] or there.get("metadata_json")
+        if position >= same:
+            at = given["switched_at"] or there.get("switched_at") or now_text()
+            entry = {**given, "session_id": session_id, "switched_at": at, "metadata_json": noted}
+            yield from execute(contexts.INSERT_SWITCH, entry)
+            if given["from_agent"] is not None:
+                row["last_switch_at"] = at
+        elif noted != there["metadata_json"]:
+            yield from execute(contexts.ANNOTATE_SWITCH, {"id": there["id"], "metadata_json": noted})
     counted = sum(switch["from_agent"] is not None for switch in history)
     row |= {
         "current_agent": current_agent,
@@ -89,11 +98,34 @@ def save_context(
     yield from execute(contexts.UPDATE, row)
 
 
-def _is_same(switch: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether an entry is there already; what the caller did not give says nothing."""
-    return all(switch[name] == given[name] for name in ("from_agent", "to_agent", "reason")) and all(
-        given[name] is None or switch[name] == given[name] for name in ("switched_at", "metadata_json")
+def _aligned(switches: list[dict[str, Any]], history: list[dict[str, Any]]) -> dict[int, int]:
+    """Which switch each position of a history has its entry from; a time that the caller did not give says nothing, but
+    between entries that changed."""
+    shorter = min(len(switches), len(history))
+    front = 0
+    while front < shorter and _is_same(switches[front], history[front]):
+        front += 1
+    back = 0
+    while back < shorter - front and _is_same(switches[-1 - back], history[-1 - back]):
+        back += 1
+    between = kept(
+        [_key(switch) for switch in switches[front : len(switches) - back]],
+        [_key(given) for given in history[front : len(history) - back]],
     )
+    return (
+        {position: position for position in range(front)}
+        | {front + new: front + old for new, old in between.items()}
+        | {len(history) - n: len(switches) - n for n in range(1, back + 1)}
+    )
+
+
+def _key(switch: Mapping[str, Any]) -> tuple[Any, ...]:
+    return switch["from_agent"], switch["to_agent"], switch["reason"], switch["switched_at"]
+
+
+def _is_same(switch: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether an entry is there already; a time that the caller did not give says nothing."""
+    return _key(switch) == (*_key(given)[:3], given["switched_at"] or switch["switched_at"])
 
 
 def load_context(session_id: str) -> Steps[dict[str, Any] | None]:

@@ -239,7 +239,7 @@ class ConversationStore(Operations[W]):
         switch_count: int | None = None,
     ) -> Steps[None]:
         """Let the context of a session be this. An entry of the history has from, to, reason and timestamp; those that
-        stayed the same in front keep their ids.
+        stayed the same keep what is noted of them, and their ids where nothing new comes before them.
 
         Without times: as they are, or now, and that of the last switch; without a count: how many entries have a from.
 

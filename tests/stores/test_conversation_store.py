@@ -534,6 +534,35 @@ def test_a_session_without_an_agent_runs_on_the_default_one_which_is_never_delet
     assert stores.agents.exists("default")
 
 
+def test_a_history_that_was_shortened_or_added_to_keeps_its_switches_and_what_is_noted_of_them(
+    stores: Facade, chats: Any
+) -> None:
+    chats.save_session("s", [])
+    names = "abcdef"
+    full = [
+        {"from": before, "to": after, "timestamp": AT, "metadata": {"to": after}}
+        for before, after in zip([None, *names], names, strict=False)
+    ]
+    chats.save_agent_context("s", "f", full)
+    history = chats.load_agent_context("s")["agent_history"]  # without metadata
+
+    def switches() -> list[tuple[Any, ...]]:
+        found = chats.get_agent_switch_history("s")
+        return [(switch["id"], switch["to_agent"], switch["metadata"].get("to")) for switch in reversed(found)]
+
+    chats.save_agent_context("s", "f", history[2:])
+    assert switches() == [(3, "c", "c"), (4, "d", "d"), (5, "e", "e"), (6, "f", "f")]
+    untimed = [{"from": entry["from"], "to": entry["to"]} for entry in history[2:]]
+    chats.save_agent_context("s", "f", [untimed[0], *untimed[2:]])
+    assert switches() == [(3, "c", "c"), (5, "e", "e"), (6, "f", "f")]
+    # Ids are the order: what stands behind something new gets a new one, and keeps the rest.
+    chats.save_agent_context("s", "f", [*history[2:4], *history[4:]])
+    assert switches() == [(3, "c", "c"), (7, "d", None), (8, "e", "e"), (9, "f", "f")]
+    assert [entry["timestamp"] for entry in chats.load_agent_context("s")["agent_history"]] == [AT] * 4
+    chats.save_agent_context("s", "f", [*history[2:5], {**history[5], "metadata": {"to": "new"}}])
+    assert switches() == [(3, "c", "c"), (7, "d", None), (8, "e", "e"), (9, "f", "new")]
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_the_default_agent_can_be_configured(tmp_path: Path, is_async: bool) -> None:
     path = new_file(tmp_path)

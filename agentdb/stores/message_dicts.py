@@ -28,9 +28,10 @@ _KNOWN = frozenset(
 
 class Said:
     """A message of a caller, checked. `row` is what a new message has; `notes` are the columns beside its text that the
-    caller gave, of token_count, usage_json and metadata_json; `key` is what makes two messages the same."""
+    caller gave, of token_count, usage_json and metadata_json; `extra` is what joins the metadata that are there, where
+    the caller gave none; `key` is what makes two messages the same, `id` which of them it is, or None."""
 
-    __slots__ = ("key", "notes", "row")
+    __slots__ = ("extra", "id", "key", "notes", "row")
 
     def __init__(self, place: str, given: Any) -> None:
         """`place` names it in errors, as in messages[3]. Raises FieldError for what cannot be stored."""
@@ -53,8 +54,11 @@ class Said:
             row["tool_call_id"],
             given.get("tool_calls"),
         )
+        id = given.get("id")
+        self.id: int | None = id if type(id) is int else None
         self.notes = _notes(place, given)
-        at = given.get("timestamp", given.get("created_at"))
+        self.extra = _unknown(given) if given.get("metadata") is None else {}
+        at = given.get("created_at") if given.get("timestamp") is None else given["timestamp"]
         self.row = {
             **row,
             "token_count": tokens_of((content or blocks or "") + (row["tool_calls_json"] or "")),
@@ -85,15 +89,24 @@ def _notes(place: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("usage") is not None:
         notes["usage_json"] = JSON_OBJECT.encode(f"{place}.usage", given["usage"])
     metadata = given.get("metadata")
-    extra = {key: value for key, value in given.items() if key not in _KNOWN and value is not None}
-    if extra:
+    if extra := _unknown(given):
         about = {} if metadata is None else metadata
         JSON_OBJECT.encode(f"{place}.metadata", about)
-        earlier = about.get("extra")
-        metadata = {**about, "extra": {**(earlier if isinstance(earlier, dict) else {}), **extra}}
+        metadata = with_extra(about, extra)
     if metadata is not None:
         notes["metadata_json"] = JSON_OBJECT.encode(f"{place}.metadata", metadata)
     return notes
+
+
+def _unknown(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key not in _KNOWN and value is not None}
+
+
+def with_extra(metadata: dict[str, Any] | None, extra: dict[str, Any]) -> dict[str, Any]:
+    """Metadata with more under "extra"; what stands there already in another form becomes one of its entries."""
+    about = metadata or {}
+    earlier = about.get("extra", {})
+    return {**about, "extra": {**(earlier if isinstance(earlier, dict) else {"extra": earlier}), **extra}}
 
 
 def key_of(message: Message) -> Hashable:

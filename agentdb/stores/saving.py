@@ -11,7 +11,7 @@ from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
 from agentdb.stores.archive import put_back
 from agentdb.stores.compactions import COMPACTION_EVENT
-from agentdb.stores.message_dicts import key_of
+from agentdb.stores.message_dicts import key_of, with_extra
 from agentdb.stores.messages import MESSAGE
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
     """Let the messages of a session be these; the latest time of those that are new, or None."""
     result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
     rows = MESSAGE.decode(result)
-    new = [message.key for message in said]
-    pairs = kept([key_of(row) for row in rows], new)
-    if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, new, len(pairs))):
+    pairs = _stayed(rows, said)
+    if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, said, len(pairs))):
         result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
         rows = MESSAGE.decode(result)
-        pairs = kept([key_of(row) for row in rows], new)
+        pairs = _stayed(rows, said)
     seqs = [row.seq for row in rows]
     taken: set[int] = set()
     if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
         archived = yield from execute(conversations.ARCHIVED_SEQS, {"session_id": session_id})
-        taken = {row[0] for row in archived.tuples}
+        # The seq of a summary that goes is free: without it, no restore puts back what it stands for.
+        taken = {row[0] for row in archived.tuples}.difference(seqs)
     chosen = places(seqs, pairs, len(said), last_seq, taken)
     # One that moves keeps its id and its time: it is taken out, and put in again at the end.
     moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
@@ -52,6 +52,9 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
             continue
         row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
         noted = {**row, **message.notes}
+        if message.extra:
+            about = with_extra(rows[pairs[position]].metadata_json, message.extra)
+            noted["metadata_json"] = MESSAGE.columns["metadata_json"].encode("metadata_json", about)
         if position in moved:
             yield from execute(messages.INSERT, {**noted, **place})
         elif noted != row:
@@ -60,10 +63,21 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
     return max(times, default=None)
 
 
-def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) -> Steps[bool]:
+def _stayed(rows: Sequence[Message], said: Sequence[Said]) -> dict[int, int]:
+    """Which of the rows each message is that stayed; of several that say the same, the one whose id it has."""
+    old, new = [key_of(row) for row in rows], [message.key for message in said]
+    position_of = {row.id: position for position, row in enumerate(rows)}
+    for position, message in enumerate(said):
+        at = None if message.id is None else position_of.get(message.id)
+        if at is not None and old[at] == new[position]:
+            old[at] = new[position] = (message.id,)
+    return kept(old, new)
+
+
+def _bring_back(session_id: str, rows: list[Message], said: Sequence[Said], now: int) -> Steps[bool]:
     """Restore compactions of a session where the caller still has what they took out; whether there were any.
 
-    `now` is how much of `new` is there without. A caller who never heard of the compaction saves the whole conversation:
+    `now` is how many of `said` are there without. A caller who never heard of the compaction saves the whole conversation:
     then the archived messages have stayed, and come back with their ids, seqs and times. Who has only some of them has
     shortened the conversation, and must not empty an archive by it: what came back and is not saved would be gone.
     """
@@ -77,7 +91,7 @@ def _bring_back(session_id: str, rows: list[Message], new: list[Any], now: int) 
         # A summary that a later compaction took out goes with the restore of its own.
         needed = (needed | {message.id for message in archived}) - {event.summary_message_id}
         before = sorted(there.values(), key=lambda row: row.seq)
-        pairs = kept([key_of(row) for row in before], new)
+        pairs = _stayed(before, said)
         if len(pairs) > best and needed <= {before[old].id for old in pairs.values()}:
             best = len(pairs)
             depths.append(depth)

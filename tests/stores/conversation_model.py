@@ -82,14 +82,15 @@ class Session:
         return [message for message in rows if message["id"] not in held]
 
     def groups(self) -> list[list[Row]]:
-        """Calls with their results; in a model, no id of a call comes again."""
-        found = []
+        """Calls with their results: a result belongs to the nearest call before it that has its id, for ids come again."""
         rows = self.in_order()
+        found = {message["id"]: [message] for message in rows if message["tool_calls_json"]}
         for number, message in enumerate(rows):
-            if message["tool_calls_json"]:
-                asked = {call["id"] for call in json.loads(message["tool_calls_json"])}
-                found.append([message, *[later for later in rows[number:] if later["tool_call_id"] in asked]])
-        return found
+            for earlier in reversed(rows[:number] if message["tool_call_id"] else []):
+                if message["tool_call_id"] in {call["id"] for call in json.loads(earlier["tool_calls_json"] or "[]")}:
+                    found[earlier["id"]].append(message)
+                    break
+        return list(found.values())
 
     def compact(self, event_id: int, gone: list[Row], summary: Row) -> None:
         archive = {message["id"]: self.rows.pop(message["id"]) for message in gone}
@@ -138,7 +139,8 @@ class Session:
         rows = self.in_order()
         pairs = kept([said(message) for message in rows], new)
         taken = {message["seq"] for event in self.standing() for message in event.archive.values()}
-        chosen = places([message["seq"] for message in rows], pairs, len(new), self.last_seq, taken)
+        seqs = [message["seq"] for message in rows]
+        chosen = places(seqs, pairs, len(new), self.last_seq, taken.difference(seqs))
         self.rows = {}
         for number, (message, seq) in enumerate(zip(given, chosen, strict=True)):
             if number in pairs:

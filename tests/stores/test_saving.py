@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from store_harness import Facade
+from store_harness import AT, Facade
 
 
 def says(*contents: str) -> list[dict[str, Any]]:
@@ -61,6 +61,18 @@ def test_a_summary_that_was_edited_and_compacted_is_not_lost_with_what_came_afte
     assert [message.content for message in stores.compactions.archived(second.id)] == ["edited", "d", "e"]
 
 
+def test_where_an_older_compaction_cannot_be_taken_back_a_newer_one_still_is(stores: Facade) -> None:
+    stores.conversations.save_session("s", says(*"abcdef"))
+    first = stores.compactions.compact("s", "first", keep_last=3, protect_tokens=0)
+    stores.rows("UPDATE messages SET content = 'edited' WHERE is_summary")
+    second = stores.compactions.compact("s", "second", keep_last=1, protect_tokens=0)
+    said = [*says(*"abc"), {"role": "system", "content": "edited"}, *says(*"def")]
+    stores.conversations.save_session("s", said)
+    assert stores.compactions.get(second.id).restored_at is not None
+    assert len(stores.compactions.archived(first.id)) == 3
+    assert [message.id for message in stores.messages.load("s")][3:] == [7, 4, 5, 6]
+
+
 def test_a_pruned_output_stays_in_the_archive_where_its_message_has_gone(stores: Facade) -> None:
     results = [{"role": "tool", "content": letter * 9000, "tool_call_id": letter} for letter in "ab"]
     stores.conversations.save_session("s", results)
@@ -112,3 +124,84 @@ def test_the_order_of_keys_is_no_difference(stores: Facade) -> None:
     before = stores.rows("SELECT * FROM messages")
     stores.conversations.save_session("s", [turned("tool_calls"), turned("content")])
     assert stores.rows("SELECT * FROM messages") == before
+
+
+# -- what somebody noted
+
+
+def test_unknown_keys_join_the_metadata_that_is_there(stores: Facade) -> None:
+    noted = {"colour": "blue", "extra": {"a": 1, "b": 2}}
+    (said,) = says("x")
+    stores.conversations.save_session("s", [said | {"metadata": noted}])
+    for _ in range(2):
+        stores.conversations.save_session("s", [said | {"b": 3, "c": 4}])
+        (message,) = stores.messages.load("s")
+        assert message.metadata_json == {"colour": "blue", "extra": {"a": 1, "b": 3, "c": 4}}
+    stores.conversations.save_session("s", [said | {"metadata": {"only": "this"}, "c": 5}])
+    (message,) = stores.messages.load("s")
+    assert (message.id, message.metadata_json) == (1, {"only": "this", "extra": {"c": 5}})
+
+
+def test_metadata_whose_extra_is_of_another_form_are_kept_beside_unknown_keys(stores: Facade) -> None:
+    (said,) = says("x")
+    stores.conversations.save_session("s", [said | {"metadata": {"extra": "mine"}, "a": 1}])
+    stores.conversations.save_session("s", [said | {"b": 2}])
+    (message,) = stores.messages.load("s")
+    assert message.metadata_json == {"extra": {"extra": "mine", "a": 1, "b": 2}}
+
+
+def test_a_message_without_a_timestamp_has_the_time_of_its_creation(stores: Facade) -> None:
+    (said,) = says("x")
+    stores.conversations.save_session("s", [said | {"timestamp": None, "created_at": AT}])
+    assert [message.created_at for message in stores.messages.load("s")] == [AT]
+
+
+# -- a place
+
+
+def test_a_summary_that_the_caller_edited_takes_its_own_place(stores: Facade) -> None:
+    stores.conversations.save_session("s", says(*"abcdef"))
+    event = stores.compactions.compact("s", "in short", keep_last=2, protect_tokens=0)
+    before = stores.rows("SELECT * FROM messages WHERE seq > 4")
+    stores.conversations.save_session("s", [{"role": "system", "content": "in other words"}, *says(*"ef")])
+    assert stores.rows("SELECT seq FROM messages WHERE content = 'in other words'") == [(4,)]
+    assert stores.rows("SELECT * FROM messages WHERE seq > 4") == before
+    assert len(stores.compactions.archived(event.id)) == 4
+
+
+# -- an id
+
+
+def test_of_messages_that_say_the_same_those_stay_whose_ids_are_given(stores: Facade) -> None:
+    stores.conversations.save_session("s", [])
+    for number in range(3):
+        stores.messages.append("s", role="assistant", payload_json={"type": "reasoning", "number": number})
+    shown = stores.conversations.get_messages_paginated("s")
+    before = stores.rows("SELECT * FROM messages")
+    stores.conversations.save_session("s", shown[1:])
+    assert stores.rows("SELECT * FROM messages") == before[1:]
+
+
+@pytest.mark.parametrize("id", [2, 7, True, "2", None, 2.0, [2]])
+def test_an_id_makes_nothing_the_same_that_says_something_else(stores: Facade, id: Any) -> None:
+    stores.conversations.save_session("s", says("a", "b"))
+    stores.conversations.save_session("s", [*says("a"), says("c")[0] | {"id": id}, says("d")[0] | {"id": id}])
+    assert stores.rows("SELECT id, seq, content FROM messages") == [(1, 1, "a"), (3, 3, "c"), (4, 4, "d")]
+
+
+def test_an_id_that_comes_twice_or_out_of_order_is_no_harm(stores: Facade) -> None:
+    stores.conversations.save_session("s", says("a", "a", "b"))
+    (again,) = says("a")
+    stores.conversations.save_session("s", [again | {"id": 2}, again | {"id": 2}, again | {"id": 1}])
+    assert contents(stores) == ["a", "a", "a"]
+    assert {1, 2} & {message.id for message in stores.messages.load("s")}
+
+
+def test_ids_do_not_keep_a_compaction_from_being_taken_back(stores: Facade) -> None:
+    stores.conversations.save_session("s", says(*"aabbc"))
+    before = stores.rows("SELECT * FROM messages")
+    shown = stores.conversations.get_messages_paginated("s")
+    event = stores.compactions.compact("s", "in short", keep_last=1, protect_tokens=0)
+    stores.conversations.save_session("s", shown)
+    assert stores.rows("SELECT * FROM messages") == before
+    assert stores.compactions.get(event.id).restored_at is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from json import dumps
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from agentdb.errors import FieldError, StatementError
 from agentdb.operations import execute
@@ -60,12 +61,15 @@ def search(
     if syntax:
         return (yield from _by_expression(text, scope, limit))
     words = _words(text)
-    indexed = [word for word in words if len(word) >= _INDEXED and "\0" not in word]
-    others = [fold(word) for word in words if word not in indexed or len(word) > _LONG]
+    # The index compares accents as they are written: a letter with its accent in it, or a letter and an accent.
+    forms = {word: list(dict.fromkeys((word, normalize("NFC", word), normalize("NFD", word)))) for word in words}
+    indexed = [word for word in words if min(map(len, forms[word])) >= _INDEXED and "\0" not in word]
+    others = [fold(word) for word in words if word not in indexed or max(map(len, forms[word])) > _LONG]
     folded = [fold(word) for word in words]
     found: dict[int, float | None] = {}
     if indexed:
-        expression = " ".join(['"' + word[:_LONG].replace('"', '""') + '"' for word in indexed])
+        phrases = [[form[:_LONG].replace('"', '""') for form in forms[word]] for word in indexed]
+        expression = " AND ".join(['("' + '" OR "'.join(either) + '")' for either in phrases])
         most = max(scan, limit) if others else limit
         ranks = dict(
             (yield from execute(message_search.MATCH, {**scope, "expression": expression, "limit": most})).tuples

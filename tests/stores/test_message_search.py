@@ -66,6 +66,22 @@ def test_each_word_finds_its_message_and_others_do_not(
         assert found(stores, text) == [], text
 
 
+def test_a_letter_composed_or_not_finds_both_in_the_index(stores: Facade) -> None:
+    composed, apart = (unicodedata.normalize(form, "un café ééa à Malmö") for form in ("NFC", "NFD"))
+    say(stores, composed, apart)
+    for words in ("café", "Malmö", "café Malmö", "ééa", "éa", "f" + "é"):
+        for form in ("NFC", "NFD"):
+            assert sorted(found(stores, unicodedata.normalize(form, words))) == sorted([composed, apart]), words
+    assert found(stores, "café Malmo\u0308x") == []
+    many = " ".join(f"café{number}" for number in range(searching.MAX_WORDS))
+    say(stores, many, unicodedata.normalize("NFD", many))
+    assert len(found(stores, many)) == 2
+    long = "é" * 100
+    say(stores, long, unicodedata.normalize("NFD", long))
+    assert len(found(stores, long)) == len(found(stores, unicodedata.normalize("NFD", long))) == 2
+    assert found(stores, long + "é") == []
+
+
 def test_all_words_must_be_there_long_and_short_ones(stores: Facade) -> None:
     say(stores, "red apple", "green apple", "red pear", "a red one of those apples")
     assert set(found(stores, "apple red")) == {"red apple", "a red one of those apples"}

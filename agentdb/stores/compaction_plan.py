@@ -56,8 +56,9 @@ def removable(lines: Sequence[Line], *, keep_last: int, protect_tokens: int) -> 
 def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     """For each line the number of its group, and the groups with a call that has no result yet.
 
-    A result belongs to the nearest call before it with its id (ids come again in one conversation); one without an id to
-    the nearest line before it that calls anything. A line that neither calls nor answers is a group of its own.
+    A result belongs to the nearest call before it with its id (ids come again in one conversation) that still waits, else
+    to the nearest; one without an id to the nearest line before it that calls anything. A line that neither calls nor
+    answers is a group of its own.
     """
     leader = list(range(len(lines)))
 
@@ -68,11 +69,22 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
         return position
 
     callers: dict[str | None, int] = {}
+    asked: dict[str | None, list[int]] = {}
     last_caller: int | None = None
     waiting: dict[int, list[str | None]] = {}
+
+    def caller_of(result: str | None) -> int | None:
+        id = result if result in callers else None  # one side knows no ids
+        still = asked.get(id, [])
+        while still:
+            caller = still.pop()
+            if id in waiting[caller]:  # else a result without an id has answered it
+                return caller
+        return callers.get(id)
+
     for position, line in enumerate(lines):
         for result in line.results:
-            caller = last_caller if result is None else callers.get(result, callers.get(None))
+            caller = last_caller if result is None else caller_of(result)
             if caller is not None:
                 leader[group_of(position)] = group_of(caller)
                 calls = waiting[caller]
@@ -85,6 +97,8 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
         if line.calls:
             waiting[position] = list(line.calls)
             callers.update(dict.fromkeys(line.calls, position))
+            for call in line.calls:
+                asked.setdefault(call, []).append(position)
             last_caller = position
     groups = [group_of(position) for position in range(len(lines))]
     return groups, {groups[position] for position, calls in waiting.items() if calls}

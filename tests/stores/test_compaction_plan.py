@@ -106,6 +106,17 @@ def test_an_id_that_comes_again_belongs_to_the_nearest_call() -> None:
     assert removable(lines, keep_last=3, protect_tokens=0) == [0, 1]
 
 
+def test_two_open_calls_with_one_id_take_a_result_each() -> None:
+    for call, result in (("0", "0"), (None, "x")):
+        lines = [line(1, calls=(call,)), line(2, calls=(call,)), line(3, results=(result,)), line(4, results=(result,))]
+        assert grouped([*lines, line(5)])[1] == set()
+        assert removable([*lines, line(5)], keep_last=1, protect_tokens=0) == [0, 1, 2, 3]
+        assert removable([*lines[:3], line(5)], keep_last=1, protect_tokens=0) == [1, 2]
+    # One more result than calls is a part of the last answer.
+    lines = [line(1, calls=("0",)), line(2, results=("0",)), line(3, results=("0",)), line(4)]
+    assert removable(lines, keep_last=2, protect_tokens=0) == []
+
+
 def test_calls_and_results_without_ids_find_each_other() -> None:
     lines = [line(1, calls=(None,)), line(2, results=(None,)), line(3, calls=("a",)), line(4, results=(None,))]
     assert removable(lines, keep_last=1, protect_tokens=0) == [0, 1]

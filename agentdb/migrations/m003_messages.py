@@ -2,8 +2,11 @@
 
 Why it is as it is (what it shares with agents and sessions: see the migrations before):
 
-- The counters of a session are kept by triggers, so they are right under raw SQL too. `last_seq` only grows: a number
-  that was given once never means another message.
+- The counters of a session are kept by triggers, so they are right whatever raw SQL does to messages. What raw SQL
+  writes into a counter itself is taken as it is: a guard could not tell it from what the triggers write.
+- `last_seq` only grows, and what is appended takes a number behind it. Saving a conversation may give a number before it
+  that a removal has left free, never one that an archive needs again. A seq has 53 bits, which every reader of JSON can
+  hold, and which no counting comes to.
 - A message's id, session_id and seq never change, and no message takes the place of another: OR REPLACE would remove a
   row without firing a delete trigger. NEW.id is -1 before an id is chosen; that no id is below 1 makes this safe. The
   trigger names no column, because `UPDATE OF id` does not fire for `SET rowid = …`.
@@ -37,7 +40,7 @@ ALTER TABLE sessions ADD COLUMN deleted_at TEXT CONSTRAINT deleted_at_is_utc_wit
   AND date(deleted_at, '+0 days') IS substr(deleted_at, 1, 10)
 )""",
         "ALTER TABLE sessions ADD COLUMN is_active INTEGER GENERATED ALWAYS AS (deleted_at IS NULL) VIRTUAL",
-        "ALTER TABLE sessions ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq >= 0)",
+        "ALTER TABLE sessions ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq BETWEEN 0 AND 9007199254740991)",
         "ALTER TABLE sessions ADD COLUMN message_count INTEGER NOT NULL DEFAULT 0 CHECK (message_count >= 0)",
         "ALTER TABLE sessions ADD COLUMN total_tokens INTEGER NOT NULL DEFAULT 0 CHECK (total_tokens >= 0)",
         "ALTER TABLE sessions ADD COLUMN compaction_count INTEGER NOT NULL DEFAULT 0 CHECK (compaction_count >= 0)",
@@ -53,7 +56,7 @@ CREATE INDEX idx_sessions_activity ON sessions (COALESCE(last_activity_at, creat
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
   session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-  seq INTEGER NOT NULL CHECK (seq > 0),
+  seq INTEGER NOT NULL CHECK (seq BETWEEN 1 AND 9007199254740991),
   role TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
   token_count INTEGER CHECK (token_count >= 0),
   is_preserved INTEGER NOT NULL DEFAULT 0 CHECK (is_preserved IN (0, 1)),

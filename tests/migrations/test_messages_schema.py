@@ -42,7 +42,7 @@ def found(connection: sqlite3.Connection, word: str) -> list[int]:
     [
         *[("id", value) for value in (0, -1, "one")],
         *[("session_id", value) for value in (None, "nowhere")],
-        *[("seq", value) for value in (None, 0, -1, 1.5, "first")],
+        *[("seq", value) for value in (None, 0, -1, 1.5, "first", 2**53, 2**63 - 1)],
         *[("role", value) for value in (None, "", "agent", "User")],
         *[("content", value) for value in (b"bytes",)],
         *[("token_count", value) for value in (-1, 1.5)],
@@ -65,7 +65,7 @@ def test_messages_refuses(connection: sqlite3.Connection, insert: Insert, column
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        *[("last_seq", value) for value in (None, -1)],
+        *[("last_seq", value) for value in (None, -1, 2**53, 2**63 - 1)],
         *[(name, -1) for name in ("message_count", "total_tokens", "compaction_count")],
         *[(name, "yesterday") for name in ("last_activity_at", "deleted_at")],
         *[("metadata_json", value) for value in ("[]", "null", "{}\0")],

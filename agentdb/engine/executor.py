@@ -261,17 +261,20 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     return True
 
 
-def _mark_file(history: History, application_id: int) -> Steps[None]:
-    """Mark a new file as the application's. Raises StorageError for a file that another application has marked."""
+def check_mark(application_id: int) -> Steps[bool]:
+    """Whether the file has this mark already. Raises StorageError for a file that another application has marked."""
     ((found,),) = (yield from execute("PRAGMA application_id")).tuples
-    if found == application_id:
-        return
-    if found != 0:
+    if found not in (0, application_id):
         raise StorageError(
             f"the file belongs to another application: its application_id is {found:#x}, not {application_id:#x}",
             code="other_application",
         )
-    if not (yield from history.has_company()):
+    return bool(found)
+
+
+def _mark_file(history: History, application_id: int) -> Steps[None]:
+    """Mark a new file as the application's. Raises StorageError for a file that another application has marked."""
+    if not (yield from check_mark(application_id)) and not (yield from history.has_company()):
         yield from execute(f"PRAGMA application_id = {application_id}")
 
 

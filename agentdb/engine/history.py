@@ -139,6 +139,20 @@ def _form(item: Any) -> Any:
     return item.form
 
 
+def _recorded(migration: Migration) -> dict[str, Any]:
+    """What a row keeps of the migration itself."""
+    return {
+        "id": migration.id,
+        "description": migration.description,
+        "checksum": migration.checksum,
+        "up": as_json(migration.up),
+        "down": as_json(migration.down),
+        "use_transaction": migration.use_transaction,
+        "foreign_keys": migration.foreign_keys,
+        "backward_compatible": migration.backward_compatible,
+    }
+
+
 class History:
     """The tracking table of one migrator."""
 
@@ -170,7 +184,10 @@ class History:
         self._settle = f"UPDATE {name} SET in_progress = NULL, execution_time = :execution_time WHERE id = :id"
         self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
         self._note = f"UPDATE {name} SET note = :note, in_progress = :in_progress WHERE id = :id"
-        self._accept = f"UPDATE {name} SET checksum = :checksum, up = :up, down = :down WHERE id = :id"
+        self._accept = (
+            f"UPDATE {name} SET description = :description, checksum = :checksum, up = :up, down = :down, use_transaction = "
+            ":use_transaction, foreign_keys = :foreign_keys, backward_compatible = :backward_compatible WHERE id = :id"
+        )
         self._remove = f"DELETE FROM {name} WHERE id = :id"
 
     @property
@@ -247,17 +264,10 @@ class History:
 
         again: in the place of one that is there.
         """
-        values: dict[str, Any] = {
-            "id": migration.id,
-            "description": migration.description,
+        values = {
+            **_recorded(migration),
             "applied_at": applied_at,
             "execution_time": execution_time,
-            "checksum": migration.checksum,
-            "up": as_json(migration.up),
-            "down": as_json(migration.down),
-            "use_transaction": migration.use_transaction,
-            "foreign_keys": migration.foreign_keys,
-            "backward_compatible": migration.backward_compatible,
             "app_version": app_version,
             "in_progress": in_progress,
         }
@@ -277,14 +287,8 @@ class History:
         yield from execute(self._note, {"id": row.id, "note": note, "in_progress": in_progress})
 
     def accept(self, migration_id: str, migration: Migration) -> Steps[None]:
-        """Take a migration's text, as this build has it, for the one that was applied."""
-        values = {
-            "id": migration_id,
-            "checksum": migration.checksum,
-            "up": as_json(migration.up),
-            "down": as_json(migration.down),
-        }
-        yield from execute(self._accept, values)
+        """Take a migration, as this build has it, for the one that was applied: its texts, and how to take it back."""
+        yield from execute(self._accept, {**_recorded(migration), "id": migration_id})
 
     def remove(self, migration_id: str) -> Steps[None]:
         """Take a migration's row out."""

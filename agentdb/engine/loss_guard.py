@@ -86,6 +86,9 @@ def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[N
     present = {folded(name): name for (name,) in (yield from execute(_TABLES)).tuples}
     for shadow, owner in (yield from execute(_OWN_ROWS)).tuples:
         present[folded(owner)] = shadow
+    names = {folded(table) for table, _ in before}
+    #: Where a table that was there before is now: it cannot stand in for one that has gone.
+    moved = {renames.table(name): name for name in names if renames.table(name) != name}
     consented = frozenset(map(folded, allowed))
     lost: dict[str, tuple[int, int]] = {}
     for (table, column), number in before.items():
@@ -96,6 +99,8 @@ def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[N
         left = 0
         # Where the table was renamed and another has its name now, either may hold the rows.
         for name in {folded(table), renames.table(folded(table))} & present.keys():
+            if moved.get(name, folded(table)) != folded(table):
+                continue
             left = max(left, (yield from _count_left(present[name], column, renames.column(folded(table), column))))
         if left < number:
             lost[key] = (number, left)

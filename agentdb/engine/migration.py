@@ -169,7 +169,8 @@ class Migration(Record):
             down=down,
             created_at=None,
             use_transaction=use_transaction,
-            foreign_keys=foreign_keys,
+            # A rebuild implies it, whatever somebody has written into the row.
+            foreign_keys=foreign_keys and all(type(item) is str for item in (*up, *down)),
             number=(number := number_of(id)),
             checksum=_checksum(number, up, None),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, OpenedNewer, Planned
-from agentdb.engine.executor import apply, revert
+from agentdb.engine.executor import apply, check_mark, revert
 from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
 from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
@@ -185,6 +185,8 @@ class MigratorOperations(Operations[W]):
             yield from emit(OpenedNewer(ids))
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
+        if plan and not applied and self._application_id is not None:
+            yield from check_mark(self._application_id)  # also before a write has changed the file's journal mode
         backed_up = False
         if plan and applied and self._backup is not False:
             from agentdb.engine.backup import before_upgrade

@@ -130,6 +130,22 @@ def test_what_is_named_may_be_lost(family: Database, path: Path, up: Any, lost: 
     assert applied_ids(path) == ["001", "002"]
 
 
+def test_a_table_that_was_there_does_not_stand_in_for_one_that_is_dropped(db: Database) -> None:
+    first = Migration("001", "two", ("CREATE TABLE a (x)", "CREATE TABLE b (x)", "INSERT INTO a VALUES (1), (2)"))
+    more = Migration("002", "more", "INSERT INTO b VALUES (1), (2), (3)")
+    swaps = Migration("003", "b for a", ("DROP TABLE a", "ALTER TABLE b RENAME TO a"))
+    error = caught(db.migrator([first, more, swaps], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"a": (2, 0)}
+    turns = (
+        "ALTER TABLE a RENAME TO c",
+        "ALTER TABLE b RENAME TO a",
+        "ALTER TABLE c RENAME TO b",
+        "DELETE FROM a WHERE 0",
+    )
+    assert len(db.migrator([first, more, Migration("003", "turns", turns)], backup=False).migrate()) == 1
+
+
 def test_a_named_table_is_named_with_its_columns_and_nothing_else(family: Database) -> None:
     named = Migration("002", "deletes", "DELETE FROM parents", allows_loss=("parents", "forgets"))
     error = caught(family.migrator([SCHEMA, named], backup=False).migrate)

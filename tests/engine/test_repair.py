@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, outside, tables
 
-from agentdb import Migration
+from agentdb import Migration, RebuildTable
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, MigrationError
 
 ALL = [make(1), make(2), make(3)]
@@ -113,6 +113,19 @@ def test_an_edited_text_is_accepted_with_its_down(db: Database, path: Path) -> N
     assert re.fullmatch(LINE % ("accept_checksum", "a comment"), note(path, "002"))
     hand_made = db.migrator([make(4)], table="others")
     hand_made.initialize()
+
+
+def test_an_accepted_rebuild_is_taken_back_without_foreign_keys(db: Database, path: Path) -> None:
+    table = "CREATE TABLE par (id INTEGER PRIMARY KEY, up INTEGER REFERENCES par (id) ON DELETE SET NULL)"
+    db.migrator([Migration("001", "par", table, "SELECT 1")]).migrate()
+    db.execute("INSERT INTO par VALUES (1, NULL), (2, 1), (3, 1)")
+    rebuilt = Migration("001", "par", f"{table} -- as a tree", RebuildTable("par", table), backward_compatible=True)
+    db.migrator([rebuilt]).accept_checksum("001", reason="it can be taken back now")
+    assert ask(path, "SELECT foreign_keys, backward_compatible FROM migrations") == [(0, 1)]
+    with outside(path) as connection:  # also where a build before wrote the row
+        connection.execute("UPDATE migrations SET foreign_keys = 1")
+    db.migrator(backup=False).rollback(limit=1)
+    assert ask(path, "SELECT up FROM par") == [(None,), (1,), (1,)]
 
 
 def test_notes_add_up(db: Database, path: Path) -> None:

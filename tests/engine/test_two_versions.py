@@ -132,8 +132,10 @@ def test_another_applications_file_is_refused_and_untouched(db: Database, path: 
     with outside(path) as connection:
         connection.execute("PRAGMA application_id = 5")
         connection.execute("CREATE TABLE theirs (x)")
+    before = path.read_bytes()
     error = caught(db.migrator(OLD, application_id=77).migrate)
     assert (type(error), error.code) == (StorageError, "other_application")
+    assert path.read_bytes() == before
     assert tables(path) == {"theirs"}
     assert ask(path, "SELECT count(*) FROM sqlite_master") == [(1,)]
 

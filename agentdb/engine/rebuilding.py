@@ -15,6 +15,7 @@ from agentdb.requests import execute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import ResultSet
@@ -86,9 +87,16 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
             yield from change(sql)
     yield from change(f"DROP TABLE {quoted(old.name)}")
     yield from change(f"ALTER TABLE {quoted(new_name)} RENAME TO {quoted(old.name)}")
+    gone = old.columns.keys() - new.columns.keys()
+    shown = _shown_by(old.name, views) if gone else set()
     for kind, things in (("index", indexes), ("view", views), ("trigger", triggers)):
-        for name, _, sql in things:
-            for column in _literal_soon(sql, old, new):
+        for name, table, sql in things:
+            if kind == "trigger" and folded(table) == folded(old.name):
+                for column in _watched(sql, gone):
+                    raise _refused(
+                        item, f"the trigger {name} waits for an UPDATE OF {column}, which goes: it would never fire"
+                    )
+            for column in _literal_soon(sql, gone, shown):
                 raise _refused(item, f'the {kind} {name} names "{column}", which goes: SQLite would take it for a text')
             try:
                 yield from change(sql)
@@ -121,14 +129,41 @@ def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
     return found.tuples
 
 
-def _literal_soon(sql: str, old: _Table, new: _Table) -> list[str]:
+def _shown_by(table: str, views: list[tuple[str, str, str]]) -> set[str]:
+    """The table, and the views that read it, or read such a view; folded."""
+    shown = {folded(table)}
+    while True:
+        more = {
+            folded(name)
+            for name, _, sql in views
+            if folded(name) not in shown and any(folded(token.text) in shown for token in tokens(sql))
+        }
+        if not more:
+            return shown
+        shown |= more
+
+
+def _literal_soon(sql: str, gone: AbstractSet[str], shown: set[str]) -> list[str]:
     """Columns that go and that this names in double quotes. What is in double quotes and is no column is a text to SQLite, so
     it would compile, and mean something else."""
-    gone = old.columns.keys() - new.columns.keys()
     found = tokens(sql) if gone else []
-    if not any(folded(token.text) == folded(old.name) for token in found):
+    if not any(folded(token.text) in shown for token in found):
         return []
     return [token.text for token in found if sql[token.start] == '"' and folded(token.text) in gone]
+
+
+def _watched(sql: str, gone: AbstractSet[str]) -> list[str]:
+    """Columns that go and that a trigger waits for: what follows UPDATE OF is a list of names that SQLite never checks."""
+    found = tokens(sql) if gone else []
+    for at in range(len(found) - 1):
+        if found[at].is_word("UPDATE") and found[at + 1].is_word("OF"):
+            names = []
+            for token in found[at + 2 :]:
+                if token.is_word("ON"):
+                    break
+                names.append(token)
+            return [token.text for token in names if token.is_name and folded(token.text) in gone]
+    return []
 
 
 def _free_name(table: str) -> Steps[str]:

@@ -236,6 +236,27 @@ def test_a_column_that_goes_does_not_become_a_text_somewhere_else(notes: Databas
     upgrade(notes, "DROP " + " ".join(thing.split()[1:3]), RebuildTable("notes", without, {"sort": "kind"}))
 
 
+@pytest.mark.parametrize(
+    "things",
+    [
+        ("CREATE TRIGGER waits AFTER UPDATE OF id, {} ON notes BEGIN INSERT INTO journal VALUES ('kind'); END",),
+        ("CREATE VIEW everything AS SELECT * FROM notes", "CREATE VIEW kinds AS SELECT {} AS k FROM everything"),
+    ],
+    ids=["a trigger that waits for the column", "a view on a view"],
+)
+@pytest.mark.parametrize("name", ['"kind"', '"KIND"'])
+def test_what_sqlite_would_let_go_silent_is_refused(
+    notes: Database, path: Path, things: tuple[str, ...], name: str
+) -> None:
+    notes.execute("DROP TRIGGER starred")
+    for thing in things:
+        notes.execute(thing.format(name))
+    before = snapshot(path)
+    without = f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT CHECK', 'sort TEXT CHECK').replace('kind', 'sort')})"
+    assert "which goes" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
+    assert snapshot(path) == before
+
+
 def test_a_view_that_was_broken_before_does_not_stand_in_the_way(notes: Database, path: Path) -> None:
     notes.execute("CREATE VIEW broken AS SELECT * FROM nowhere")
     notes.execute("CREATE TRIGGER lost AFTER DELETE ON authors BEGIN DELETE FROM nowhere; END")

@@ -236,15 +236,13 @@ def test_a_column_that_goes_does_not_become_a_text_somewhere_else(notes: Databas
     upgrade(notes, "DROP " + " ".join(thing.split()[1:3]), RebuildTable("notes", without, {"sort": "kind"}))
 
 
+WAITS = "CREATE TRIGGER waits AFTER UPDATE OF id, {} ON notes BEGIN INSERT INTO journal VALUES ('kind'); END"
+VIEWS = ("CREATE VIEW everything AS SELECT * FROM notes", "CREATE VIEW kinds AS SELECT {} AS k FROM everything")
+
+
 @pytest.mark.parametrize(
-    "things",
-    [
-        ("CREATE TRIGGER waits AFTER UPDATE OF id, {} ON notes BEGIN INSERT INTO journal VALUES ('kind'); END",),
-        ("CREATE VIEW everything AS SELECT * FROM notes", "CREATE VIEW kinds AS SELECT {} AS k FROM everything"),
-    ],
-    ids=["a trigger that waits for the column", "a view on a view"],
+    ("things", "name"), [((WAITS,), "kind"), ((WAITS,), "[KIND]"), (VIEWS, '"kind"'), (VIEWS, '"KIND"')]
 )
-@pytest.mark.parametrize("name", ['"kind"', '"KIND"'])
 def test_what_sqlite_would_let_go_silent_is_refused(
     notes: Database, path: Path, things: tuple[str, ...], name: str
 ) -> None:

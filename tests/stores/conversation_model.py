@@ -82,14 +82,20 @@ class Session:
         return [message for message in rows if message["id"] not in held]
 
     def groups(self) -> list[list[Row]]:
-        """Calls with their results: a result belongs to the nearest call before it that has its id, for ids come again."""
+        """Calls with their results, for ids come again: a result belongs to the nearest call before it that has its id and
+        still waits, else to the nearest."""
         rows = self.in_order()
         found = {message["id"]: [message] for message in rows if message["tool_calls_json"]}
         for number, message in enumerate(rows):
-            for earlier in reversed(rows[:number] if message["tool_call_id"] else []):
-                if message["tool_call_id"] in {call["id"] for call in json.loads(earlier["tool_calls_json"] or "[]")}:
-                    found[earlier["id"]].append(message)
-                    break
+            wanted = message["tool_call_id"]
+            callers = [
+                earlier["id"]
+                for earlier in reversed(rows[:number] if wanted else [])
+                if wanted in {call["id"] for call in json.loads(earlier["tool_calls_json"] or "[]")}
+            ]
+            waiting = [id for id in callers if wanted not in {member["tool_call_id"] for member in found[id]}]
+            for caller in (waiting or callers)[:1]:
+                found[caller].append(message)
         return list(found.values())
 
     def compact(self, event_id: int, gone: list[Row], summary: Row) -> None:

@@ -343,6 +343,8 @@ def _chosen(path: str, to: Place | None) -> str:
     name = f"{os.path.basename(path)}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
     if to is None:
         return os.path.join(default_folder(path), name)
+    if not isinstance(to, (str, os.PathLike)):
+        raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     text = os.fspath(to)
     if not text:
         raise InvalidArgumentError("the place of the backup is empty")

@@ -71,7 +71,6 @@ class Domains:
         #: (columns, allowed values together), and why there are none where there are none.
         self.groups: list[tuple[list[Column], list[tuple[Any, ...]]]] = []
         self.trouble: list[str] = []
-        self._grouped: set[str] = set()
         for names, texts in _related([(_named(check) & (by_name.keys() | bound), check) for check in checks], bound):
             self._solve([by_name[name] for name in by_name if name in names], texts)
 
@@ -94,7 +93,6 @@ class Domains:
         if not found and not self.trouble:
             self.trouble.append(f"no value was found that CHECK ({' '.join(checks[0].split())}) allows")
         self.groups.append((columns, _varied(found)))
-        self._grouped |= {folded(column.name) for column in columns}
 
     def _ask(self, columns: list[Column], tried: list[list[Any]], allowed: str, limit: int) -> list[tuple[Any, ...]]:
         """Which of the combinations are allowed. The values stand in columns of their kind, which may change them."""
@@ -115,10 +113,6 @@ class Domains:
         finally:
             for table in tables:
                 self._scratch.execute(f"DROP TABLE IF EXISTS {table}")
-
-    def is_free(self, column: Column) -> bool:
-        """Whether no CHECK that could be tried out says what it may hold."""
-        return folded(column.name) not in self._grouped
 
     @property
     def variety(self) -> int:

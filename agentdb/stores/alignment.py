@@ -20,7 +20,7 @@ def kept(old: Sequence[Hashable], new: Sequence[Hashable], many: int = _MANY) ->
     """Which position of `old` each position of `new` has its item from; those of `new` that are not there are new.
 
     The items in front that are the same, those at the end, and between them as many as there can be in the same order;
-    where that is more than `many` comparisons, rare items first, and the others where they adjoin what is kept.
+    where more than `many` pairs of them are equal, rare items first, and the others where they adjoin what is kept.
     """
     pairs: dict[int, int] = {}
     front, ends = _same_ends(pairs, old, new, (0, 0), (len(old), len(new)))

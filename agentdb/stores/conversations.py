@@ -89,13 +89,14 @@ class ConversationStore(Operations[W]):
 
         A message has role and content (text, None, or a list of blocks), and may have name, tool_call_id, tool_calls,
         token_count (else it is estimated: four bytes are a token), usage, metadata and timestamp (else it is now). Other
-        keys are kept under "extra" in its metadata.
+        keys join what is under "extra" in its metadata.
 
-        What stayed the same keeps id, seq and time: the same in role, content, name, tool_call_id and tool_calls. What is
-        not among the messages any more is removed, a changed one is removed and added anew in its place. Something new
-        between two that stayed takes a seq that is free there; where there is none, it and all behind it get new seqs at
-        the end, and keep their ids and times. Messages that a compaction took out and that are among these come back
-        with its restore; an archive is never lost.
+        What stayed the same keeps id, seq and time: the same in role, content, name, tool_call_id and tool_calls; of
+        several that are, the one whose id the dict has, as those of get_messages_paginated() have. What is not among the
+        messages any more is removed, a changed one is removed and added anew in its place. Something new between two that
+        stayed takes a seq that is free there; where there is none, it and all behind it get new seqs at the end, and keep
+        their ids and times. Where all that a compaction took out is among these, it is restored; else it stands, and a
+        save never empties its archive.
 
         last_activity: from now on, older than what was said, too; None: the time of the last message.
 

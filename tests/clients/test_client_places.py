@@ -342,6 +342,7 @@ def test_a_file_that_another_process_creates_while_we_look_is_opened_for_writing
             patched.setattr(owner, name, and_then_it_is_there(getattr(owner, name)))
         client = both.open(path)
     both(client.execute("CREATE TABLE t (v)"))
+    assert rows(path, "SELECT name FROM sqlite_master") == [("t",)]
 
 
 def test_the_first_write_switches_to_wal_and_waits_for_who_reads(both: Both, path: str) -> None:

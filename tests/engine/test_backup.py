@@ -423,3 +423,12 @@ def test_a_backup_by_hand_goes_where_it_is_told_and_never_over_a_file(path: Path
     assert caught(agentdb.backup, path, path).code == "already_exists"
     assert caught(agentdb.backup, ":memory:").code == "invalid_argument"
     assert caught(agentdb.backup, tmp_path / "missing.db").code == "file_missing"
+
+
+@pytest.mark.parametrize("to", [5, b"x", "", None.__class__], ids=repr)
+def test_what_is_no_place_for_a_backup_is_refused(path: Path, to: Any) -> None:
+    with create_client_sync(path) as client:
+        client.execute("CREATE TABLE t (x)")
+    error = caught(agentdb.backup, path, to)
+    assert isinstance(error, InvalidArgumentError)
+    assert "the place of the backup is" in error.message

@@ -97,8 +97,8 @@ REMEDIES: dict[str, str] = {
     "no_down": "Write a down for it, or roll back to a target above it.",
     "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",
-    "interrupted_migration": "Call migrate() to run it again; it must bear being run twice. If all of it is done already, "
-    "mark_applied() or `agentdb repair mark-applied` says so.",
+    "interrupted_migration": "Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of "
+    "it is done already, mark_applied() or `agentdb repair mark-applied` says so.",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",

@@ -159,8 +159,8 @@ migration 002 is of a newer build, and backward compatible
 Nothing; update the application when you can. [newer_database]
 
 == one_that_died_half_way
-migration 002 was begun and not finished; it is run again
-Call migrate() to run it again; it must bear being run twice. If all of it is done already, mark_applied() or `agentdb repair mark-applied` says so. [interrupted_migration]
+migration 002 was begun and not finished; the next start goes on with it
+Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of it is done already, mark_applied() or `agentdb repair mark-applied` says so. [interrupted_migration]
 
 == an_up_that_fails
 applying migration 002 (step 2) failed, statement 1 of 1: no such table: u in: INSERT INTO u VALUES (1)

@@ -14,7 +14,7 @@ _HERE = {
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
     "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "
     "or take them back with `agentdb rollback`, which works from the recorded downs.",
-    "interrupted_migration": "Run `agentdb migrate`, which runs it again; it must bear being run twice. If all of it is done "
+    "interrupted_migration": "Run `agentdb migrate`, which goes on behind what is done. If all of it is done "
     "already, `agentdb repair mark-applied` says so.",
     "interrupted_rollback": "Finish it first: run `agentdb rollback`. If it is taken back already, "
     "`agentdb repair mark-reverted` says so.",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentdb.cli.output import plain
-from agentdb.engine.history import DOWN, UP, History
+from agentdb.clients.base import ResultSet
+from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.lexer import split
@@ -21,6 +22,8 @@ class Expression(str):
 
 
 _NOW = Expression("strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+#: What the script would hear of each statement that changes a row.
+_ONE_ROW = ResultSet(None, [], 1)
 #: How long a migration takes is not known to a script.
 _UNKNOWN: Any = None
 
@@ -49,15 +52,15 @@ def upgrade(
     statements: Sequence[str],
     *,
     use_transaction: bool,
-    begun: str | None = None,
+    begun: Row | None = None,
 ) -> list[str]:
     """What migrate() runs for one migration. A script that is run twice stops before it has changed anything.
 
-    statements: what its up comes to. begun: the id in the table, as it is spelled there, of a migration that began
-    outside a transaction and did not end.
+    statements: what its up comes to. begun: the row of a migration that began outside a transaction and did not end;
+    then `statements` are those that are left.
     """
     name = quoted_name(history.table)
-    values = {"id": migration.id, "begun": begun}
+    values = {"id": migration.id, "begun": begun and begun.id}
     lines = [f"-- {plain(migration.label)}", "BEGIN IMMEDIATE;", *_written(history.create())]
     if begun is not None:
         lines.append(bind(f"DELETE FROM {name} WHERE id = :begun AND in_progress = '{UP}';", values))
@@ -68,14 +71,25 @@ def upgrade(
             applied_at=_NOW,
             execution_time=_UNKNOWN,
             app_version=None,
-            again=True,
+            instead_of=_placeholder(migration.id, begun),
             in_progress=None if use_transaction else UP,
         )
     )
     written = [closed(sql) for sql in statements]
     if use_transaction:
         return _unenforced(migration, [*lines, *written, *record, "COMMIT;"])
-    return [*lines, *record, "COMMIT;", *written, *_written(history.settle(migration.id, _UNKNOWN))]
+    return [
+        *lines,
+        *record,
+        "COMMIT;",
+        *written,
+        *_written(history.settle(_placeholder(migration.id, begun), _UNKNOWN)),
+    ]
+
+
+def _placeholder(migration_id: str, begun: Row | None) -> Row:
+    """The row that the script itself has put in, with the note of the one that it takes the place of."""
+    return Row.noted(migration_id, begun.own_note if begun is not None else None)
 
 
 def _unenforced(migration: Migration, lines: list[str]) -> list[str]:
@@ -85,8 +99,8 @@ def _unenforced(migration: Migration, lines: list[str]) -> list[str]:
     return [lines[0], "PRAGMA foreign_keys = OFF;", *lines[1:], "PRAGMA foreign_keys = ON;"]
 
 
-def downgrade(history: History, reversal: Reversal, statements: Sequence[str]) -> list[str]:
-    """What rollback() runs for one migration. statements: what its down comes to."""
+def downgrade(history: History, reversal: Reversal, statements: Sequence[str], row: Row) -> list[str]:
+    """What rollback() runs for one migration. statements: what its down comes to. row: what the table has of it."""
     name = quoted_name(history.table)
     guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = :id);"
     begin = [
@@ -95,21 +109,25 @@ def downgrade(history: History, reversal: Reversal, statements: Sequence[str]) -
         "-- Fails if it is not applied.",
         bind(guard, {"id": reversal.recorded_id}),
     ]
-    forget = _written(history.remove(reversal.recorded_id))
+    forget = _written(history.forget(row, _NOW))
     written = [closed(sql) for sql in statements]
     if reversal.migration.use_transaction:
         return _unenforced(reversal.migration, [*begin, *written, *forget, "COMMIT;"])
-    return [*begin, *_written(history.mark(reversal.recorded_id, DOWN)), "COMMIT;", *written, *forget]
+    return [*begin, *_written(history.progress(row, DOWN, 0)), "COMMIT;", *written, *forget]
 
 
-def _written(steps: Steps[None]) -> list[str]:
+def _written(steps: Steps[Any]) -> list[str]:
     """What steps that ask nothing would execute."""
     lines: list[str] = []
-    for request in steps:
-        if not isinstance(request, Execute) or not isinstance(request.stmt, str):
-            raise TypeError(f"a script cannot hold {request!r}")
-        lines.append(closed(bind(request.stmt, request.args)))
-    return lines
+    try:
+        request = next(steps)
+        while True:
+            if not isinstance(request, Execute) or not isinstance(request.stmt, str):
+                raise TypeError(f"a script cannot hold {request!r}")
+            lines.append(closed(bind(request.stmt, request.args)))
+            request = steps.send(_ONE_ROW)
+    except StopIteration:
+        return lines
 
 
 def closed(sql: str) -> str:

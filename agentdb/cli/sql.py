@@ -66,7 +66,11 @@ def sql(
             ids = [reversal.recorded_id for reversal in reversals]
             made = [migration.up for migration in registered] if everything else []
             texts = run(client, expanded([*made, *[reversal.statements for reversal in reversals]]))[len(made) :]
-            parts = [downgrade(history, *pair) for pair in zip(reversals, texts, strict=True)]
+            recorded = {row.id: row for row in rows}
+            parts = [
+                downgrade(history, reversal, statements, recorded[reversal.recorded_id])
+                for reversal, statements in zip(reversals, texts, strict=True)
+            ]
         else:
             plan = planner.plan_upgrade(
                 registered,
@@ -76,9 +80,10 @@ def sql(
                 checksums=not no_checksums,
                 allow_out_of_order=allow_out_of_order,
             )
-            begun = {planner.recorded_number(row): row.id for row in rows if row.in_progress == UP}
+            begun = {planner.recorded_number(row): row for row in rows if row.in_progress == UP}
+            done = [begun[m.number].done_of(m) if m.number in begun else 0 for m in plan]
             ids = [migration.id for migration in plan]
-            texts = run(client, expanded([migration.up for migration in plan]))
+            texts = run(client, expanded([m.up[number:] for m, number in zip(plan, done, strict=True)]))
             parts = [
                 upgrade(
                     history,

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from agentdb.engine import history as h
 from agentdb.engine.events import Applied, Reverted, Started, StatementDone
+from agentdb.engine.history import Row
 from agentdb.engine.migration import MANUAL, MigrationResult
 from agentdb.errors import (
     AgentDBError,
@@ -22,7 +23,7 @@ from agentdb.operations import atomically, emit, execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from agentdb.clients.base import ResultSet
@@ -50,8 +51,9 @@ class _Run:
         self.ran: list[str] = []
         self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
         self.told = told  # whether anybody hears of it
-        self.is_repeated = False
+        self.row: Row | None = None  # what is recorded of it already
         self.is_outside = False  # of a transaction
+        self.done = 0  # statements that an earlier run outside a transaction has done
         self.number = 0
         self.statement: str | None = None
         self.application_id: int | None = None
@@ -70,27 +72,84 @@ class _Run:
     def timestamp(self) -> str:
         return self.at.isoformat(timespec="milliseconds")[:23] + "Z"
 
-    def execute_all(self) -> Steps[None]:
-        """Every item, as it stands: without a look at what becomes of the rows; see guarded()."""
-        total = len(self.items)
-        for number, item in enumerate(self.items, 1):
-            self.number = number
-            if type(item) is str:
-                if self.is_outside and _has_rows_to_lose(item):
-                    yield from atomically(self._guarded_one(item))
-                else:
-                    self.statement = item
-                    yield from execute(item)
-                    self.ran.append(item)
-            else:
-                from agentdb.engine.rebuilding import rebuild
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it was begun before and did not end."""
+        return self.row is not None
 
-                self.statement = None
-                yield from rebuild(item, self.change)  # type: ignore[arg-type]
-            if self.told:
-                yield from emit(StatementDone(self.direction, self.migration, number, total))
+    def execute_all(self) -> Steps[None]:
+        """Every item that is not done, as it stands: without a look at what becomes of the rows; see guarded()."""
+        for number, item in self._left():
+            yield from self._execute_item(item)
+            yield from self._tell_done(number)
         self.number = 0
         self.statement = None
+
+    def _left(self) -> Iterator[tuple[int, Item]]:
+        for number, item in enumerate(self.items, 1):
+            if number > self.done:
+                self.number = number
+                yield number, item
+
+    def _execute_item(self, item: Item) -> Steps[None]:
+        if type(item) is str:
+            self.statement = item
+            yield from execute(item)
+            self.ran.append(item)
+        else:
+            from agentdb.engine.rebuilding import rebuild
+
+            self.statement = None
+            yield from rebuild(item, self.change)  # type: ignore[arg-type]
+
+    def _tell_done(self, number: int) -> Steps[None]:
+        if self.told:
+            yield from emit(StatementDone(self.direction, self.migration, number, len(self.items)))
+
+    def execute_outside(self, history: History) -> Steps[bool]:
+        """Every item that is not done, each in a transaction of its own that records it as done, where it can have one.
+
+        So a process that takes up what another has left, or that runs beside it, does each once. False where another
+        process has come to the end meanwhile.
+        """
+        from agentdb.engine.loss_guard import is_bare
+
+        self.is_outside = True
+        for number, item in self._left():
+            self.statement = str(item)
+            if is_bare(str(item)):
+                is_wanted = yield from self._is_wanted(history, number)
+                if is_wanted:
+                    yield from self._execute_item(item)
+                    yield from atomically(self._record_done(history, number))
+            else:
+                is_wanted = yield from atomically(self._execute_and_record(history, number, item))
+            if is_wanted is None:
+                return False
+            if is_wanted:
+                yield from self._tell_done(number)
+        self.number = 0
+        self.statement = None
+        return True
+
+    def _is_wanted(self, history: History, number: int) -> Steps[bool | None]:
+        """Whether this item is not done yet. None where the whole is."""
+        row = yield from history.find(self.recorded_id)
+        if row is None or row.in_progress != self.direction or row.is_struck_out:
+            return None
+        return row.statements_done(self.direction) < number
+
+    def _record_done(self, history: History, number: int) -> Steps[None]:
+        row = yield from history.find(self.recorded_id)
+        if row is not None and row.in_progress == self.direction and row.statements_done(self.direction) < number:
+            yield from history.progress(row, self.direction, number)
+
+    def _execute_and_record(self, history: History, number: int, item: Item) -> Steps[bool | None]:
+        is_wanted = yield from self._is_wanted(history, number)
+        if is_wanted:
+            yield from self._guarded_one(str(item))
+            yield from self._record_done(history, number)
+        return is_wanted
 
     def change(self, sql: str) -> Steps[ResultSet]:
         """One statement."""
@@ -124,9 +183,10 @@ class _Run:
         """A statement of a migration that runs outside a transaction, in one of its own."""
         from agentdb.engine import loss_guard
 
-        counts = yield from loss_guard.count()
+        counts = (yield from loss_guard.count()) if loss_guard.can_lose((sql,)) else None
         yield from self.change(sql)
-        yield from loss_guard.check(counts, (sql,), self._consent())
+        if counts is not None:
+            yield from loss_guard.check(counts, (sql,), self._consent())
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
@@ -147,7 +207,7 @@ class _Run:
         remedy = error.remedy
         if self.is_outside and number and number > 1:
             remedy += (
-                " It ran outside a transaction: the statements before it stay done, and it is run again from its first."
+                " It ran outside a transaction: the statements before it stay done, and the next start goes on here."
             )
         if self.is_outside and self.is_repeated:
             remedy += (
@@ -180,12 +240,6 @@ def _only_creates(items: Iterable[Item]) -> bool:
 def texts(items: Iterable[Item]) -> tuple[str, ...]:
     """Items as text, where no database has been asked what they come to."""
     return tuple(map(str, items))
-
-
-def _has_rows_to_lose(sql: str) -> bool:
-    from agentdb.engine.loss_guard import has_rows_to_lose
-
-    return has_rows_to_lose(sql)
 
 
 def _passes_through(error: AgentDBError) -> bool:
@@ -244,13 +298,12 @@ def _is_applied(history: History, run: _Run, checksums: bool) -> Steps[bool]:
     run.begin()
     row = yield from history.find(run.recorded_id)
     if row is None or row.in_progress == h.UP:
-        run.is_repeated = row is not None
-        if run.is_repeated:
-            log(WARNING, "migration %s was begun before; it is run again", migration.label)
+        run.row = row
+        if row is not None and not row.is_struck_out:
+            run.done = row.done_of(migration)
+            log(WARNING, "migration %s was begun before; it goes on behind statement %d", migration.label, run.done)
         if run.application_id is not None:
             yield from _mark_file(history, run.application_id)
-        if run.recorded_id != migration.id:
-            yield from history.remove(run.recorded_id)
         return False
     if checksums and row.checksum not in (migration.checksum, MANUAL):
         raise MigrationError(
@@ -292,7 +345,7 @@ def _apply_inside(
             applied_at=run.timestamp,
             execution_time=run.milliseconds,
             app_version=app_version,
-            again=run.is_repeated,
+            instead_of=run.row,
         )
         return True
 
@@ -312,22 +365,36 @@ def _apply_outside(
             applied_at=run.timestamp,
             execution_time=None,
             app_version=app_version,
-            again=run.is_repeated,
+            instead_of=run.row,
             in_progress=h.UP,
         )
+        run.recorded_id = run.migration.id
+        if run.done:
+            yield from history.progress((yield from _found(history, run)), h.UP, run.done)
         return True
 
     if not (yield from atomically(begin())):
         return False
-    run.is_outside = True
     try:
-        yield from run.execute_all()
+        if not (yield from run.execute_outside(history)):
+            return False
     except AgentDBError:
         if run.number == 1 and not run.is_repeated:  # nothing of it is done, so nothing is in progress
-            yield from history.remove(run.migration.id)
+            yield from atomically(_withdraw(history, run))
         raise
-    yield from history.settle(run.migration.id, run.milliseconds)
-    return True
+    row = yield from history.find(run.recorded_id)
+    return row is not None and (yield from history.settle(row, run.milliseconds))
+
+
+def _withdraw(history: History, run: _Run) -> Steps[None]:
+    """Take the row of a migration out, of which nothing is done; another process may be at it by now."""
+    row = yield from _found(history, run)
+    if row.in_progress == h.UP and not row.statements_done(h.UP):
+        yield from history.remove(row.id)
+
+
+def _found(history: History, run: _Run) -> Steps[Row]:
+    return (yield from history.find(run.recorded_id)) or Row.noted(run.recorded_id, None)
 
 
 def revert(history: History, reversal: Reversal, *, use_transaction: bool, told: bool) -> Steps[MigrationResult | None]:
@@ -354,10 +421,12 @@ def revert(history: History, reversal: Reversal, *, use_transaction: bool, told:
 def _revert_inside(history: History, run: _Run) -> Steps[bool]:
     def body() -> Steps[bool]:
         run.begin()
-        if (yield from history.find(run.recorded_id)) is None:
+        row = yield from history.find(run.recorded_id)
+        if row is None or row.is_struck_out:
             return False
+        run.done = row.statements_done(h.DOWN)
         yield from run.guarded()
-        yield from history.remove(run.recorded_id)
+        yield from history.forget(row, run.timestamp)
         return True
 
     return (yield from atomically(body(), foreign_keys=run.migration.foreign_keys))
@@ -366,14 +435,24 @@ def _revert_inside(history: History, run: _Run) -> Steps[bool]:
 def _revert_outside(history: History, run: _Run) -> Steps[bool]:
     def begin() -> Steps[bool]:
         run.begin()
-        if (yield from history.find(run.recorded_id)) is None:
+        row = yield from history.find(run.recorded_id)
+        if row is None or row.is_struck_out:
             return False
-        yield from history.mark(run.recorded_id, h.DOWN)
+        run.done = row.statements_done(h.DOWN)
+        if not run.done:
+            from agentdb.engine.references import check_dependents
+
+            yield from check_dependents(run.items)
+        yield from history.progress(row, h.DOWN, run.done)
         return True
 
-    if not (yield from atomically(begin())):
+    def end() -> Steps[bool]:
+        row = yield from history.find(run.recorded_id)
+        if row is None or row.in_progress != h.DOWN:
+            return False
+        yield from history.forget(row, run.timestamp)
+        return True
+
+    if not (yield from atomically(begin())) or not (yield from run.execute_outside(history)):
         return False
-    run.is_outside = True
-    yield from run.execute_all()
-    yield from history.remove(run.recorded_id)
-    return True
+    return (yield from atomically(end()))

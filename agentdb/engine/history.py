@@ -22,6 +22,8 @@ UP: Literal["up"] = "up"
 DOWN: Literal["down"] = "down"
 #: What the last line of a note holds where its row stands for a migration that is not applied.
 STRUCK_OUT = " mark_reverted: "
+#: How the last line of a note ends while a migration outside a transaction is under way; see History.progress().
+_DONE = " statements done"
 
 # What every start reads stands first, so that the texts, which may be long, are not read on the way to it.
 _COLUMNS = """
@@ -55,6 +57,11 @@ class Row(tuple["Any", ...]):
     def of(cls, id: str, checksum: str | None, in_progress: str | None = None, *more: Any) -> Row:
         """From values in the order of the properties below."""
         return cls((id, checksum, in_progress, *more))
+
+    @classmethod
+    def noted(cls, id: str, note: str | None, checksum: str | None = None, in_progress: str | None = None) -> Row:
+        """A key and a note."""
+        return cls.of(id, checksum, in_progress, *[None] * 8, note)
 
     def _get(self, index: int) -> Any:
         return self[index] if len(self) > index else None
@@ -120,6 +127,24 @@ class Row(tuple["Any", ...]):
         return self._get(11)  # type: ignore[no-any-return]
 
     @property
+    def own_note(self) -> str | None:
+        """The note without what a migration under way has put there."""
+        earlier, _, last = (self.note or "").rpartition("\n")
+        note = earlier if last.endswith(_DONE) else self.note or ""
+        return note.rstrip("\n") or None
+
+    def statements_done(self, direction: str) -> int:
+        """How many statements of a migration that is under way in this direction, outside a transaction, are done."""
+        last = (self.note or "").rpartition("\n")[2]
+        number = last.removeprefix(f"{direction}: ").removesuffix(_DONE)
+        return int(number) if last == f"{direction}: {number}{_DONE}" and number.isdigit() else 0
+
+    def done_of(self, migration: Migration) -> int:
+        """How many statements of this up are done, by an earlier run outside a transaction that did not end."""
+        # Of another text nothing is: what was done is not what is to be done.
+        return self.statements_done(UP) if self.in_progress == UP and self.checksum == migration.checksum else 0
+
+    @property
     def is_struck_out(self) -> bool:
         """Whether mark_reverted() has declared it not applied: it is kept for its note alone."""
         return self.in_progress == UP and STRUCK_OUT in (self.note or "").rpartition("\n")[2]
@@ -170,19 +195,18 @@ class History:
         name = '"' + table.replace('"', '""') + '"'
         self._read = f"SELECT id, checksum, in_progress FROM {name}"
         self._read_full = f"SELECT {_FULL} FROM {name}"
-        self._find = f"SELECT checksum, in_progress FROM {name} WHERE id = :id"
+        self._find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
-        columns = (
-            "(id, description, applied_at, execution_time, checksum, up, down, use_transaction, foreign_keys, "
-            "backward_compatible, app_version, in_progress, note) VALUES (:id, :description, :applied_at, :execution_time, "
-            ":checksum, :up, :down, :use_transaction, :foreign_keys, :backward_compatible, :app_version, :in_progress, "
+        self._write = (
+            f"INSERT INTO {name} (id, description, applied_at, execution_time, checksum, up, down, use_transaction, "
+            "foreign_keys, backward_compatible, app_version, in_progress, note) VALUES (:id, :description, :applied_at, "
+            ":execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, :backward_compatible, :app_version, "
+            ":in_progress, :note)"
         )
-        self._write = f"INSERT INTO {name} {columns}NULL)"
-        # The line feed closes the note: what comes next is another life of the row.
-        note = f"(SELECT note || char(10) FROM {name} WHERE id = :id)"
-        self._write_again = f"INSERT OR REPLACE INTO {name} {columns}{note})"
-        self._settle = f"UPDATE {name} SET in_progress = NULL, execution_time = :execution_time WHERE id = :id"
-        self._mark = f"UPDATE {name} SET in_progress = :in_progress WHERE id = :id"
+        self._settle = (
+            f"UPDATE {name} SET in_progress = NULL, note = :note, execution_time = :execution_time "
+            "WHERE id = :id AND in_progress = 'up'"
+        )
         self._note = f"UPDATE {name} SET note = :note, in_progress = :in_progress WHERE id = :id"
         self._accept = (
             f"UPDATE {name} SET description = :description, checksum = :checksum, up = :up, down = :down, use_transaction = "
@@ -246,9 +270,12 @@ class History:
         return len(others) > 0
 
     def find(self, migration_id: str) -> Steps[Row | None]:
-        """One row, by the id as it is written there."""
+        """One row, by the id as it is written there: its key and its note."""
         result = yield from execute(self._find, {"id": migration_id})
-        return Row.of(migration_id, *result.tuples[0]) if result.tuples else None
+        if not result.tuples:
+            return None
+        checksum, in_progress, note = result.tuples[0]
+        return Row.noted(migration_id, note, checksum, in_progress)
 
     def write(
         self,
@@ -257,38 +284,61 @@ class History:
         applied_at: str,
         execution_time: float | None,
         app_version: str | None,
-        again: bool,
+        instead_of: Row | None = None,
         in_progress: str | None = None,
     ) -> Steps[None]:
         """Put a migration's row in, with its texts, so that any later or earlier build can take it back.
 
-        again: in the place of one that is there.
+        instead_of: of one that is there, which may spell the id in another way. Its note stays.
         """
+        note = None
+        if instead_of is not None:
+            yield from self.remove(instead_of.id)
+            # The line feed closes the note: what comes next is another life of the row.
+            note = instead_of.own_note and f"{instead_of.own_note}\n"
         values = {
             **_recorded(migration),
             "applied_at": applied_at,
             "execution_time": execution_time,
             "app_version": app_version,
             "in_progress": in_progress,
+            "note": note,
         }
-        yield from execute(self._write_again if again else self._write, values)
+        yield from execute(self._write, values)
 
-    def settle(self, migration_id: str, execution_time: float) -> Steps[None]:
-        """A migration outside a transaction has come to its end. `execution_time` in milliseconds."""
-        yield from execute(self._settle, {"id": migration_id, "execution_time": execution_time})
+    def settle(self, row: Row, execution_time: float) -> Steps[bool]:
+        """A migration outside a transaction has come to its end. `execution_time` in milliseconds.
 
-    def mark(self, migration_id: str, in_progress: str) -> Steps[None]:
-        """A migration outside a transaction begins to be taken back."""
-        yield from execute(self._mark, {"id": migration_id, "in_progress": in_progress})
+        False where another process has seen to that.
+        """
+        settled = yield from execute(
+            self._settle, {"id": row.id, "note": row.own_note, "execution_time": execution_time}
+        )
+        return settled.rows_affected == 1
+
+    def progress(self, row: Row, direction: str, done: int) -> Steps[None]:
+        """A migration outside a transaction is under way: so many of its statements are done."""
+        note = f"{row.own_note}\n" if row.own_note else ""
+        yield from execute(
+            self._note,
+            {"id": row.id, "note": f"{note}{direction}: {done}{_DONE}", "in_progress": direction},
+        )
 
     def annotate(self, row: Row, line: str, in_progress: str | None) -> Steps[None]:
         """Add a line to the note of a row, and say what state it is in."""
-        note = f"{row.note.rstrip()}\n{line}" if row.note else line
+        note = f"{row.own_note}\n{line}" if row.own_note else line
         yield from execute(self._note, {"id": row.id, "note": note, "in_progress": in_progress})
 
     def accept(self, migration_id: str, migration: Migration) -> Steps[None]:
         """Take a migration, as this build has it, for the one that was applied: its texts, and how to take it back."""
         yield from execute(self._accept, {**_recorded(migration), "id": migration_id})
+
+    def forget(self, row: Row, at: str) -> Steps[None]:
+        """A migration is taken back. Its row goes; with a note it stays, struck out, for the sake of that."""
+        if row.own_note:
+            yield from self.annotate(row, f"{at}{STRUCK_OUT}taken back by a rollback", UP)
+        else:
+            yield from self.remove(row.id)
 
     def remove(self, migration_id: str) -> Steps[None]:
         """Take a migration's row out."""

@@ -39,7 +39,7 @@ _COLUMNS = (
     'COLLATE NOCASE AND NOT c."notnull"'
 )
 #: Statements that cannot run in a transaction, or need none: they have no rows to lose.
-_NO_ROWS = frozenset(("VACUUM", "PRAGMA", "ANALYZE", "REINDEX", "ATTACH", "DETACH"))
+_BARE = frozenset(("VACUUM", "PRAGMA", "ANALYZE", "REINDEX", "ATTACH", "DETACH"))
 
 
 def can_lose(items: Iterable[Item]) -> bool:
@@ -47,10 +47,9 @@ def can_lose(items: Iterable[Item]) -> bool:
     return any(not (type(item) is str and (item[:7] == "CREATE " or Statement(item).is_harmless)) for item in items)
 
 
-def has_rows_to_lose(sql: str) -> bool:
-    """Whether a statement that runs outside a transaction should have one of its own, to be guarded in."""
-    statement = Statement(sql)
-    return not statement.is_harmless and statement.verb not in _NO_ROWS
+def is_bare(sql: str) -> bool:
+    """Whether a statement cannot run in a transaction, or need not. It loses nothing by being run once more."""
+    return Statement(sql).verb in _BARE
 
 
 def count() -> Steps[Counts]:

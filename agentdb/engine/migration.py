@@ -63,7 +63,8 @@ class Migration(Record):
 
     id: digits; compared as a number. up: a statement, or a sequence of single statements and RebuildTable. down: what
     undoes it; empty means that it cannot be rolled back. created_at: when it was written, for people. use_transaction:
-    False for VACUUM and its like, which then may run more than once if the process dies in between.
+    False for VACUUM and its like, which then may run more than once if the process dies in between; other statements of it
+    have a transaction each, and run once.
 
     foreign_keys: False runs up and down without them, and rolls back if a reference dangles that did not before; a
     RebuildTable implies it. allows_loss: what the up may lose rows of, or values of a nullable foreign-key column of:

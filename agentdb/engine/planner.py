@@ -129,7 +129,9 @@ def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Fi
         if row.in_progress == UP and not row.is_struck_out:
             found.append(
                 Finding(
-                    "interrupted_migration", f"migration {row.id} was begun and not finished; it is run again", row.id
+                    "interrupted_migration",
+                    f"migration {row.id} was begun and not finished; the next start goes on with it",
+                    row.id,
                 )
             )
         if row.checksum == MANUAL:

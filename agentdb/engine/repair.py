@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agentdb.engine.history import STRUCK_OUT, UP
+from agentdb.engine.history import STRUCK_OUT, UP, Row
 from agentdb.engine.migration import is_encodable, number_of
 from agentdb.engine.planner import recorded_number
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from agentdb.engine.history import History, Row
+    from agentdb.engine.history import History
     from agentdb.engine.migration import Migration
     from agentdb.requests import Steps
 
@@ -91,17 +91,8 @@ def baseline(
 
 
 def _record(history: History, migration: Migration, row: Row | None, line: str, app_version: str | None) -> Steps[None]:
-    if row is not None:
-        yield from history.remove(row.id)  # it may spell the id in another way
-    yield from history.write(migration, applied_at=_now(), execution_time=None, app_version=app_version, again=True)
-    note = row.note if row is not None else None
-    yield from history.annotate(_noted(migration.id, note), line, None)
-
-
-def _noted(migration_id: str, note: str | None) -> Row:
-    from agentdb.engine.history import Row
-
-    return Row.of(migration_id, None, None, *[None] * 8, note)
+    yield from history.write(migration, applied_at=_now(), execution_time=None, app_version=app_version, instead_of=row)
+    yield from history.annotate(Row.noted(migration.id, row.own_note if row else None), line, None)
 
 
 def _repair(history: History, action: str, what: str, reason: str, body: Body) -> Steps[None]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentdb.cli.script import Expression, bind, closed, downgrade, literal, quoted_name, script, upgrade
 from agentdb.engine.executor import texts
-from agentdb.engine.history import History
+from agentdb.engine.history import History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 
@@ -86,7 +86,9 @@ def test_up_and_down_of_any_names_and_texts(table: str, description: str, text: 
         assert (json.loads(row[3]), json.loads(row[4])) == (list(migration.up), list(migration.down))
         assert row[5:] == (int(use_transaction), None)
         reversal = Reversal(migration, "001", migration.down)
-        connection.executescript(script("down", [downgrade(history, reversal, texts(reversal.statements))]))
+        connection.executescript(
+            script("down", [downgrade(history, reversal, texts(reversal.statements), Row.noted(migration.id, None))])
+        )
         assert connection.execute(f"SELECT count(*) FROM {quoted_name(table)}").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'kept'").fetchone() == (0,)
 

@@ -380,7 +380,7 @@ def no_reason(db: Database) -> Any:
 
 @situation("""
 applying migration 002 (outside) failed, statement 2 of 2: no such table: nowhere in: DELETE FROM nowhere
-Correct the statement. It ran outside a transaction: the statements before it stay done, and it is run again from its first. It was begun once before and did not end, so some of it may be there. If all of it is, mark_applied('002', reason=…) or `agentdb repair mark-applied 002` says so; if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`. [statement_failed]
+Correct the statement. It ran outside a transaction: the statements before it stay done, and the next start goes on here. It was begun once before and did not end, so some of it may be there. If all of it is, mark_applied('002', reason=…) or `agentdb repair mark-applied 002` says so; if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`. [statement_failed]
 """)
 def a_migration_outside_a_transaction_that_fails_again(db: Database) -> Any:
     up = ["CREATE TABLE IF NOT EXISTS tags (name)", "DELETE FROM nowhere"]

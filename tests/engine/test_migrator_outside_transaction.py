@@ -1,4 +1,4 @@
-"""use_transaction=False: at least once, marked before, settled after."""
+"""use_transaction=False: marked before, settled after; what can be in a transaction happens once, VACUUM at least once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, outside, tables
 
+from agentdb import Migrator, create_client_sync
 from agentdb.errors import MigrationError
 
 FIRST = make(1)
@@ -74,7 +75,7 @@ def half_way(**more: Any) -> Any:
     return make(2, up=HALF, down=["DROP TABLE t2"], use_transaction=False, **more)
 
 
-def test_what_fails_half_way_stays_marked_and_is_run_again_from_its_first_statement(db: Database, path: Path) -> None:
+def test_what_fails_half_way_stays_marked_and_goes_on_where_it_stopped(db: Database, path: Path) -> None:
     migrator = db.migrator([FIRST, half_way()])
     error = caught(migrator.migrate)
     assert type(error) is MigrationError
@@ -92,7 +93,8 @@ def test_what_fails_half_way_stays_marked_and_is_run_again_from_its_first_statem
         other.execute("CREATE TABLE later (x)")
     assert ids(migrator.migrate()) == ["002"]
     assert rows(path) == [("001", None), ("002", None)]
-    assert ask(path, "SELECT count(*) FROM t2") == [(2,)]
+    assert ask(path, "SELECT count(*) FROM t2") == [(1,)]
+    assert ask(path, "SELECT note FROM migrations") == [(None,), (None,)]
 
 
 def test_what_fails_at_its_first_statement_has_done_nothing_and_leaves_no_row(db: Database, path: Path) -> None:
@@ -101,12 +103,12 @@ def test_what_fails_at_its_first_statement_has_done_nothing_and_leaves_no_row(db
     assert rows(path) == [("001", None)]
 
 
-def test_a_repeated_run_that_fails_at_its_first_statement_is_still_in_progress(db: Database, path: Path) -> None:
+def test_a_repeated_run_that_fails_again_is_still_in_progress(db: Database, path: Path) -> None:
     # Something of it was done in an earlier run: to forget that would be to lose it.
     up = ["CREATE TABLE t2 (x)", "INSERT INTO nowhere VALUES (1)"]
     migrator = db.migrator([FIRST, make(2, up=up, use_transaction=False)])
     assert caught(migrator.migrate).statement_number == 2
-    assert caught(migrator.migrate).statement_number == 1
+    assert caught(migrator.migrate).statement_number == 2
     assert rows(path) == [("001", None), ("002", "up")]
     assert ids([migrator.rollback_last()]) == ["002"]
     assert tables(path) == {"t1"}
@@ -156,6 +158,7 @@ def test_a_build_that_runs_it_in_a_transaction_finishes_it_too(db: Database, pat
         other.execute("CREATE TABLE later (x)")
     assert ids(db.migrator([FIRST, make(2, up=HALF)]).migrate()) == ["002"]
     assert rows(path) == [("001", None), ("002", None)]
+    assert ask(path, "SELECT count(*) FROM t2") == [(1,)]
 
 
 def test_an_interrupted_rollback_stops_migrate_until_it_is_finished(db: Database, path: Path) -> None:
@@ -222,5 +225,51 @@ def test_a_process_that_ends_in_the_middle_leaves_it_in_progress(
     assert rows(path) == [("001", "up")]
     assert ids(db.migrator([migration]).migrate()) == ["001"]
     assert rows(path) == [("001", None)]
-    assert ask(path, "SELECT count(*) FROM t1") == [(statement - 1 + 2,)]
+    assert ask(path, "SELECT count(*) FROM t1") == [(2,)]
     assert applied_ids(path) == ["001"]
+
+
+@pytest.mark.parametrize("statement", [1, 2, 3])
+def test_two_that_are_at_it_together_do_each_statement_once(
+    open_database: Callable[..., Database], path: Path, statement: int
+) -> None:
+    up = ["CREATE TABLE t1 (x)", "INSERT INTO t1 VALUES (1)", "VACUUM", "UPDATE t1 SET x = x + 1"]
+    migration = make(1, up=up, use_transaction=False)
+    found: list[list[str]] = []
+
+    def on_event(event: Any) -> None:
+        if type(event).__name__ == "StatementDone" and event.number == statement:
+            with create_client_sync(path) as other:
+                found.append(ids(Migrator(other, [migration]).migrate()))
+
+    assert open_database().migrator([migration], on_event=on_event).migrate() == []
+    assert found == [["001"]]
+    assert ask(path, "SELECT x FROM t1") == [(2,)]
+    assert rows(path) == [("001", None)]
+
+
+def test_a_rollback_that_died_goes_on_where_it_stopped(db: Database, path: Path) -> None:
+    up = ["CREATE TABLE t1 (x)", "INSERT INTO t1 VALUES (8)", "CREATE TABLE later (x)"]
+    down = ["UPDATE t1 SET x = x / 2", "DROP TABLE nowhere"]
+    migrator = db.migrator([make(1, up=up, down=down, use_transaction=False)])
+    migrator.migrate()
+    for _ in range(2):
+        assert caught(migrator.rollback_last).statement_number == 2
+    assert ask(path, "SELECT x FROM t1") == [(4,)]
+    with outside(path) as other:
+        other.execute("CREATE TABLE nowhere (x)")
+    assert ids([migrator.rollback_last()]) == ["001"]
+    assert rows(path) == []
+
+
+def test_a_down_outside_a_transaction_leaves_no_rows_of_others_without_their_parents(db: Database, path: Path) -> None:
+    up = "CREATE TABLE parents (id INTEGER PRIMARY KEY)"
+    migrator = db.migrator([make(1, up=up, down="DROP TABLE parents", use_transaction=False)])
+    migrator.migrate()
+    with outside(path) as other:
+        other.execute("CREATE TABLE children (parent_id INTEGER REFERENCES parents (id))")
+        other.execute("INSERT INTO parents VALUES (1)")
+        other.execute("INSERT INTO children VALUES (1)")
+    assert caught(migrator.rollback_last).code == "dependent_rows"
+    assert rows(path) == [("001", None)]
+    assert ask(path, "SELECT * FROM children") == [(1,)]

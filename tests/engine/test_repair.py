@@ -138,6 +138,21 @@ def test_notes_add_up(db: Database, path: Path) -> None:
     assert words == ["mark_reverted: one", "mark_applied: one", "mark_reverted: two", "mark_applied: two"]
 
 
+def test_a_note_outlives_a_rollback_and_another_spelling_of_the_id(db: Database, path: Path) -> None:
+    migrator = db.migrator([make(1), make("2")])
+    migrator.migrate()
+    migrator.mark_reverted("2", reason="one")
+    migrator.mark_applied("2", reason="two")
+    assert ids(migrator.rollback(limit=1)) == ["2"]
+    assert ask(path, "SELECT in_progress FROM migrations WHERE id = '2'") == [("up",)]  # for the sake of its note
+    assert migrator.get_migration_summary().pending_migration_ids == ("2",)
+    assert migrator.rollback_last(dry_run=True).migration.id == "001"  # type: ignore[union-attr]
+    assert ids(db.migrator([make(1), make(2)]).migrate()) == ["002"]
+    words = [line.split(" ", 1)[1] for line in note(path, "002").split("\n") if line]
+    assert words == ["mark_reverted: one", "mark_applied: two", "mark_reverted: taken back by a rollback"]
+    assert applied_ids(path) == ["001", "002"]
+
+
 def test_a_baseline_is_for_a_schema_without_a_history(db: Database, path: Path) -> None:
     for table in ("t1", "t2"):
         db.execute(f"CREATE TABLE {table} (x)")

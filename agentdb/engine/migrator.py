@@ -162,27 +162,17 @@ class MigratorOperations(Operations[W]):
         earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
         was not to be had, InvalidArgumentError.
         """
-        applied = yield from self._history.read_keys()
         rules: dict[str, Any] = {
             "limit": limit,
             "target": target,
             "checksums": validate_checksums,
             "allow_out_of_order": self._allow_out_of_order,
         }
-        newer: list[Row] = []
-        try:
-            plan = planner.plan_upgrade(self._registered(), applied or (), **rules)
-        except DatabaseTooNewError:
-            # A newer build was here. Whether this one can bear that is more than every start reads.
-            rows = yield from self._history.read()
-            plan = planner.plan_upgrade(self._registered(), rows, **rules)
-            newer = planner.newer(self._registered(), rows)
+        applied, plan, newer = yield from self._survey(rules)
         if dry_run:
             return (yield from _previews([(migration, migration.up) for migration in plan]))
         if newer:
-            ids = tuple([row.id for row in newer])
-            log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
-            yield from emit(OpenedNewer(ids))
+            yield from self._tell_newer(newer)
         log(DEBUG, "%d migrations to apply", len(plan))
         yield from emit(Planned(UP, tuple(plan)))
         if plan and not applied and self._application_id is not None:
@@ -192,7 +182,7 @@ class MigratorOperations(Operations[W]):
             from agentdb.engine.backup import before_upgrade
 
             backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
-        results = yield from self._apply_all(plan, applied, use_transaction, validate_checksums)
+        results = yield from self._apply_all(plan, applied, use_transaction, rules)
         if backed_up:
             from agentdb.engine.backup import after_upgrade
 
@@ -200,11 +190,29 @@ class MigratorOperations(Operations[W]):
         yield from emit(Finished(UP, tuple(results)))
         return results
 
+    def _survey(self, rules: dict[str, Any]) -> Steps[tuple[list[Key] | None, list[Migration], list[Row]]]:
+        """What is recorded, what is to be run, and what a newer build has applied that this one can bear. Errors as in
+        migrate()."""
+        applied = yield from self._history.read_keys()
+        try:
+            return applied, planner.plan_upgrade(self._registered(), applied or (), **rules), []
+        except DatabaseTooNewError:
+            # A newer build was here. Whether this one can bear that is more than every start reads.
+            rows = yield from self._history.read()
+            plan = planner.plan_upgrade(self._registered(), rows, **rules)
+            return applied, plan, planner.newer(self._registered(), rows)
+
+    def _tell_newer(self, newer: list[Row]) -> Steps[None]:
+        ids = tuple([row.id for row in newer])
+        log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
+        yield from emit(OpenedNewer(ids))
+
     def _apply_all(
-        self, plan: list[Migration], applied: list[Key] | None, use_transaction: bool, checksums: bool
+        self, plan: list[Migration], applied: list[Key] | None, use_transaction: bool, rules: dict[str, Any]
     ) -> Steps[list[MigrationResult]]:
         """Apply a plan, one migration after the other; what another process has done meanwhile is left out."""
         results: list[MigrationResult] = []
+        newer: list[Row] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         while plan:
             migration = plan.pop(0)
@@ -218,7 +226,7 @@ class MigratorOperations(Operations[W]):
                     create_table=applied is None and not results,
                     # Without foreign keys there is no way but in a transaction.
                     use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
-                    checksums=checksums,
+                    checksums=rules["checksums"],
                     app_version=self._app_version,
                     told=self._on_event is not None,
                     application_id=None if applied or results else self._application_id,
@@ -229,13 +237,17 @@ class MigratorOperations(Operations[W]):
             if result is not None:
                 results.append(result)
             else:
-                # Another process is at it. Look once at all that it has done, instead of once under the lock for each.
-                applied = yield from self._history.read_keys()
-                plan, found = planner.survey(plan, applied or (), checksums=checksums)
-                if other := [finding for finding in found if finding.code == "checksum_mismatch"]:
-                    failure = planner.refusal(other, self._registered())
-                    failure.after(results)
-                    raise failure
+                # Another process is at it. Look once at all that it has done, instead of once under the lock for each; it
+                # may be of a newer build.
+                try:
+                    applied, left, newer = yield from self._survey({**rules, "limit": None})
+                except AgentDBError as error:
+                    error.after(results)
+                    raise
+                numbers = {migration.number for migration in plan}
+                plan = [migration for migration in left if migration.number in numbers]
+        if newer:
+            yield from self._tell_newer(newer)
         return results
 
     @operation

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, outside, tables
 
-from agentdb import Migrator, create_client_sync
-from agentdb.errors import MigrationError
+from agentdb import Migration, Migrator, create_client_sync
+from agentdb.engine.events import OpenedNewer
+from agentdb.errors import DatabaseTooNewError, MigrationError
 
 THREE = [make(1), make(2), make(3)]
 
@@ -55,6 +56,27 @@ def test_what_is_left_after_another_process_was_faster_is_run(db: Database, path
     other = elsewhere(path, lambda migrator: migrator.migrate(limit=2))
     assert ids(db.migrator(THREE, on_event=at("Started", 1, other)).migrate()) == ["003"]
     assert tables(path) == {"t1", "t2", "t3"}
+
+
+def test_a_newer_build_that_was_faster_is_met_as_at_any_start(db: Database, path: Path) -> None:
+    other = elsewhere(path, lambda migrator: migrator.migrate(), [*THREE, make(4)])
+    error = caught(db.migrator(THREE, on_event=at("Started", 2, other)).migrate)
+    assert type(error) is DatabaseTooNewError
+    assert ids(error.results) == ["001"]
+    assert error.migration_id == "004"
+
+
+def test_a_newer_build_that_was_faster_and_can_be_borne_is_told_of(db: Database, path: Path) -> None:
+    bearable = Migration("004", "more", "CREATE TABLE t4 (x)", backward_compatible=True)
+    act = at("Started", 2, elsewhere(path, lambda migrator: migrator.migrate(), [*THREE, bearable]))
+    seen: list[Any] = []
+
+    def on_event(event: Any) -> None:
+        act(event)
+        seen.append(event)
+
+    assert ids(db.migrator(THREE, on_event=on_event).migrate()) == ["001"]
+    assert [event.ids for event in seen if isinstance(event, OpenedNewer)] == [("004",)]
 
 
 @pytest.mark.parametrize("use_transaction", [True, False])

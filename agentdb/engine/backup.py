@@ -2,7 +2,8 @@
 
 An upgrade is known by where it leads to and by whether it has come to its end: while it has not, a mark stands beside its
 backup, and whoever takes it up again, a process that started at the same time or the tenth start of a crash loop, makes
-no second one. So the first is kept, from before anything was changed.
+no second one. So the first is kept, from before anything was changed. A start that comes later first makes sure that the
+backup is still what the database holds: an older build may have written to it since, or another file stand in its place.
 
 No lock file of ours and no row can outlive a killed process: see agentdb.clients.copying.Lock.
 """
@@ -10,18 +11,18 @@ No lock file of ours and no row can outlive a killed process: see agentdb.client
 from __future__ import annotations
 
 import os
-from re import compile, escape, fullmatch
+from re import escape, fullmatch
 from time import monotonic
 
-from agentdb.clients.copying import Copy, Lock, remove, sync_folder
+from agentdb.clients.copying import Copy, remove, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import MEMORY, check_place, local_path
 from agentdb.clients.settings import Settings
 from agentdb.engine.events import BackedUp, BackingUp
 from agentdb.engine.history import UP, Row
+from agentdb.engine.shelf import Shelf, default_folder, have_same_pages
 from agentdb.errors import AgentDBError, BackupError, BusyError, InvalidArgumentError, StatementError, StorageError
 from agentdb.logs import INFO, log
-from agentdb.records import Record
 from agentdb.requests import backup as ask_for
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agentdb.clients.location import Place
     from agentdb.engine.history import History, Key
     from agentdb.engine.migration import Migration
+    from agentdb.engine.shelf import Shelved
     from agentdb.operations import Steps
 
     #: True: beside the database; a folder: there; a number: so many are kept; False: no backup.
@@ -44,96 +46,8 @@ KEPT = 3
 PATIENCE = 60.0
 #: Seconds between two progress events.
 _PAUSE = 0.05
-_MARK = ".upgrading"
-
-
-class _Shelved(Record):
-    """One backup of an upgrade: the file's place in the row of them, and what was to become of what."""
-
-    path: str
-    sequence: int
-    before: int
-    after: int
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether its upgrade has not come to its end."""
-        return os.path.exists(self.path + _MARK)
-
-
-class Shelf:
-    """The backups of one database's upgrades, of one tracking table, in one folder. Nothing else is ever touched."""
-
-    def __init__(self, path: str, folder: str | None, table: str) -> None:
-        stem = os.path.basename(path)
-        if folder is not None:  # two databases of one name may share it
-            stem += f"-{_short_hash(path)}"
-        if table != "migrations":
-            stem += (
-                f".{''.join([char for char in table if char.isascii() and char.isalnum()])[:32]}-{_short_hash(table)}"
-            )
-        self.folder = default_folder(path) if folder is None else folder
-        self._base = os.path.join(self.folder, stem)
-        self._pattern = compile(escape(stem) + r"\.([0-9]{4,})\.([0-9]+)-([0-9]+)\.backup")
-        self.partial = self._base + ".partial"
-        self.lock = Lock(self._base + ".lock")
-
-    def backups(self) -> list[_Shelved]:
-        """Oldest first, by the number in their names: a clock may go back."""
-        try:
-            names = os.listdir(self.folder)
-        except FileNotFoundError:
-            return []
-        found = [(name, match) for name in names if (match := self._pattern.fullmatch(name))]
-        shelved = [
-            _Shelved(os.path.join(self.folder, name), int(match[1]), int(match[2]), int(match[3]))
-            for name, match in found
-        ]
-        return sorted(shelved, key=lambda backup: backup.sequence)
-
-    def name(self, before: str, after: str) -> str:
-        """Of the next backup."""
-        last = max([backup.sequence for backup in self.backups()], default=0)
-        return f"{self._base}.{last + 1:04}.{before}-{after}.backup"
-
-    def mark(self, path: str) -> None:
-        """Its upgrade begins; before the backup has its name, so that there is none without a mark."""
-        with open(path + _MARK, "wb"):
-            pass
-
-    def settle(self) -> None:
-        """An upgrade has come to its end, and whatever was tried before is over with it."""
-        for name in self._marks():
-            remove(name)
-
-    def tidy(self) -> None:
-        """Remove what a killed process has left. Only for the holder of the lock."""
-        remove(self.partial)
-        for name in self._marks():
-            if not os.path.exists(name.removesuffix(_MARK)):
-                remove(name)
-
-    def prune(self, kept: int) -> None:
-        """Keep the newest ones."""
-        for backup in self.backups()[:-kept]:
-            remove(backup.path)
-            remove(backup.path + _MARK)
-
-    def _marks(self) -> Iterator[str]:
-        for name in os.listdir(self.folder):
-            if name.endswith(_MARK) and self._pattern.fullmatch(name.removesuffix(_MARK)):
-                yield os.path.join(self.folder, name)
-
-
-def default_folder(path: str) -> str:
-    """Where the backups of a database are, unless somebody names another place."""
-    return f"{path}.backups"
-
-
-def _short_hash(text: str) -> str:
-    from zlib import crc32
-
-    return f"{crc32(os.fsencode(text)):08x}"
+#: Seconds within which another start belongs to the same attempt, and need not prove that nothing was written since.
+SAME_ATTEMPT = 60.0
 
 
 class _Task:
@@ -160,6 +74,12 @@ class _Task:
         self, copy: Copy, place: str, final: str, tell: Callable[[object], None], beat: Callable[[], None]
     ) -> None:
         """The copy under a temporary name, with progress, then under its own."""
+        self._fill(copy, place, final, tell, beat)
+        self._name(place, final)
+
+    def _fill(
+        self, copy: Copy, place: str, final: str, tell: Callable[[object], None], beat: Callable[[], None]
+    ) -> None:
         self._copy = copy
         told = paced(lambda done, total: tell(BackingUp(final, done, total)), beat)
 
@@ -169,6 +89,8 @@ class _Task:
 
         tell(BackingUp(final, 0, 0))
         copy.write(place, tell_pages)
+
+    def _name(self, place: str, final: str) -> None:
         try:
             self.check_wanted()
             os.replace(place, final)
@@ -206,21 +128,40 @@ class UpgradeBackup(_Task):
 
     def _find_or_make(self, shelf: Shelf, path: str, settings: Settings, tell: Callable[[object], None]) -> bool:
         # In this order: a process that is at it ends its upgrade first, and takes the mark away then.
-        for backup in shelf.backups():
-            if backup.is_unfinished and backup.after == int(self._after) and backup.before <= int(self._before):
-                return True
+        earlier = [backup for backup in shelf.backups() if backup.is_unfinished and backup.after == int(self._after)]
         shelf.tidy()
         with Copy(path, settings) as copy:
             if not self._is_still_so(copy):
                 return False
+            standing = next((backup for backup in reversed(earlier) if self._is_of(backup, copy, settings)), None)
+            if standing is not None and standing.age < SAME_ATTEMPT:
+                return True
             check_space(path, shelf.folder)
             final = shelf.name(self._before, self._after)
+            self._fill(copy, shelf.partial, final, tell, shelf.lock.beat)
+            if standing is not None and have_same_pages(shelf.partial, standing.path):
+                remove(shelf.partial)
+                shelf.mark(standing.path)
+                return True
+            shelf.settle()  # whatever was tried before, the database has been used since
             shelf.mark(final)
-            self._write(copy, shelf.partial, final, tell, shelf.lock.beat)
+            self._name(shelf.partial, final)
         shelf.prune(self._kept)
         log(INFO, "backed up %s to %s", path, final)
         tell(BackedUp(final))
         return True
+
+    def _is_of(self, backup: Shelved, copy: Copy, settings: Settings) -> bool:
+        """Whether a backup is of this very database, at this version or at one on the way to it."""
+        if backup.before > int(self._before):
+            return False
+        try:
+            with Copy(backup.path, settings) as older:
+                then = older.source.execute(self._history.select_times, ()).tuples
+            now = copy.source.execute(self._history.select_times, ()).tuples
+        except AgentDBError:  # it is damaged, or no database
+            return False
+        return set(then) <= set(now)
 
     def _is_still_so(self, copy: Copy) -> bool:
         try:
@@ -263,11 +204,21 @@ def check_setting(setting: object) -> Setting:
     """Raises InvalidArgumentError for what Migrator(backup=…) does not take."""
     if type(setting) is bool or (type(setting) is int and setting >= 1):
         return setting
-    if isinstance(setting, (str, os.PathLike)) and os.fspath(setting):
+    if isinstance(setting, (str, os.PathLike)) and _is_path(os.fspath(setting)):
         return setting
     raise InvalidArgumentError(
         f"backup is {setting!r}; it is True, False, a folder, or how many backups to keep, from 1 on"
     )
+
+
+def _is_path(text: object) -> bool:
+    return type(text) is str and bool(text) and "\0" not in text
+
+
+def check_callback(on_event: object) -> None:
+    """Raises InvalidArgumentError for what cannot be called with an event."""
+    if on_event is not None and not callable(on_event):
+        raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
 
 
 def before_upgrade(
@@ -308,6 +259,7 @@ def backup(
 
     Raises BackupError, StorageError, BusyError, InvalidArgumentError; then nothing is left there.
     """
+    check_callback(on_event)
     path = file_of(place)
     check_place(path, read_only=True)
     final = _chosen(path, to)
@@ -346,8 +298,8 @@ def _chosen(path: str, to: Place | None) -> str:
     if not isinstance(to, (str, os.PathLike)):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     text = os.fspath(to)
-    if not text:
-        raise InvalidArgumentError("the place of the backup is empty")
+    if not _is_path(text):
+        raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     if os.path.isdir(text) or text.endswith((os.sep, "/")):
         return os.path.join(os.path.abspath(text), name)
     return os.path.abspath(text)

@@ -194,6 +194,8 @@ class History:
         self.table = table
         name = '"' + table.replace('"', '""') + '"'
         self._read = f"SELECT id, checksum, in_progress FROM {name}"
+        #: What tells databases of one build apart.
+        self.select_times = f"SELECT id, checksum, applied_at FROM {name} WHERE in_progress IS NULL"
         self._read_full = f"SELECT {_FULL} FROM {name}"
         self._find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"

@@ -15,8 +15,9 @@ from agentdb.clients.copying import Copy, Lock, remove, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import check_place
 from agentdb.clients.settings import Settings
-from agentdb.engine.backup import PATIENCE, check_space, default_folder, file_of, paced
+from agentdb.engine.backup import PATIENCE, check_callback, check_space, file_of, paced
 from agentdb.engine.events import Restored, Restoring
+from agentdb.engine.shelf import default_folder
 from agentdb.errors import AgentDBError, BackupError, BusyError, StorageError
 from agentdb.logs import INFO, log
 
@@ -46,6 +47,7 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
     Raises BackupError `not_a_backup`, `backup_damaged`, `file_in_use`, `backup_no_space`, `restore_failed`; then nothing was
     changed. InvalidArgumentError, BusyError where another restore of the same database is under way.
     """
+    check_callback(on_event)
     path, source = file_of(place), file_of(backup)
     check_place(path, read_only=False)
     check_place(source, read_only=True)

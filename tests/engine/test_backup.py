@@ -104,6 +104,79 @@ def test_a_migration_that_fails_at_every_start_makes_one_backup(db: Database, pa
     assert rows(backups(path)[0]) == ["mine"]
 
 
+def an_hour_later(path: Path) -> None:
+    for mark in folder_of(path).glob("*.upgrading"):
+        os.utime(mark, (time.time() - 3600,) * 2)
+
+
+def test_a_crash_loop_of_hours_makes_no_second(db: Database, path: Path) -> None:
+    caught(upgrade_from_one, db, BAD)
+    before = backups(path)[0].stat().st_ino
+    for _ in range(3):
+        an_hour_later(path)
+        caught(db.migrator([ONE, BAD]).migrate)
+        assert os.stat(f"{backups(path)[0]}.upgrading").st_mtime > time.time() - 600  # it is known to be right again
+    assert names(path) == ["agents.db.0001.001-002.backup"]
+    assert backups(path)[0].stat().st_ino == before
+    assert len(os.listdir(folder_of(path))) == 3
+
+
+def test_what_was_written_between_two_attempts_is_in_the_backup_of_the_second(db: Database, path: Path) -> None:
+    caught(upgrade_from_one, db, BAD)
+    an_hour_later(path)
+    db.execute("INSERT INTO t1 VALUES ('weeks of work')")
+    caught(db.migrator([ONE, BAD]).migrate)
+    assert names(path) == ["agents.db.0001.001-002.backup", "agents.db.0002.001-002.backup"]
+    assert [rows(backup) for backup in backups(path)] == [["mine"], ["mine", "weeks of work"]]
+    an_hour_later(path)
+    assert ids(db.migrator([ONE, TWO]).migrate()) == ["002"]
+    assert len(names(path)) == 2
+    assert not list(folder_of(path).glob("*.upgrading"))
+
+
+def test_a_later_attempt_at_the_rest_has_a_backup_of_what_came_before_it(db: Database, path: Path) -> None:
+    caught(upgrade_from_one, db, TWO, Migration("003", "bad", "INSERT INTO nowhere VALUES (1)"))
+    an_hour_later(path)
+    db.execute("INSERT INTO t1 VALUES ('weeks of work')")
+    assert ids(db.migrator([ONE, TWO, THREE]).migrate()) == ["003"]
+    assert names(path) == ["agents.db.0001.001-003.backup", "agents.db.0002.002-003.backup"]
+    assert rows(backups(path)[1]) == ["mine", "weeks of work"]
+
+
+def test_a_clock_that_was_set_back_hides_nothing(db: Database, path: Path) -> None:
+    caught(upgrade_from_one, db, BAD)
+    for mark in folder_of(path).glob("*.upgrading"):
+        os.utime(mark, (time.time() + 3600,) * 2)
+    db.execute("INSERT INTO t1 VALUES ('weeks of work')")
+    caught(db.migrator([ONE, BAD]).migrate)
+    assert rows(backups(path)[-1]) == ["mine", "weeks of work"]
+
+
+def test_the_backup_of_another_file_at_the_same_path_is_not_taken_for_this_one_s(
+    open_database: Callable[..., Database], path: Path
+) -> None:
+    db = open_database()
+    caught(upgrade_from_one, db, BAD)
+    db.wait(db.client.close())
+    for name in os.listdir(path.parent):
+        if name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            os.unlink(path.with_name(name))
+    other = open_database()
+    other.migrator([ONE], backup=False).migrate()
+    other.execute("INSERT INTO t1 VALUES ('of the other')")
+    caught(other.migrator([ONE, BAD]).migrate)
+    assert [rows(backup) for backup in backups(path)] == [["mine"], ["of the other"]]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database"])
+def test_a_backup_that_was_damaged_since_is_made_anew(db: Database, path: Path, damage: bytes) -> None:
+    caught(upgrade_from_one, db, BAD)
+    backups(path)[0].write_bytes(damage)
+    caught(db.migrator([ONE, BAD]).migrate)
+    assert rows(backups(path)[-1]) == ["mine"]
+    assert len(names(path)) == 2
+
+
 def test_an_upgrade_that_is_taken_up_in_its_middle_has_its_backup_already(db: Database, path: Path) -> None:
     bad = Migration("003", "bad", "INSERT INTO nowhere VALUES (1)")
     caught(upgrade_from_one, db, TWO, bad)
@@ -162,7 +235,12 @@ def test_migrators_with_tables_of_their_own_have_backups_of_their_own(db: Databa
     assert [name.partition(".0001.")[2] for name in names(path)] == ["001-002.backup", "011-012.backup"]
 
 
-@pytest.mark.parametrize("setting", [0, -1, 1.5, None, "", b"x", object()])
+class InBytes:
+    def __fspath__(self) -> bytes:
+        return b"x"
+
+
+@pytest.mark.parametrize("setting", [0, -1, 1.5, None, "", "a\0b", b"x", object(), InBytes()])
 def test_what_is_no_setting_is_refused(db: Database, setting: Any) -> None:
     error = caught(db.migrator, [ONE], backup=setting)
     assert isinstance(error, InvalidArgumentError)
@@ -425,7 +503,18 @@ def test_a_backup_by_hand_goes_where_it_is_told_and_never_over_a_file(path: Path
     assert caught(agentdb.backup, tmp_path / "missing.db").code == "file_missing"
 
 
-@pytest.mark.parametrize("to", [5, b"x", "", None.__class__], ids=repr)
+def test_what_cannot_be_called_with_an_event_is_refused_before_anything_is_done(path: Path, tmp_path: Path) -> None:
+    with create_client_sync(path) as client:
+        Migrator(client, [ONE]).migrate()
+    copy = agentdb.backup(path)
+    for call in (agentdb.backup, agentdb.restore):
+        error = caught(call, path, copy if call is agentdb.restore else tmp_path / "copy.db", on_event=5)
+        assert isinstance(error, InvalidArgumentError)
+        assert "on_event is 5" in error.message
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize("to", [5, b"x", "", "a\0b", None.__class__], ids=repr)
 def test_what_is_no_place_for_a_backup_is_refused(path: Path, to: Any) -> None:
     with create_client_sync(path) as client:
         client.execute("CREATE TABLE t (x)")

@@ -76,7 +76,7 @@ def test_a_newer_build_that_was_faster_and_can_be_borne_is_told_of(db: Database,
         seen.append(event)
 
     assert ids(db.migrator(THREE, on_event=on_event).migrate()) == ["001"]
-    assert [event.ids for event in seen if isinstance(event, OpenedNewer)] == [("004",)]
+    assert [event.migrations for event in seen if isinstance(event, OpenedNewer)] == [("004",)]
 
 
 @pytest.mark.parametrize("use_transaction", [True, False])

@@ -22,6 +22,8 @@ REMEDIES: dict[str, str] = {
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
     "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
     "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
+    "session_pragma": "Leave it out: it switches the connection, which the application goes on with, not the database. Where a "
+    "table must change under its rows, RebuildTable needs none of these.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",

@@ -123,6 +123,17 @@ def switches_foreign_keys(pragma: str) -> bool:
     return has_argument and "foreign_keys" in name.replace("defer_foreign_keys", "")
 
 
+#: Switches of a connection, not of a database, with which it would no longer refuse what the schema forbids, or read a
+#: schema as others do.
+_SWITCHES = ("ignore_check_constraints", "writable_schema", "legacy_alter_table", "query_only", "recursive_triggers")
+
+
+def switches_connection(pragma: str) -> str | None:
+    """Which switch a PRAGMA sets that would stay set for whatever the connection does next; None if it sets none."""
+    name, has_argument = _pragma(pragma)
+    return next((switch for switch in _SWITCHES if has_argument and switch in name), None)
+
+
 def _pragma(sql: str) -> tuple[str, bool]:
     """The text up to a PRAGMA's argument, in lower case, and whether there is one. All of it where a comment is near."""
     text = sql.lower()

@@ -54,6 +54,7 @@ class _Run:
         self.row: Row | None = None  # what is recorded of it already
         self.is_outside = False  # of a transaction
         self.done = 0  # statements that an earlier run outside a transaction has done
+        self.drops: dict[str, str] = {}  # statements that drop a table for good, and which
         self.number = 0
         self.statement: str | None = None
         self.application_id: int | None = None
@@ -94,6 +95,10 @@ class _Run:
     def _execute_item(self, item: Item) -> Steps[None]:
         if type(item) is str:
             self.statement = item
+            if item in self.drops:  # by then it may have been renamed, or others have come to refer to it
+                from agentdb.engine.references import check_dependents
+
+                yield from check_dependents((item,), self.drops.values())
             yield from execute(item)
             self.ran.append(item)
         else:
@@ -171,19 +176,20 @@ class _Run:
 
         if self.direction == h.DOWN:
             yield from references.check_dependents(self.items)
-        counts = (yield from loss_guard.count()) if loss_guard.can_lose(self.items) else None
+            self.drops = references.drops(self.items)
+        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose(self.items)) else None
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
             yield from loss_guard.check(counts, self.ran, self._consent())
         if dangling is not None:
-            yield from references.check_dangling(dangling)
+            yield from references.check_dangling(dangling, self.ran)
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
         from agentdb.engine import loss_guard
 
-        counts = (yield from loss_guard.count()) if loss_guard.can_lose((sql,)) else None
+        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose((sql,))) else None
         yield from self.change(sql)
         if counts is not None:
             yield from loss_guard.check(counts, (sql,), self._consent())

@@ -4,8 +4,9 @@
 DELETE CASCADE and SET NULL on its children, and rows that are gone dangle nowhere.
 
 Counted are the rows of every table, and in every nullable column of a foreign key the values that are not NULL; of
-full-text and R-tree tables those that keep rows of their own. What equal counts cannot prove: that the rows are the same
-ones; that any other column still holds what it held; that rows which went were not made up for by others that came.
+full-text and R-tree tables those that keep rows of their own, or an index that is nowhere else. What equal counts cannot
+prove: that the rows are the same ones; that any other column still holds what it held; that rows which went were not made
+up for by others that came.
 """
 
 from __future__ import annotations
@@ -29,10 +30,17 @@ _TABLES = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
     "AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
 )
-#: The tables in which FTS and R-tree keep what is in no other table, and how their names end.
+#: The tables in which FTS and R-tree keep what may be in no other table, and how their names end.
 _OWN_ROWS = (
-    "SELECT s.name, v.name FROM pragma_table_list s JOIN pragma_table_list v ON v.type = 'virtual' AND v.schema = 'main' "
-    "AND s.name IN (v.name || '_content', v.name || '_rowid') WHERE s.schema = 'main' AND s.type = 'shadow'"
+    "SELECT s.name, v.name, m.sql FROM pragma_table_list s JOIN pragma_table_list v ON v.type = 'virtual' AND v.schema = 'main' "
+    "AND s.name IN (v.name || '_content', v.name || '_rowid', v.name || '_docsize') JOIN sqlite_master m ON m.name = v.name "
+    "WHERE s.schema = 'main' AND s.type = 'shadow'"
+)
+#: What does more with an INSERT than to put rows beside others: triggers, a REPLACE of the table's own, and the commands
+#: that a full-text table takes as INSERT.
+_DOES_MORE = (
+    "SELECT 1 FROM sqlite_master WHERE (type = 'trigger' AND tbl_name = :name COLLATE NOCASE) OR (name = :name COLLATE NOCASE "
+    "AND (type = 'view' OR sql LIKE '%REPLACE%' OR sql LIKE 'CREATE VIRTUAL%')) LIMIT 1"
 )
 _COLUMNS = (
     'SELECT DISTINCT c.name FROM pragma_foreign_key_list(?) f JOIN pragma_table_xinfo(?) c ON c.name = f."from" '
@@ -42,9 +50,31 @@ _COLUMNS = (
 _BARE = frozenset(("VACUUM", "PRAGMA", "ANALYZE", "REINDEX", "ATTACH", "DETACH"))
 
 
-def can_lose(items: Iterable[Item]) -> bool:
-    """Whether there is anything among them beyond CREATE, plain INSERT, ADD and RENAME."""
-    return any(not (type(item) is str and (item[:7] == "CREATE " or Statement(item).is_harmless)) for item in items)
+def can_lose(items: Iterable[Item]) -> Steps[bool]:
+    """Whether there is anything among them beyond CREATE, plain INSERT, ADD and RENAME.
+
+    An INSERT is not plain where its table has triggers, or may have by then, or replaces by itself.
+    """
+    targets: dict[str, None] = {}
+    is_settled = True
+    for item in items:
+        if type(item) is not str:
+            return True
+        if item[:13] in ("CREATE TABLE ", "CREATE INDEX "):
+            continue  # nearly all of nearly every migration
+        statement = Statement(item)
+        if not statement.is_harmless:
+            return True
+        if statement.verb == "INSERT" and statement.table is not None:
+            targets[folded(statement.table)] = None
+        elif statement.creates_trigger or statement.renamed_table is not None:
+            is_settled = False
+    if not is_settled:
+        return bool(targets)
+    for name in targets:
+        if (yield from execute(_DOES_MORE, {"name": name})).tuples:
+            return True
+    return False
 
 
 def is_bare(sql: str) -> bool:
@@ -58,9 +88,23 @@ def count() -> Steps[Counts]:
     for (name,) in (yield from execute(_TABLES)).tuples:
         columns = [column for (column,) in (yield from execute(_COLUMNS, (name, name))).tuples]
         yield from _count(counts, name, name, [None, *columns], [None, *columns])
-    for shadow, owner in (yield from execute(_OWN_ROWS)).tuples:
+    for shadow, owner in (yield from _own_rows()):
         yield from _count(counts, owner, shadow, [None], [None])
     return counts
+
+
+def _own_rows() -> Steps[list[tuple[str, str]]]:
+    """For each full-text or R-tree table that has what no other table has: where it keeps that, and its name.
+
+    A full-text index without contents, or with those of another table, has no `_content`; of the first kind nothing can
+    make the index again.
+    """
+    found = []
+    for shadow, owner, sql in (yield from execute(_OWN_ROWS)).tuples:
+        options = "".join(sql.split()).replace('"', "'").replace("`", "'").lower()
+        if not shadow.endswith("_docsize") or "content=''" in options:
+            found.append((shadow, owner))
+    return found
 
 
 def _count(
@@ -81,9 +125,9 @@ def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[N
 
     allowed: "table", "table.column" or "table.*", which is all columns of it. Raises DataLossError.
     """
-    renames = _Renames(ran)
+    renames = Renames(ran)
     present = {folded(name): name for (name,) in (yield from execute(_TABLES)).tuples}
-    for shadow, owner in (yield from execute(_OWN_ROWS)).tuples:
+    for shadow, owner in (yield from _own_rows()):
         present[folded(owner)] = shadow
     names = {folded(table) for table, _ in before}
     #: Where a table that was there before is now: it cannot stand in for one that has gone.
@@ -92,7 +136,8 @@ def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[N
     lost: dict[str, tuple[int, int]] = {}
     for (table, column), number in before.items():
         key = table if column is None else f"{table}.{column}"
-        named = {folded(key), folded(table)} if column is None else {folded(key), folded(table), folded(f"{table}.*")}
+        named = _names_of(folded(table), column and folded(column))
+        named |= _names_of(renames.table(folded(table)), renames.column(folded(table), column))
         if number == 0 or table in lost or not named.isdisjoint(consented):
             continue  # of a table that is named for its rows, the columns need not be
         left = 0
@@ -106,6 +151,11 @@ def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[N
     if lost:
         told = ", ".join([f"{key} {before} -> {after}" for key, (before, after) in lost.items()])
         raise DataLossError(f"it would lose rows or references: {told}", tables=lost)
+
+
+def _names_of(table: str, column: str | None) -> set[str]:
+    """How the rows of a table, or the values of a column, may be named in what may be lost."""
+    return {table} if column is None else {table, f"{table}.{column}", f"{table}.*"}
 
 
 def _count_left(table: str, column: str | None, renamed: str | None) -> Steps[int]:
@@ -122,7 +172,7 @@ def _count_left(table: str, column: str | None, renamed: str | None) -> Steps[in
     return int(left)
 
 
-class _Renames:
+class Renames:
     """What tables and columns are called in the end."""
 
     def __init__(self, ran: Sequence[str]) -> None:
@@ -153,9 +203,13 @@ class _Renames:
         return column
 
 
+#: What changes values, and takes no rows away.
+_CHANGING = ("UPDATE", "UPSERT", "ALTER DROP")
+
+
 def consent_of(items: Iterable[Item]) -> set[str]:
-    """What a rollback agrees to lose, for check(): the tables that its down drops, deletes from, updates or replaces in,
-    and columns of those that it rebuilds."""
+    """What a rollback agrees to lose, for check(): the tables that its down drops, deletes from or replaces in, and columns
+    of those that it updates or rebuilds."""
     agreed: set[str] = set()
     for item in items:
         if not isinstance(item, str):
@@ -163,5 +217,5 @@ def consent_of(items: Iterable[Item]) -> set[str]:
             continue
         statement = Statement(item)
         if statement.table is not None and not statement.is_harmless:
-            agreed.add(statement.table)
+            agreed.add(f"{statement.table}.*" if statement.verb in _CHANGING else statement.table)
     return agreed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from sys import modules
 
-from agentdb.clients.statements import switches_foreign_keys
+from agentdb.clients.statements import switches_connection, switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
 from agentdb.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword
 from agentdb.records import Record
@@ -282,6 +282,8 @@ def _statement(id: str, part: str, position: int, sql: object) -> Item:
         raise _refused(id, part, position, text, f"is {word}", "control_statement")
     if word == "PRAGMA" and switches_foreign_keys(text):
         raise _refused(id, part, position, text, "switches foreign keys", "foreign_keys_stay_on")
+    if word == "PRAGMA" and (switch := switches_connection(text)) is not None:
+        raise _refused(id, part, position, text, f"sets {switch}, which would stay set", "session_pragma")
     if "\0" in text:
         raise _refused(id, part, position, text, "holds a NUL character", "invalid_migration")
     if not is_encodable(text):

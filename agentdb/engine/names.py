@@ -81,7 +81,7 @@ def name_at(found: Sequence[Token], at: int) -> int | None:
 class Statement:
     """What one statement does to which table.
 
-    verb: CREATE, DROP TABLE, ALTER ADD, ALTER RENAME, ALTER DROP, INSERT, REPLACE (also INSERT OR REPLACE), UPSERT,
+    verb: CREATE, DROP TABLE, ALTER ADD, ALTER RENAME, ALTER DROP, INSERT, REPLACE (also OR REPLACE), UPSERT,
     UPDATE, DELETE, or another keyword as it is. table: the one that it names, where it names one to change.
     """
 
@@ -150,8 +150,17 @@ class Statement:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether no row and no reference can go by it: it reads, creates, adds, renames, or inserts beside others."""
+        """Whether no row and no reference can go by it: it reads, creates, adds, renames, or inserts beside others.
+
+        Where a table has triggers, or replaces by itself, an INSERT may do more; see agentdb.engine.loss_guard.
+        """
         return self.verb in ("CREATE", "INSERT", "ALTER ADD", "ALTER RENAME") or self.verb in _READING
+
+    @property
+    def creates_trigger(self) -> bool:
+        """Whether it is CREATE TRIGGER."""
+        at = 2 if self._is(1, "TEMP", "TEMPORARY") else 1
+        return self.verb == "CREATE" and self._is(at, "TRIGGER")
 
     @property
     def renamed_table(self) -> tuple[str, str] | None:

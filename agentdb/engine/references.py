@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from agentdb.engine.loss_guard import Renames
 from agentdb.engine.names import Statement, folded, quoted
 from agentdb.errors import DanglingReferencesError, DependentRowsError, StatementError
 from agentdb.requests import execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any, TypeAlias
 
     from agentdb.engine.migration import Item
@@ -25,6 +26,19 @@ _REFERRING = (
     "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
 )
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_KEYS = (
+    'SELECT f.id, f."table", f."from", coalesce(f."to", (SELECT p.name FROM pragma_table_xinfo(f."table") p '
+    "WHERE p.pk = f.seq + 1)) FROM pragma_foreign_key_list(?) f ORDER BY f.id, f.seq"
+)
+
+
+class _Key:
+    """A foreign key: the table referred to, the columns that refer, and those referred to in the same order."""
+
+    def __init__(self, parent: str) -> None:
+        self.parent = parent
+        self.columns: list[str] = []
+        self.referred: list[str | None] = []
 
 
 def dangling() -> Steps[Dangling]:
@@ -42,23 +56,59 @@ def dangling() -> Steps[Dangling]:
 
 
 def _identify(found: Dangling, table: str, violations: list[tuple[Any, ...]]) -> Steps[None]:
-    keys: dict[int, list[str]] = {}
-    for row in (yield from execute(f"PRAGMA foreign_key_list({quoted(table)})")).tuples:
-        keys.setdefault(row[0], []).append(row[3])
+    keys: dict[int, _Key] = {}
+    for number, parent, column, referred in (yield from execute(_KEYS, (table,))).tuples:
+        key = keys.setdefault(number, _Key(parent))
+        key.columns.append(column)
+        key.referred.append(referred)
     columns = {folded(row[1]) for row in (yield from execute(f"PRAGMA table_xinfo({quoted(table)})")).tuples}
     rowid = next((name for name in _ROWID_NAMES if name not in columns), None)
-    for _, at, parent, key in violations:
-        values: tuple[Any, ...] | None = None
-        if at is not None and rowid is not None:
-            wanted = ", ".join(map(quoted, keys[key]))
-            (values,) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)} WHERE {rowid} = ?", (at,))).tuples
-        found[folded(table), folded(parent), tuple(map(folded, keys[key])), values] += 1
+    by_rowid = [(at, key) for _, at, _, key in violations if at is not None and rowid is not None]
+    for at, number in by_rowid:
+        key = keys[number]
+        wanted = ", ".join(map(quoted, key.columns))
+        (values,) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)} WHERE {rowid} = ?", (at,))).tuples
+        found[_named(table, key, values)] += 1
+    if len(by_rowid) < len(violations):  # the table has no rowid, or none that can be named
+        for number in {number for _, _, _, number in violations}:
+            for values in (yield from execute(_orphans(table, keys[number]))).tuples:
+                found[_named(table, keys[number], values)] += 1
 
 
-def check_dangling(before: Dangling) -> Steps[None]:
-    """Compare with what dangled before: an old violation is not this migration's fault. Raises DanglingReferencesError."""
+def _orphans(table: str, key: _Key) -> str:
+    """The SELECT of the references by this key that point to nothing, by their values."""
+    child = ", ".join([f"c.{quoted(column)}" for column in key.columns])
+    is_set = " AND ".join([f"c.{quoted(column)} IS NOT NULL" for column in key.columns])
+    if None in key.referred:  # there is no such table
+        return f"SELECT {child} FROM {quoted(table)} c WHERE {is_set}"
+    # The parent's column stands on the left: its collation counts.
+    meets = " AND ".join(
+        [f"p.{quoted(str(to))} = c.{quoted(column)}" for column, to in zip(key.columns, key.referred, strict=True)]
+    )
+    return (
+        f"SELECT {child} FROM {quoted(table)} c WHERE {is_set} "
+        f"AND NOT EXISTS (SELECT 1 FROM {quoted(key.parent)} p WHERE {meets})"
+    )
+
+
+def _named(table: str, key: _Key, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return folded(table), folded(key.parent), tuple(map(folded, key.columns)), tuple(map(_plain, values))
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is compared before and after: a number is its text, for a rebuild may give the column another type."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, bytes) else str(value)
+
+
+def check_dangling(before: Dangling, ran: Sequence[str] = ()) -> Steps[None]:
+    """Compare with what dangled before: an old violation is not this migration's fault. Raises DanglingReferencesError.
+
+    ran: the statements that ran between; renames are followed.
+    """
     after = yield from dangling()
-    new = after - before
+    new = after - _renamed(before, Renames(ran))
     if new:
         tables = {key[0]: (_of_table(before, key[0]), _of_table(after, key[0])) for key in new}
         told = ", ".join(
@@ -70,33 +120,49 @@ def check_dangling(before: Dangling) -> Steps[None]:
         raise DanglingReferencesError(f"it would leave references that point to nothing: {told}", tables=tables)
 
 
+def _renamed(before: Dangling, renames: Renames) -> Dangling:
+    """What dangled before, by the names that it has now."""
+    found: Dangling = Counter()
+    for (table, parent, columns, values), number in before.items():
+        now = columns and tuple([renames.column(table, column) for column in columns])
+        found[renames.table(table), parent and renames.table(parent), now, values] += number
+    return found
+
+
 def _of_table(found: Dangling, table: str) -> int:
     return sum([number for key, number in found.items() if key[0] == table])
 
 
-def check_dependents(items: Iterable[Item]) -> Steps[None]:
-    """Before a down runs: who holds rows under a table that it drops for good, and does not drop as well?
-
-    Raises DependentRowsError.
-    """
-    dropped: dict[str, str] = {}
-    touched: set[str] = set()
+def drops(items: Iterable[Item]) -> dict[str, str]:
+    """The statements that drop a table for good, and its name. One whose name comes back is rebuilt."""
+    found: dict[str, tuple[str, str]] = {}
     for item in items:
-        if not isinstance(item, str):
-            continue
-        statement = Statement(item)
-        if statement.verb == "DROP TABLE" and statement.table is not None:
-            dropped[folded(statement.table)] = statement.table
-        elif statement.verb in ("DELETE", "UPDATE") and statement.table is not None:
-            touched.add(folded(statement.table))  # it looks after these itself
-        renamed = statement.renamed_table
-        if renamed is not None:
-            dropped.pop(renamed[1], None)  # a rebuild: the name comes back
+        if isinstance(item, str):
+            statement = Statement(item)
+            if statement.verb == "DROP TABLE" and statement.table is not None:
+                found[folded(statement.table)] = (item, statement.table)
+            elif statement.renamed_table is not None:
+                found.pop(statement.renamed_table[1], None)
+    return dict(found.values())
+
+
+def check_dependents(items: Iterable[Item], gone: Iterable[str] = ()) -> Steps[None]:
+    """Before a down, or a part of it, runs: who holds rows under a table that it drops for good, and does not drop as well?
+
+    gone: tables that the rest of it drops. Raises DependentRowsError.
+    """
+    listed = list(items)
+    dropped = {folded(table): table for table in drops(listed).values()}
     if not dropped:
         return
+    spared = {*dropped, *map(folded, gone)}
+    for item in listed:
+        statement = Statement(item) if isinstance(item, str) else None
+        if statement is not None and statement.verb in ("DELETE", "UPDATE") and statement.table is not None:
+            spared.add(folded(statement.table))  # it looks after these itself
     held: dict[str, tuple[int, int]] = {}
     for (table,) in (yield from execute(_REFERRING)).tuples:
-        if folded(table) in dropped or folded(table) in touched:
+        if folded(table) in spared:
             continue
         number = yield from _rows_under(table, dropped.keys())
         if number:

@@ -13,6 +13,7 @@ from guard_harness import rows, run_unguarded, snapshot
 from agentdb import Migration, create_client_sync
 from agentdb.engine.loss_guard import can_lose, consent_of
 from agentdb.errors import DanglingReferencesError, DataLossError, DependentRowsError, InvalidMigrationError
+from agentdb.runners import run
 
 SCHEMA = Migration(
     "001",
@@ -74,6 +75,13 @@ LOSSES: dict[str, tuple[Any, dict[str, tuple[int, int]]]] = {
         (
             "CREATE TRIGGER t AFTER UPDATE ON aside BEGIN DELETE FROM cascades; END",
             "UPDATE aside SET v = 'z'",
+        ),
+        {"cascades": (3, 0)},
+    ),
+    "a trigger behind a plain INSERT": (
+        (
+            "CREATE TRIGGER t AFTER INSERT ON aside BEGIN DELETE FROM cascades; END",
+            "INSERT INTO aside VALUES (32, 'z')",
         ),
         {"cascades": (3, 0)},
     ),
@@ -209,6 +217,44 @@ def test_rows_that_only_a_full_text_table_has_are_rows(family: Database, path: P
     family.migrator([SCHEMA, words, allowed], backup=False).migrate()
 
 
+def test_a_plain_insert_that_replaces_by_the_word_of_its_table_is_seen(family: Database) -> None:
+    strict = Migration(
+        "002",
+        "takes the last word",
+        (
+            "CREATE TABLE pages (id INTEGER PRIMARY KEY ON CONFLICT REPLACE, name TEXT)",
+            "CREATE TABLE lines (id INTEGER PRIMARY KEY, page INTEGER REFERENCES pages ON DELETE CASCADE)",
+            "INSERT INTO pages VALUES (1, 'a'), (2, 'b')",
+            "INSERT INTO lines VALUES (1, 1), (2, 2)",
+        ),
+    )
+    again = Migration("003", "again", "INSERT INTO main.Pages VALUES (1, 'z')")
+    error = caught(family.migrator([SCHEMA, strict, again], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"lines": (2, 1)}
+
+
+def test_a_trigger_that_was_there_makes_an_insert_count(family: Database) -> None:
+    trigger = Migration("002", "t", "CREATE TRIGGER t AFTER INSERT ON aside BEGIN DELETE FROM cascades; END")
+    insert = Migration("003", "i", "INSERT INTO ASIDE VALUES (32, 'z')")
+    error = caught(family.migrator([SCHEMA, trigger, insert], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"cascades": (3, 0)}
+
+
+@pytest.mark.parametrize("kind", ["fts5(x, content='')", 'fts5(x, content = "")', "fts4(content='', x)"])
+@pytest.mark.parametrize("up", ["DROP TABLE words", "INSERT INTO words (words) VALUES ('delete-all')"])
+def test_a_full_text_index_without_contents_is_nowhere_else(family: Database, kind: str, up: str) -> None:
+    if "fts4" in kind and "INSERT" in up:
+        return  # it has no such command
+    words = Migration(
+        "002", "words", (f"CREATE VIRTUAL TABLE words USING {kind}", "INSERT INTO words (rowid, x) VALUES (1, 'a')")
+    )
+    error = caught(family.migrator([SCHEMA, words, Migration("003", "no", up)], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"words": (1, 0)}
+
+
 def test_a_column_of_references_that_is_dropped_is_a_loss(family: Database) -> None:
     up = "ALTER TABLE forgets DROP COLUMN parent"
     error = caught(family.migrator([SCHEMA, Migration("002", "drops", up)], backup=False).migrate)
@@ -229,8 +275,9 @@ def test_what_only_creates_adds_renames_and_inserts_is_not_counted(family: Datab
             "SELECT count(*) FROM more",
         ),
     )
-    assert not can_lose(harmless.up)
-    assert can_lose(("CREATE TABLE x (y)", "VACUUM"))
+    with create_client_sync(path) as client:
+        assert not run(client, can_lose(harmless.up))
+        assert run(client, can_lose(("CREATE TABLE x (y)", "VACUUM")))
     with family.statements_sent() as sent:
         family.migrator([SCHEMA, harmless], backup=False).migrate()
     assert not [sql for sql in sent if "count(*)" in sql and "more" not in sql]
@@ -269,6 +316,22 @@ def test_foreign_keys_are_not_switched_by_a_statement_for_inside_a_transaction_n
         connection.execute("BEGIN")
         connection.execute("PRAGMA foreign_keys=OFF")
         assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA ignore_check_constraints = ON",
+        "pragma main.writable_schema=1",
+        "PRAGMA legacy_alter_table(1)",
+        "PRAGMA /* = */ query_only = 1",
+        "PRAGMA recursive_triggers -- on\n= ON",
+    ],
+)
+def test_a_switch_that_would_stay_set_is_refused_and_to_read_it_is_not(sql: str) -> None:
+    for part in ({"up": sql}, {"up": "SELECT 1", "down": ["SELECT 2", sql]}, {"up": sql, "use_transaction": False}):
+        assert caught(Migration, "001", "x", **part).code == "session_pragma"
+    Migration("001", "x", ["PRAGMA query_only", "PRAGMA user_version = 1", "PRAGMA quick_check(1)"])
 
 
 @pytest.mark.parametrize("given", ["parents", ("",), (1,), 1, {"parents": True}, None], ids=repr)
@@ -312,8 +375,11 @@ def test_consent_is_what_a_down_drops_deletes_updates_or_replaces() -> None:
         "UPDATE c SET x = 1",
         "REPLACE INTO d VALUES (1)",
         "ALTER TABLE e DROP COLUMN f",
+        "UPDATE OR REPLACE k SET x = 1",
     )
-    assert consent_of((*downs, "DROP INDEX i", "INSERT INTO g VALUES (1)", "CREATE TABLE h (x)")) == set("abcde")
+    assert consent_of((*downs, "DROP INDEX i", "INSERT INTO g VALUES (1)", "CREATE TABLE h (x)")) == {
+        *("a", "b", "c.*", "d", "e.*", "k"),
+    }
 
 
 @pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "NO ACTION"])
@@ -340,6 +406,63 @@ def test_a_host_that_holds_rows_under_a_table_that_a_down_drops_is_told(
     assert snapshot(path) == before
     hosts.rollback_last()
     family.migrator([SCHEMA]).rollback_last()
+
+
+def child_of(path: Path) -> Migration:
+    return Migration(
+        "002",
+        "a column that refers",
+        (
+            "CREATE TABLE q (id INTEGER PRIMARY KEY)",
+            "INSERT INTO q VALUES (1)",
+            "ALTER TABLE aside ADD COLUMN q INTEGER REFERENCES q (id) ON DELETE CASCADE",
+            "UPDATE aside SET q = 1",
+        ),
+        ("UPDATE aside SET v = v", "DROP TABLE q"),
+    )
+
+
+def test_a_down_that_updates_a_child_has_not_looked_after_it(family: Database, path: Path) -> None:
+    migrator = family.migrator([SCHEMA, child_of(path)], backup=False)
+    migrator.migrate()
+    error = caught(migrator.rollback_last)
+    assert type(error) is DependentRowsError
+    assert error.tables == {"aside": (2, 0)}
+    assert rows(path, "SELECT count(*) FROM aside") == [(2,)]
+    with create_client_sync(path) as client:
+        run_unguarded(client, child_of(path).down, direction="down")
+    assert rows(path, "SELECT count(*) FROM aside") == [(0,)]
+
+
+def test_a_down_that_sets_a_reference_to_null_has(family: Database, path: Path) -> None:
+    second = child_of(path)
+    down = ("UPDATE aside SET q = NULL", "DROP TABLE q")
+    migrator = family.migrator([SCHEMA, Migration("002", "q", second.up, down)], backup=False)
+    migrator.migrate()
+    migrator.rollback_last()
+    assert rows(path, "SELECT count(*) FROM aside") == [(2,)]
+
+
+def test_a_host_is_told_also_where_a_down_renames_before_it_drops(family: Database, path: Path) -> None:
+    up = ("CREATE TABLE p (id INTEGER PRIMARY KEY)", "INSERT INTO p VALUES (1)")
+    down = ("ALTER TABLE p RENAME TO old_p", "DROP TABLE old_p")
+    migrator = family.migrator([SCHEMA, Migration("002", "p", up, down)], backup=False)
+    migrator.migrate()
+    with outside(path) as connection:
+        connection.execute("CREATE TABLE marks (p REFERENCES p ON DELETE CASCADE)")
+        connection.execute("INSERT INTO marks VALUES (1)")
+    error = caught(migrator.rollback_last)
+    assert type(error) is DependentRowsError
+    assert error.tables == {"marks": (1, 0)}
+    with outside(path) as connection:
+        connection.execute("DELETE FROM marks")
+    migrator.rollback_last()  # what it drops under its new name it may lose
+
+
+def test_what_may_be_lost_may_be_named_as_it_is_called_then(family: Database, path: Path) -> None:
+    up = ("ALTER TABLE aside RENAME TO elsewhere", "DELETE FROM elsewhere")
+    second = Migration("002", "x", up, allows_loss=("elsewhere",))
+    assert len(family.migrator([SCHEMA, second], backup=False).migrate()) == 1
 
 
 # -- without foreign keys
@@ -384,6 +507,51 @@ def test_an_old_violation_is_not_this_migrations_fault(family: Database, path: P
     )
     family.migrator([SCHEMA, Migration("002", "x", rebuild, foreign_keys=False)], backup=False).migrate()
     assert len(rows(path, "PRAGMA foreign_key_check")) == 2
+
+
+@pytest.mark.parametrize(
+    "up",
+    [
+        ("ALTER TABLE parents RENAME TO people", "ALTER TABLE cascades RENAME TO kids"),
+        ("ALTER TABLE cascades RENAME COLUMN parent TO mother",),
+        (
+            "CREATE TABLE new (id INTEGER PRIMARY KEY, parent TEXT NOT NULL REFERENCES parents ON DELETE CASCADE)",
+            "INSERT INTO new SELECT id, CAST(parent AS TEXT) FROM cascades",
+            "DROP TABLE cascades",
+            "ALTER TABLE new RENAME TO cascades",
+        ),
+    ],
+    ids=["tables renamed", "a column renamed", "another type"],
+)
+def test_an_old_violation_stays_old_under_another_name_and_type(family: Database, path: Path, up: Any) -> None:
+    with create_client_sync(path) as client:
+        run_unguarded(client, OLD_VIOLATIONS, foreign_keys=False)
+    family.migrator([SCHEMA, Migration("002", "x", up, foreign_keys=False)], backup=False).migrate()
+    assert len(rows(path, "PRAGMA foreign_key_check")) == 2
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        "k TEXT PRIMARY KEY, parent REFERENCES parents) WITHOUT ROWID",
+        "rowid TEXT, _rowid_ TEXT, oid TEXT, parent REFERENCES parents)",
+        "k TEXT, parent REFERENCES parents, v REFERENCES nowhere, PRIMARY KEY (k, parent)) WITHOUT ROWID",
+    ],
+)
+def test_references_of_a_table_without_a_rowid_are_told_apart_by_their_values(
+    family: Database, path: Path, child: str
+) -> None:
+    with create_client_sync(path) as client:
+        setup = (f"CREATE TABLE odd ({child}", "INSERT INTO odd (parent, 'rowid') SELECT 900, 'a'")
+        if "WITHOUT" in child:
+            setup = (setup[0], "INSERT INTO odd (k, parent) VALUES ('a', 900)")
+        run_unguarded(client, setup, foreign_keys=False)
+    mended = Migration("002", "x", ("UPDATE odd SET parent = 901",), foreign_keys=False)
+    error = caught(family.migrator([SCHEMA, mended], backup=False).migrate)
+    assert isinstance(error, DanglingReferencesError)
+    assert error.tables == {"odd": (1, 1)}
+    harmless = Migration("002", "x", ("DELETE FROM aside WHERE id = 99",), foreign_keys=False)
+    family.migrator([SCHEMA, harmless], backup=False).migrate()
 
 
 def test_one_violation_mended_does_not_pay_for_a_new_one(family: Database, path: Path) -> None:

@@ -96,6 +96,14 @@ def foreign_keys_off(db: Database) -> Any:
 
 
 @situation("""
+statement 2 of the up of migration 001 sets ignore_check_constraints, which would stay set: PRAGMA ignore_check_constraints = ON
+Leave it out: it switches the connection, which the application goes on with, not the database. Where a table must change under its rows, RebuildTable needs none of these. [session_pragma]
+""")
+def a_switch_of_the_connection(db: Database) -> Any:
+    return caught(Migration, "001", "d", ["CREATE TABLE t (x)", "PRAGMA ignore_check_constraints = ON"])
+
+
+@situation("""
 statement 1 of the up of migration 001 is a bytes, not SQL
 Correct the migration. [invalid_migration]
 """)

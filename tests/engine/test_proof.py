@@ -17,6 +17,7 @@ from agentdb.engine.migration import Finding, ValidationResult
 from agentdb.engine.populate import Populator
 from agentdb.engine.proof import Proof
 from agentdb.errors import REMEDIES, InvalidArgumentError
+from agentdb.requests import Steps
 
 PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)"
 CHILD = "CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id) ON DELETE {action})"
@@ -140,7 +141,12 @@ def test_a_loss_that_was_meant_is_none() -> None:
 
 def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the guard of the engine is off, the proof still counts."""
-    monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", lambda items: False)
+
+    def never(items: Any) -> Steps[bool]:
+        yield from ()
+        return False
+
+    monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", never)
     first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
     result = validate_migrations([first, step(2, "DELETE FROM t")])
     assert errors(result) == [("data_loss", None)]

@@ -126,18 +126,25 @@ class Row(tuple["Any", ...]):
         """What was repaired by hand, a line each; see agentdb.engine.repair."""
         return self._get(11)  # type: ignore[no-any-return]
 
+    def _progress(self) -> tuple[str, int] | None:
+        """Direction and number of the statements that are done, where the last line of the note is about that."""
+        last = (self.note or "").rpartition("\n")[2]
+        for direction in (UP, DOWN):
+            number = last.removeprefix(f"{direction}: ").removesuffix(_DONE)
+            if number.isdigit() and last == f"{direction}: {number}{_DONE}":
+                return direction, int(number)
+        return None
+
     @property
     def own_note(self) -> str | None:
         """The note without what a migration under way has put there."""
-        earlier, _, last = (self.note or "").rpartition("\n")
-        note = earlier if last.endswith(_DONE) else self.note or ""
-        return note.rstrip("\n") or None
+        note = self.note or ""
+        return (note.rpartition("\n")[0] if self._progress() else note).rstrip("\n") or None
 
     def statements_done(self, direction: str) -> int:
         """How many statements of a migration that is under way in this direction, outside a transaction, are done."""
-        last = (self.note or "").rpartition("\n")[2]
-        number = last.removeprefix(f"{direction}: ").removesuffix(_DONE)
-        return int(number) if last == f"{direction}: {number}{_DONE}" and number.isdigit() else 0
+        found = self._progress()
+        return found[1] if found is not None and found[0] == direction else 0
 
     def done_of(self, migration: Migration) -> int:
         """How many statements of this up are done, by an earlier run outside a transaction that did not end."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from agentdb.engine.domains import Column, Domains, checks_of, free_value
+from agentdb.engine.fixtures import checked, rows_of
 from agentdb.engine.migration import Finding
 from agentdb.engine.names import folded, quoted
-from agentdb.errors import AgentDBError, InvalidArgumentError
+from agentdb.errors import AgentDBError
 from agentdb.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from agentdb.clients.local import LocalClient
-
-    Rows: TypeAlias = Iterable[Mapping[str, Any]]
-    #: table -> rows for it, or what gives them when it is called with the id of the version that is being filled.
-    Fixtures: TypeAlias = Mapping[str, Rows | Callable[[str], Rows]]
+    from agentdb.engine.fixtures import Fixtures
 
 #: Rows that a table gets at the least, and at the most.
 _FEWEST, _MOST = 4, 12
@@ -81,7 +79,7 @@ class Populator:
 
     def __init__(self, fixtures: Fixtures | None, ignored: Iterable[str]) -> None:
         """ignored: tables that are not the application's. Raises InvalidArgumentError for fixtures of another shape."""
-        self._fixtures = _checked(fixtures or {})
+        self._fixtures = checked({} if fixtures is None else fixtures)
         self._ignored = {folded(name) for name in ignored}
         self._told: set[str] = set()
         self.seen: set[str] = set()
@@ -119,8 +117,7 @@ class Populator:
     def _given(self, client: LocalClient, table: _Table, fixture: Any, version: str) -> str:
         there = {folded(column.name) for column in table.columns} | {folded(table.rowid or "")}
         try:
-            rows: Rows = fixture if isinstance(fixture, list) else fixture(version)
-            for row in rows:
+            for row in rows_of(fixture, version):
                 # A row is written once, for all versions: columns of later ones, or of earlier ones, are left out.
                 _insert(client, table.name, {name: value for name, value in row.items() if folded(name) in there})
         except AgentDBError as error:
@@ -139,23 +136,6 @@ class Populator:
             self.warnings.append(
                 Finding("not_filled", f"no row could be made for table {table} at {version}: {why}", version)
             )
-
-
-def _checked(fixtures: Any) -> dict[str, Any]:
-    if not hasattr(fixtures, "items"):
-        raise InvalidArgumentError(f"fixtures is {fixtures!r}; it is a mapping of tables to rows")
-    checked: dict[str, Any] = {}
-    for table, rows in fixtures.items():
-        if callable(rows):
-            checked[folded(str(table))] = rows
-            continue
-        if isinstance(rows, (str, bytes)) or hasattr(rows, "items") or not hasattr(rows, "__iter__"):
-            raise InvalidArgumentError(f"fixtures[{table!r}] is {rows!r}; it is a list of rows, or what gives one")
-        listed = list(rows)
-        if not all(hasattr(row, "items") for row in listed):
-            raise InvalidArgumentError(f"fixtures[{table!r}] holds a row that is no mapping of columns to values")
-        checked[folded(str(table))] = listed
-    return checked
 
 
 def _parents_first(tables: list[_Table]) -> list[_Table]:

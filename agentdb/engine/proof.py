@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.local import LocalClient
+    from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migration import Migration
-    from agentdb.engine.populate import Fixtures
 
     #: What a schema is, and in words how two of them differ: those of agentdb.engine.validation.
     ReadSchema = Callable[[LocalClient], Any]

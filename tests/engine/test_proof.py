@@ -219,6 +219,49 @@ def test_what_are_no_fixtures_is_refused(fixtures: Any) -> None:
         validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
 
 
+@pytest.mark.parametrize(
+    "fixtures",
+    [dict, 0, "", {1: []}, {"odd": [], "ODD": []}, {"odd": [{1: "x"}]}, {"odd": [{None: "x"}]}, {"odd": {"x": 1}}],
+    ids=str,
+)
+def test_fixtures_of_a_wrong_kind_are_refused_with_the_shape_that_they_have(fixtures: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="fixtures") as refused:
+        validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
+    assert "{'TABLE': [{'column': value}]}" in refused.value.remedy
+
+
+def raising(version: str) -> Any:
+    raise KeyError(version)
+
+
+def breaking_off(version: str) -> Iterator[dict[str, Any]]:
+    yield {"x": "aaq6zz"}
+    raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (lambda version: None, "gave is None; it is a list of rows"),
+        (lambda version: 7, "gave is 7; it is a list of rows"),
+        (lambda version: "rows", "gave is 'rows'; it is a list of rows"),
+        (lambda version: {"x": "aaq6zz"}, "gave is {'x': 'aaq6zz'}; it is a list of rows"),
+        (lambda version: [1], "gave has 1 as row 1; a row is a mapping"),
+        (lambda version: [{"x": "aaq6zz"}, {2: 3}], "gave has 2 in row 2 where the name of a column belongs"),
+        (lambda version, more: [], "raised TypeError: "),
+        (lambda version: [{"x": object()}], "a fixture of odd is refused at 001: "),
+        (raising, "raising('001') raised KeyError: '001'"),
+        (breaking_off, "breaking_off('001') raised RuntimeError: no more"),
+    ],
+)
+def test_what_gives_no_fixtures_is_an_error_that_names_the_table_and_the_version(gives: Any, said: str) -> None:
+    result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures={"odd": gives})
+    (finding,) = result.errors
+    assert (finding.code, finding.migration_id) == ("bad_fixture", "001")
+    assert finding.message.startswith("a fixture of odd is refused at 001: ")
+    assert said in finding.message
+
+
 # -- what it fills
 
 

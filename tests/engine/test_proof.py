@@ -138,12 +138,35 @@ def test_a_loss_that_was_meant_is_none() -> None:
     assert errors(validate_migrations([first, step(2, "DELETE FROM t", allows_loss=("t",))])) == []
 
 
+def test_a_loss_that_was_meant_is_none_under_the_name_that_the_table_has_by_then() -> None:
+    chain = [
+        step(1, "CREATE TABLE p (id INTEGER PRIMARY KEY, n INT)", down="DROP TABLE p"),
+        step(2, "ALTER TABLE p RENAME TO q", down="ALTER TABLE q RENAME TO p"),
+    ]
+    assert errors(validate_migrations([*chain, step(3, "DELETE FROM q", allows_loss=("q",))])) == []
+    again = step(3, "CREATE TABLE p (id INTEGER PRIMARY KEY)", down="DROP TABLE p")
+    result = validate_migrations([*chain, again, step(4, "DELETE FROM q", allows_loss=("p",))])
+    assert errors(result) == [("data_loss", "004")]
+
+
+def test_a_reference_that_was_meant_to_go_is_none_under_the_name_that_its_column_has_by_then() -> None:
+    chain = [
+        step(1, PARENT, CHILD.format(action="CASCADE"), down=("DROP TABLE child", "DROP TABLE parent")),
+        step(
+            2, "ALTER TABLE child RENAME COLUMN parent_id TO p", down="ALTER TABLE child RENAME COLUMN p TO parent_id"
+        ),
+        step(3, "ALTER TABLE child RENAME TO kid", down="ALTER TABLE kid RENAME TO child"),
+        step(4, "UPDATE kid SET p = NULL", allows_loss=("kid.p",)),
+    ]
+    assert errors(validate_migrations(chain)) == []
+
+
 def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the guard of the engine is off, the proof still counts."""
     monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", lambda items: False)
     first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
     result = validate_migrations([first, step(2, "DELETE FROM t")])
-    assert errors(result) == [("data_loss", None)]
+    assert errors(result) == [("data_loss", "002")]
     assert "the upgrade to 002" in result.errors[0].message
 
 

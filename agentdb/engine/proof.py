@@ -9,8 +9,9 @@ from __future__ import annotations
 from agentdb.engine.loss_guard import check, count
 from agentdb.engine.migration import Finding
 from agentdb.engine.migrator import Migrator
+from agentdb.engine.names import quoted
 from agentdb.engine.populate import Populator
-from agentdb.errors import AgentDBError, DataLossError, MigrationError
+from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.runners import run
 
 TYPE_CHECKING = False
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     #: What a schema is, and in words how two of them differ: those of agentdb.engine.validation.
     ReadSchema = Callable[[LocalClient], Any]
     Difference = Callable[[Any, Any], str]
+
+_REFERRING = (
+    "SELECT t.name FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' "
+    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
+)
 
 
 class Proof:
@@ -142,7 +148,7 @@ class Proof:
         return True
 
     def _check_references(self, client: LocalClient, where: str, migration_id: str | None) -> bool:
-        dangling = sorted({str(table) for table, *_ in client.execute("PRAGMA foreign_key_check").tuples})
+        dangling = [table for (table,) in client.execute(_REFERRING).tuples if _dangles(client, table)]
         if dangling:
             self._tell(
                 "dangling_references", f"{where} rows that refer to nothing in {', '.join(dangling)}", migration_id
@@ -154,6 +160,13 @@ class Proof:
         if (code, migration_id) not in self._told:
             self._told.add((code, migration_id))
             self.errors.append(Finding(code, message, migration_id))
+
+
+def _dangles(client: LocalClient, table: str) -> bool:
+    try:
+        return bool(client.execute(f"PRAGMA foreign_key_check({quoted(table)})").tuples)
+    except StatementError:  # what it refers to has no such column, or no unique index there: then it holds no reference
+        return False
 
 
 def _statements(migrations: Iterable[Migration]) -> list[str]:

@@ -9,17 +9,20 @@ Loaded by pytest where agentdb is installed; it imports nothing of agentdb befor
         @pytest.fixture(scope="session")
         def agentdb_migrations():
             return {"migrations": agentdb.migrations, "notes_migrations": NOTES}
+
+                        what is no mapping stands for {"migrations": it}
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 
 import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from agentdb.database import AgentDB
@@ -35,13 +38,16 @@ def agentdb_migrations() -> Mapping[str, Migrations]:
 
 
 @pytest.fixture(scope="session")
-def agentdb_template(agentdb_migrations: Mapping[str, Migrations], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def agentdb_template(
+    agentdb_migrations: Mapping[str, Migrations] | Migrations, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The path of the database that is migrated once for all tests. Not to be written to: agentdb_path is a copy."""
     from agentdb import Migrator, create_client_sync
 
     path = tmp_path_factory.mktemp("agentdb") / "template.db"
+    by_table = agentdb_migrations if isinstance(agentdb_migrations, Mapping) else {"migrations": agentdb_migrations}
     with create_client_sync(path) as client:
-        for table, migrations in agentdb_migrations.items():
+        for table, migrations in by_table.items():
             Migrator(client, migrations, table=table).migrate()
     return path
 

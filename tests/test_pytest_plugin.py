@@ -85,6 +85,47 @@ def test_it(agentdb_database):
     assert "1 passed" in said, said
 
 
+@pytest.mark.parametrize("given", ["migrations", "migrations.MIGRATIONS", "list(migrations.MIGRATIONS)"])
+def test_migrations_without_a_tracking_table_are_those_of_agentdb(
+    tmp_path: Path, plugin: tuple[str, ...], given: str
+) -> None:
+    said = run(
+        tmp_path,
+        *plugin,
+        conftest=f"""
+import pytest
+from agentdb import migrations
+
+@pytest.fixture(scope="session")
+def agentdb_migrations():
+    return {given}
+""",
+        test_it="""
+def test_it(agentdb_database):
+    assert agentdb_database.migrator.get_migration_summary().pending_migrations == 0
+""",
+    )
+    assert "1 passed" in said, said
+
+
+@pytest.mark.parametrize("given", ["None", "'migrations'", "{'migrations': 7}", "{7: []}"])
+def test_what_are_no_migrations_is_said_with_what_to_do(tmp_path: Path, plugin: tuple[str, ...], given: str) -> None:
+    said = run(
+        tmp_path,
+        *plugin,
+        conftest=f"""
+import pytest
+
+@pytest.fixture(scope="session")
+def agentdb_migrations():
+    return {given}
+""",
+        test_it="def test_it(agentdb_path): pass",
+    )
+    assert "InvalidArgumentError: " in said, said
+    assert "[invalid_argument]" in said, said
+
+
 def test_it_costs_nothing_where_it_is_not_used(tmp_path: Path, plugin: tuple[str, ...]) -> None:
     said = run(
         tmp_path,

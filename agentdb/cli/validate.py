@@ -15,7 +15,7 @@ from agentdb.engine.validation import validate_migrations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.engine.populate import Fixtures
+    from agentdb.engine.fixtures import Fixtures
 
 
 @click.command(short_help="Prove the migrations themselves: every up and every down runs.")

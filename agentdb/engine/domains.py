@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
 
 #: How many combinations of candidates are tried for columns that depend on each other, and how many answers are kept.
-_TRIED, _KEPT = 60_000, 12
+_TRIED, _KEPT = 60_000, 16
 #: How many of them where SQLite cannot be asked for all at once.
 _ONE_BY_ONE = 500
 _INTEGERS = (1, 0, 2, 3, 10, 100, -1)
@@ -71,7 +71,7 @@ class Domains:
         #: (columns, allowed values together), and why there are none where there are none.
         self.groups: list[tuple[list[Column], list[tuple[Any, ...]]]] = []
         self.trouble: list[str] = []
-        for names, texts in _related([(_named(check) & (by_name.keys() | bound), check) for check in checks], bound):
+        for names, texts in _related([(names_in(check) & (by_name.keys() | bound), check) for check in checks], bound):
             self._solve([by_name[name] for name in by_name if name in names], texts)
 
     def _solve(self, columns: list[Column], checks: list[str]) -> None:
@@ -128,8 +128,9 @@ class Domains:
         return values
 
 
-def _named(check: str) -> set[str]:
-    return {folded(token.text) for token in tokens(check) if token.is_name and check[token.start] != "'"}
+def names_in(sql: str) -> set[str]:
+    """The folded names of all sorts in a piece of SQL."""
+    return {folded(token.text) for token in tokens(sql) if token.is_name and sql[token.start] != "'"}
 
 
 def _related(checks: Sequence[tuple[set[str], str]], bound: frozenset[str]) -> list[tuple[set[str], list[str]]]:
@@ -161,11 +162,11 @@ def candidates(column: Column, checks: Sequence[str] = ()) -> list[Any]:
         elif any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
             found += [*texts, *_TEXTS, *lengths]
         elif "BLOB" in kind:
-            found += _BLOBS
+            found += [*_BLOBS, *[length.encode() for length in lengths]]
         elif any(word in kind for word in ("REAL", "FLOA", "DOUB")):
             found += [*map(float, numbers), *_REALS]
         else:
-            found += [*texts, *numbers, *_INTEGERS, *_TEXTS]
+            found += [*texts, *numbers, *_INTEGERS, *_TEXTS, *_REALS, *_BLOBS, *lengths]
     if column.nullable:
         found.insert(min(2, len(found)), None)
     return list({(type(value), value): value for value in found}.values())
@@ -173,6 +174,7 @@ def candidates(column: Column, checks: Sequence[str] = ()) -> list[Any]:
 
 def _literals(checks: Sequence[str]) -> tuple[list[int], list[str]]:
     numbers: list[int] = []
+    farther: list[int] = []  # where the column is unique, more than one are wanted beyond a limit
     texts: list[str] = []
     for check in checks:
         for token in tokens(check):
@@ -181,7 +183,8 @@ def _literals(checks: Sequence[str]) -> tuple[list[int], list[str]]:
             elif token.kind == OTHER and token.text.isdigit() and len(token.text) < 15:
                 number = int(token.text)
                 numbers += [number, number + 1, number - 1, -number]
-    return numbers, texts
+                farther += [number + 2, number + 3, number + 5, number + 8, number - 2, number - 3]
+    return numbers + farther, texts
 
 
 def _varied(found: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -197,7 +200,7 @@ def _varied(found: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def free_value(column: Column, row: int, shift: int) -> Any:
-    """A value for a column that no CHECK speaks of, another in every row."""
+    """A value for a column that no CHECK speaks of: of its kind, and another for every number of a row."""
     kind, number = column.type.upper(), row + 1 + 1000 * shift
     if "INT" in kind:
         return number

@@ -1,79 +1,29 @@
-"""Rows for every table of a database: each value that a CHECK names, NULL and not, every foreign key with somebody on it."""
+"""Rows for every table of a database, parents before their children, and tables that must refer to each other together."""
 
 from __future__ import annotations
 
-from agentdb.engine.domains import Column, Domains, checks_of, free_value
+from agentdb.engine.filling import Filling, Table, insert, referable
+from agentdb.engine.fixtures import checked, rows_of
 from agentdb.engine.migration import Finding
 from agentdb.engine.names import folded, quoted
-from agentdb.errors import AgentDBError, InvalidArgumentError
-from agentdb.records import Record
+from agentdb.engine.virtual import virtual_tables
+from agentdb.errors import AgentDBError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable
+    from typing import Any
 
     from agentdb.clients.local import LocalClient
-
-    Rows: TypeAlias = Iterable[Mapping[str, Any]]
-    #: table -> rows for it, or what gives them when it is called with the id of the version that is being filled.
-    Fixtures: TypeAlias = Mapping[str, Rows | Callable[[str], Rows]]
-
-#: Rows that a table gets at the least, and at the most.
-_FEWEST, _MOST = 4, 12
-#: Tries for one row, each with other values.
-_TRIES = 8
+    from agentdb.engine.domains import Domains
+    from agentdb.engine.filling import Connection, Key
+    from agentdb.engine.fixtures import Fixtures
+    from agentdb.engine.virtual import VirtualTable
 
 _TABLES = (
     "SELECT l.name, l.wr, s.sql FROM pragma_table_list l JOIN sqlite_master s ON s.type = 'table' AND s.name = l.name "
     "WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY s.rowid"
 )
-_COLUMNS = 'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid'
-_KEYS = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq'
-
-
-class _Key(Record):
-    """A foreign key: its columns, and those of the parent in the same order."""
-
-    parent: str
-    columns: tuple[str, ...]
-    referred: tuple[str, ...]
-
-
-class _Table:
-    def __init__(self, client: LocalClient, name: str, without_rowid: bool, sql: str) -> None:
-        self.name = name
-        self.sql = sql
-        self.without_rowid = without_rowid
-        found = client.execute(_COLUMNS, (name,)).tuples
-        primary = [column for column in found if column[3]]
-        #: The column that is another name of the rowid: SQLite numbers it.
-        self.rowid = (
-            primary[0][0] if len(primary) == 1 and primary[0][1].upper() == "INTEGER" and not without_rowid else None
-        )
-        self.columns = [
-            Column(column, kind, not notnull and not (pk and without_rowid))
-            for column, kind, notnull, pk, hidden in found
-            if not hidden and column != self.rowid
-        ]
-        self.generated = {folded(column) for column, _, _, _, hidden in found if hidden}
-        self.keys = self._keys(client)
-
-    def _keys(self, client: LocalClient) -> list[_Key]:
-        grouped: dict[int, list[tuple[str, str, str | None]]] = {}
-        for number, parent, column, referred in client.execute(_KEYS, (self.name,)).tuples:
-            grouped.setdefault(number, []).append((parent, column, referred))
-        keys = []
-        for parts in grouped.values():
-            parent = parts[0][0]
-            referred = [part[2] for part in parts]
-            if None in referred:  # the primary key of the parent, unnamed
-                primary = client.execute(
-                    "SELECT name FROM pragma_table_xinfo(?) WHERE pk ORDER BY pk", (parent,)
-                ).tuples
-                referred = [name for (name,) in primary]
-            keys.append(_Key(parent, tuple([part[1] for part in parts]), tuple([str(name) for name in referred])))
-        return keys
 
 
 class Populator:
@@ -81,9 +31,10 @@ class Populator:
 
     def __init__(self, fixtures: Fixtures | None, ignored: Iterable[str]) -> None:
         """ignored: tables that are not the application's. Raises InvalidArgumentError for fixtures of another shape."""
-        self._fixtures = _checked(fixtures or {})
+        self._fixtures = checked({} if fixtures is None else fixtures)
         self._ignored = {folded(name) for name in ignored}
         self._told: set[str] = set()
+        self._solved: dict[Any, Domains] = {}
         self.seen: set[str] = set()
         self.errors: list[Finding] = []
         self.warnings: list[Finding] = []
@@ -93,20 +44,22 @@ class Populator:
         from agentdb.clients import create_client_sync
 
         tables = [
-            _Table(client, name, bool(without_rowid), sql)
+            Table(client, name, bool(without_rowid), sql)
             for name, without_rowid, sql in client.execute(_TABLES).tuples
             if folded(name) not in self._ignored
         ]
         with create_client_sync(":memory:") as scratch:
-            for table in _parents_first(tables):
-                self.seen.add(folded(table.name))
-                fixture = self._fixtures.get(folded(table.name))
-                given = fixture is not None
-                why = self._given(client, table, fixture, version) if given else _made(client, scratch, table)
-                if fixture != [] and not _count(client, table.name):  # an empty list says: leave it empty
-                    self._tell_empty(table.name, version, why)
+            for group in _parents_first(tables):
+                if len(group) == 1:
+                    why = self._fill_one(client, scratch, group[0], version)
+                else:
+                    why = self._fill_circle(client, scratch, group, version)
+                for table in group:
+                    self._check_filled(client, table.name, version, why)
             for table in tables:
                 _close_circles(client, table)
+        for virtual in virtual_tables(client):  # now that the triggers of the others have filled theirs
+            self._fill_virtual(client, virtual, version)
 
     def unused(self) -> list[Finding]:
         """A finding for each fixture that no version had a table for."""
@@ -116,22 +69,68 @@ class Populator:
             if name not in self.seen
         ]
 
-    def _given(self, client: LocalClient, table: _Table, fixture: Any, version: str) -> str:
-        there = {folded(column.name) for column in table.columns} | {folded(table.rowid or "")}
+    def _fill_one(self, client: LocalClient, scratch: LocalClient, table: Table, version: str) -> str:
+        """Rows into a table. Why there is none, where there is none."""
+        if folded(table.name) in self._fixtures:
+            return self._give(client, table.name, table.writable, version)
+        return Filling(client, scratch, self._solved, table).make()
+
+    def _fill_circle(self, client: LocalClient, scratch: LocalClient, tables: list[Table], version: str) -> str:
+        """Rows into tables of which none can have any before the others: at once, the references in the end."""
+        later = [folded(table.name) for table in tables]
+        owed: list[tuple[Table, Key, tuple[Any, ...]]] = []
+        why = ""
         try:
-            rows: Rows = fixture if isinstance(fixture, list) else fixture(version)
-            for row in rows:
-                # A row is written once, for all versions: columns of later ones, or of earlier ones, are left out.
-                _insert(client, table.name, {name: value for name, value in row.items() if folded(name) in there})
+            with client.transaction() as transaction:
+                transaction.execute("PRAGMA defer_foreign_keys = ON")
+                for table in tables:
+                    later.remove(folded(table.name))
+                    if folded(table.name) in self._fixtures:
+                        self._give(transaction, table.name, table.writable, version)
+                    else:
+                        filling = Filling(transaction, scratch, self._solved, table, frozenset(later))
+                        why = filling.make()
+                        owed += [(table, key, placeholder) for key, placeholder in filling.owed]
+                for number, (table, key, placeholder) in enumerate(owed):
+                    _refer(transaction, table, key, placeholder, number)
+                transaction.commit()
         except AgentDBError as error:
-            if table.name not in self._told:
-                self._told.add(table.name)
-                self.errors.append(
-                    Finding(
-                        "bad_fixture", f"a fixture of {table.name} is refused at {version}: {error.message}", version
-                    )
-                )
+            why = error.message
+            for table in tables:
+                if folded(table.name) in self._fixtures:
+                    self._refuse(table.name, version, why)
+        return why
+
+    def _fill_virtual(self, client: LocalClient, table: VirtualTable, version: str) -> None:
+        name = folded(table.name)
+        if name in self._fixtures:
+            self.seen.add(name)
+            self._give(client, table.name, {*map(folded, table.columns), "rowid", "docid"}, version)
+        elif name not in self._ignored and table.keeps_rows and table.is_empty:
+            why = table.fill()
+            if table.is_empty:
+                self._tell_empty(table.name, version, why)
+
+    def _give(self, connection: Connection, table: str, writable: set[str], version: str) -> str:
+        try:
+            for row in rows_of(self._fixtures[folded(table)], version):
+                # A row is written once, for all versions: columns of later ones, or of earlier ones, are left out.
+                insert(connection, table, {name: value for name, value in row.items() if folded(name) in writable})
+        except AgentDBError as error:
+            self._refuse(table, version, error.message)
         return "its fixtures have no row for this version"
+
+    def _refuse(self, table: str, version: str, why: str) -> None:
+        if table not in self._told:
+            self._told.add(table)
+            self.errors.append(Finding("bad_fixture", f"a fixture of {table} is refused at {version}: {why}", version))
+
+    def _check_filled(self, client: LocalClient, table: str, version: str, why: str) -> None:
+        self.seen.add(folded(table))
+        if self._fixtures.get(folded(table)) == []:  # an empty list says: leave it empty
+            return
+        if not client.execute(f"SELECT 1 FROM {quoted(table)} LIMIT 1").tuples:
+            self._tell_empty(table, version, why)
 
     def _tell_empty(self, table: str, version: str, why: str) -> None:
         if table not in self._told:
@@ -141,175 +140,79 @@ class Populator:
             )
 
 
-def _checked(fixtures: Any) -> dict[str, Any]:
-    if not hasattr(fixtures, "items"):
-        raise InvalidArgumentError(f"fixtures is {fixtures!r}; it is a mapping of tables to rows")
-    checked: dict[str, Any] = {}
-    for table, rows in fixtures.items():
-        if callable(rows):
-            checked[folded(str(table))] = rows
-            continue
-        if isinstance(rows, (str, bytes)) or hasattr(rows, "items") or not hasattr(rows, "__iter__"):
-            raise InvalidArgumentError(f"fixtures[{table!r}] is {rows!r}; it is a list of rows, or what gives one")
-        listed = list(rows)
-        if not all(hasattr(row, "items") for row in listed):
-            raise InvalidArgumentError(f"fixtures[{table!r}] holds a row that is no mapping of columns to values")
-        checked[folded(str(table))] = listed
-    return checked
+def _parents_first(tables: list[Table]) -> list[list[Table]]:
+    """In an order in which parents come before their children, as far as there is one. In groups: of one table, or of those
+    that must refer to each other."""
+    by_name = {folded(table.name): table for table in tables}
+    circles = _circles(by_name)
+    left = dict(by_name)
+    order: list[list[Table]] = []
 
+    def awaited(name: str, keys_of: Any) -> int:
+        parents = {folded(key.parent) for member in circles[name] for key in keys_of(by_name[member])}
+        return len((parents & left.keys()) - circles[name])
 
-def _parents_first(tables: list[_Table]) -> list[_Table]:
-    """In an order in which parents come before their children, as far as there is one."""
-    left = {folded(table.name): table for table in tables}
-    order: list[_Table] = []
     while left:
-        ready = [name for name, table in left.items() if not (_parents(table) & left.keys() - {name})]
         # In a circle: one whose keys there may be NULL, else any.
-        chosen = ready or [min(left, key=lambda name: _must_wait(left[name], left.keys()))]
-        order += [left.pop(name) for name in chosen]
+        chosen = [name for name in left if not awaited(name, lambda table: table.keys)] or [
+            min(left, key=lambda name: awaited(name, _required))
+        ]
+        for name in chosen:
+            if name in left:
+                order += [[left.pop(member) for member in by_name if member in circles[name]]]
     return order
 
 
-def _parents(table: _Table) -> set[str]:
-    return {folded(key.parent) for key in table.keys}
+def _required(table: Table) -> list[Key]:
+    return [key for key in table.keys if table.must_have(key) and not table.is_of(key)]
 
 
-def _must_wait(table: _Table, left: Iterable[str]) -> bool:
-    nullable = {column.name for column in table.columns if column.nullable}
-    return any(
-        folded(key.parent) in left and folded(key.parent) != folded(table.name) and nullable.isdisjoint(key.columns)
-        for key in table.keys
-    )
+def _circles(tables: dict[str, Table]) -> dict[str, set[str]]:
+    """For each table those that it must have rows of to have any, and that must have rows of it; itself among them."""
+    reached: dict[str, set[str]] = {}
+    for name in tables:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            parents = {folded(key.parent) for key in _required(tables[waiting.pop()])} & tables.keys()
+            waiting += parents - found
+            found |= parents
+        reached[name] = found
+    return {name: {name} | {other for other in found if name in reached[other]} for name, found in reached.items()}
 
 
-def _made(client: LocalClient, scratch: LocalClient, table: _Table) -> str:
-    """Make rows. Why there is none, where there is none."""
-    alone = {
-        key.columns[0]: key for key in table.keys if len(key.columns) == 1 and folded(key.parent) != folded(table.name)
-    }
-    columns = [
-        Column(column.name, column.type, column.nullable, tuple(_referable(client, alone[column.name])))
-        if column.name in alone
-        else column
-        for column in table.columns
-    ]
-    others = {folded(name) for key in table.keys for name in key.columns if name not in alone}
-    bound = frozenset(others | table.generated | ({folded(table.rowid)} if table.rowid else set()))
-    domains = Domains(scratch, table.name, columns, checks_of(table.sql), bound)
-    if domains.trouble:
-        return domains.trouble[0]
-    why = ""
-    for row in range(min(_MOST, max(_FEWEST, domains.variety))):
-        for shift in range(_TRIES):
-            values = _row(client, table, columns, domains, row, shift)
-            if values is None:
-                why = why or "it refers to a table that has no rows"
-                continue
-            try:
-                _insert(client, table.name, values)
-                break
-            except AgentDBError as error:
-                why = error.message
-    return why
-
-
-def _row(
-    client: LocalClient, table: _Table, columns: list[Column], domains: Domains, row: int, shift: int
-) -> dict[str, Any] | None:
-    """Values for one row: the first with all that there can be, the second with NULL wherever it may be, the others mixed.
-
-    None where it would have to refer to what is not there.
-    """
-    values = domains.constrained(row, shift)
-    keyed = {name for key in table.keys for name in key.columns}
-    for at, column in enumerate(columns):
-        if column.name in values or column.name in keyed:
+def _refer(connection: Connection, table: Table, key: Key, placeholder: tuple[Any, ...], number: int) -> None:
+    """Let rows that were written before those that they refer to refer to one."""
+    columns = [quoted(name) for name in key.columns]
+    found = referable(connection, key)
+    for at in range(len(found)):
+        try:
+            connection.execute(
+                f"UPDATE {quoted(table.name)} SET {', '.join([f'{column} = ?' for column in columns])} "
+                f"WHERE {' AND '.join([f'{column} = ?' for column in columns])}",
+                [*found[(number + at) % len(found)], *placeholder],
+            )
+            return
+        except AgentDBError:
             continue
-        is_null = column.nullable and (row == 1 or (row > 1 and (row + at) % 2 == 0))
-        values[column.name] = None if is_null else free_value(column, row, shift)
-    nullable = {column.name for column in columns if column.nullable}
-    for key in table.keys:
-        if all(name in values for name in key.columns):
-            continue
-        missing = [name for name in key.columns if name not in values]
-        if row != 1 or nullable.isdisjoint(missing):
-            known = {
-                referred: values[name]
-                for name, referred in zip(key.columns, key.referred, strict=True)
-                if name in values
-            }
-            found = _referable(client, key, known)
-            if found:
-                chosen = found[(row + shift) % len(found)]
-                values.update(zip(key.columns, chosen if isinstance(chosen, tuple) else (chosen,), strict=True))
-                continue
-            if nullable.isdisjoint(missing) and folded(key.parent) == folded(table.name):
-                _refer_to_itself(table, key, values, row)
-        for name in missing:
-            if name in nullable:
-                values[name] = None
-            elif name not in values:
-                return None
-    return values
 
 
-def _refer_to_itself(table: _Table, key: _Key, values: dict[str, Any], row: int) -> None:
-    """The first row of a table whose every row must refer to one of it."""
-    for name, referred in zip(key.columns, key.referred, strict=True):
-        if referred == table.rowid:
-            values[referred] = row + 1
-        if name not in values and referred in values:
-            values[name] = values[referred]
-
-
-def _referable(client: LocalClient, key: _Key, known: Mapping[str, Any] | None = None) -> list[Any]:
-    """Keys of the parent: tuples, or values where the key is of one column."""
-    wanted = ", ".join([quoted(name) for name in key.referred])
-    where = " AND ".join(
-        [f"{quoted(name)} IS NOT NULL" for name in key.referred] + [f"{quoted(name)} = ?" for name in known or ()]
-    )
-    try:
-        found = client.execute(
-            f"SELECT {wanted} FROM {quoted(key.parent)} WHERE {where} LIMIT 20", list((known or {}).values())
-        ).tuples
-    except AgentDBError:  # no such table: SQLite lets one be named that does not exist yet
-        return []
-    return [row[0] for row in found] if len(key.referred) == 1 else list(found)
-
-
-def _close_circles(client: LocalClient, table: _Table) -> None:
+def _close_circles(client: LocalClient, table: Table) -> None:
     """Foreign keys that stayed NULL because their parents came later get somebody to refer to."""
-    if table.without_rowid:
-        return
     for key in table.keys:
         columns = [quoted(name) for name in key.columns]
-        name = quoted(table.name)
+        name, identity = quoted(table.name), ", ".join(table.identity)
         if client.execute(
             f"SELECT 1 FROM {name} WHERE {' AND '.join([f'{c} IS NOT NULL' for c in columns])} LIMIT 1"
         ).tuples:
             continue
-        for found in _referable(client, key):
+        for found in referable(client, key):
             try:
                 client.execute(
-                    f"UPDATE {name} SET {', '.join([f'{column} = ?' for column in columns])} "
-                    f"WHERE rowid = (SELECT max(rowid) FROM {name})",
-                    found if isinstance(found, tuple) else (found,),
+                    f"UPDATE {name} SET {', '.join([f'{column} = ?' for column in columns])} WHERE ({identity}) IN "
+                    f"(SELECT {identity} FROM {name} ORDER BY {table.identity[0]} DESC LIMIT 1)",
+                    found,
                 )
                 break
             except AgentDBError:
                 continue
-
-
-def _insert(client: LocalClient, table: str, values: Mapping[str, Any]) -> None:
-    if not values:
-        client.execute(f"INSERT INTO {quoted(table)} DEFAULT VALUES")
-        return
-    names = ", ".join([quoted(name) for name in values])
-    client.execute(
-        f"INSERT INTO {quoted(table)} ({names}) VALUES ({', '.join(['?'] * len(values))})", list(values.values())
-    )
-
-
-def _count(client: LocalClient, table: str) -> int:
-    ((number,),) = client.execute(f"SELECT count(*) FROM {quoted(table)}").tuples
-    return int(number)

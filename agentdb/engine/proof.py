@@ -9,22 +9,28 @@ from __future__ import annotations
 from agentdb.engine.loss_guard import check, count
 from agentdb.engine.migration import Finding
 from agentdb.engine.migrator import Migrator
+from agentdb.engine.names import quoted
 from agentdb.engine.populate import Populator
-from agentdb.errors import AgentDBError, DataLossError, MigrationError
+from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.runners import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from agentdb.clients.local import LocalClient
+    from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migration import Migration
-    from agentdb.engine.populate import Fixtures
 
     #: What a schema is, and in words how two of them differ: those of agentdb.engine.validation.
     ReadSchema = Callable[[LocalClient], Any]
     Difference = Callable[[Any, Any], str]
+
+_REFERRING = (
+    "SELECT t.name FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' "
+    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
+)
 
 
 class Proof:
@@ -85,23 +91,15 @@ class Proof:
     def _upgrade(self, client: LocalClient, number: int, schema: Any) -> None:
         version = self._version(number)
         where = f"on a database at {version} with rows in it"
+        pending = self._migrations[number:]
         self._populator.fill(client, version)
         before = run(client, count())
-        pending = self._migrations[number:]
-        try:
-            Migrator(client, self._migrations, table=self._table).migrate()
-        except MigrationError as error:
-            self._tell(_code(error, "populated_up_failed"), f"{where}: {error.message}", error.migration_id)
+        if not self._migrate(client, None, where):
             return
-        # Where one loses on purpose, those after it may move what is left; each has been guarded by itself.
-        allowed = {name for migration in pending for name in migration.allows_loss}
         try:
-            ran = [item for migration in pending for item in migration.up if isinstance(item, str)]
-            run(client, check(before, ran, allowed))
-        except DataLossError as error:
-            self._tell(
-                "data_loss", f"{where}, the upgrade to {self._version(len(self._migrations))}: {error.message}", None
-            )
+            run(client, check(before, _statements(pending), ()))
+        except DataLossError:  # perhaps as it was meant
+            self._compare_each(number, where)
         found = self._read_schema(client)
         if found != schema:
             self._tell(
@@ -110,6 +108,19 @@ class Proof:
                 pending[-1].id,
             )
         self._check_references(client, f"{where}, the upgrade leaves", None)
+
+    def _compare_each(self, number: int, where: str) -> None:
+        """Once more, one migration at a time: each may lose what it says, of tables as they are called when it runs."""
+        with self._built(number) as client:
+            self._populator.fill(client, self._version(number))
+            for migration in self._migrations[number:]:
+                before = run(client, count())
+                if not self._migrate(client, migration.id, where):
+                    return
+                try:
+                    run(client, check(before, _statements([migration]), migration.allows_loss))
+                except DataLossError as error:
+                    self._tell("data_loss", f"{where}, the upgrade to {migration.id}: {error.message}", migration.id)
 
     def _downgrade(self, client: LocalClient) -> None:
         version = self._version(len(self._migrations))
@@ -126,17 +137,18 @@ class Proof:
                 return
             if not self._check_references(client, f"{where}, the down leaves", migration.id):
                 return
+        self._migrate(client, None, "after the downs, with rows left")
+
+    def _migrate(self, client: LocalClient, target: str | None, where: str) -> bool:
         try:
-            migrator.migrate()
+            Migrator(client, self._migrations, table=self._table).migrate(target=target)
         except MigrationError as error:
-            self._tell(
-                _code(error, "populated_up_failed"),
-                f"after the downs, with rows left: {error.message}",
-                error.migration_id,
-            )
+            self._tell(_code(error, "populated_up_failed"), f"{where}: {error.message}", error.migration_id)
+            return False
+        return True
 
     def _check_references(self, client: LocalClient, where: str, migration_id: str | None) -> bool:
-        dangling = sorted({str(table) for table, *_ in client.execute("PRAGMA foreign_key_check").tuples})
+        dangling = [table for (table,) in client.execute(_REFERRING).tuples if _dangles(client, table)]
         if dangling:
             self._tell(
                 "dangling_references", f"{where} rows that refer to nothing in {', '.join(dangling)}", migration_id
@@ -148,6 +160,17 @@ class Proof:
         if (code, migration_id) not in self._told:
             self._told.add((code, migration_id))
             self.errors.append(Finding(code, message, migration_id))
+
+
+def _dangles(client: LocalClient, table: str) -> bool:
+    try:
+        return bool(client.execute(f"PRAGMA foreign_key_check({quoted(table)})").tuples)
+    except StatementError:  # what it refers to has no such column, or no unique index there: then it holds no reference
+        return False
+
+
+def _statements(migrations: Iterable[Migration]) -> list[str]:
+    return [item for migration in migrations for item in migration.up if isinstance(item, str)]
 
 
 def _code(error: AgentDBError, code: str) -> str:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.local import LocalClient
+    from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migrator import Migrations
-    from agentdb.engine.populate import Fixtures
 
     #: What a schema is, for comparison: the rows of sqlite_master, white space folded.
     Schema: TypeAlias = frozenset[tuple[Any, ...]]

@@ -1,4 +1,4 @@
-"""The proof of a populated upgrade finds what empty tables do not show, and fills what there is to fill."""
+"""The proof of a populated upgrade finds what empty tables do not show."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from agentdb import Migration, Migrator, RebuildTable, create_client_sync, migrations, validate_migrations
+from agentdb import Migration, RebuildTable, migrations, validate_migrations
 from agentdb.clients.local import LocalClient
-from agentdb.engine.domains import checks_of
 from agentdb.engine.migration import Finding, ValidationResult
-from agentdb.engine.populate import Populator
 from agentdb.engine.proof import Proof
 from agentdb.errors import REMEDIES, InvalidArgumentError
 from agentdb.requests import Steps
@@ -36,25 +32,6 @@ def errors(result: ValidationResult) -> list[tuple[str, str | None]]:
 def the(result: ValidationResult, code: str) -> Finding:
     (finding,) = [finding for finding in (*result.errors, *result.warnings) if finding.code == code]
     return finding
-
-
-@pytest.fixture
-def client() -> Iterator[LocalClient]:
-    with create_client_sync(":memory:") as opened:
-        yield opened
-
-
-def filled(client: LocalClient, *statements: str, fixtures: Any = None) -> Populator:
-    for sql in statements:
-        client.execute(sql)
-    populator = Populator(fixtures, ())
-    populator.fill(client, "001")
-    assert client.execute("PRAGMA foreign_key_check").tuples == []
-    return populator
-
-
-def values(client: LocalClient, column: str, table: str = "t") -> set[Any]:
-    return {value for (value,) in client.execute(f"SELECT {column} FROM {table}").tuples}
 
 
 # -- what it finds
@@ -139,6 +116,29 @@ def test_a_loss_that_was_meant_is_none() -> None:
     assert errors(validate_migrations([first, step(2, "DELETE FROM t", allows_loss=("t",))])) == []
 
 
+def test_a_loss_that_was_meant_is_none_under_the_name_that_the_table_has_by_then() -> None:
+    chain = [
+        step(1, "CREATE TABLE p (id INTEGER PRIMARY KEY, n INT)", down="DROP TABLE p"),
+        step(2, "ALTER TABLE p RENAME TO q", down="ALTER TABLE q RENAME TO p"),
+    ]
+    assert errors(validate_migrations([*chain, step(3, "DELETE FROM q", allows_loss=("q",))])) == []
+    again = step(3, "CREATE TABLE p (id INTEGER PRIMARY KEY)", down="DROP TABLE p")
+    result = validate_migrations([*chain, again, step(4, "DELETE FROM q", allows_loss=("p",))])
+    assert errors(result) == [("data_loss", "004")]
+
+
+def test_a_reference_that_was_meant_to_go_is_none_under_the_name_that_its_column_has_by_then() -> None:
+    chain = [
+        step(1, PARENT, CHILD.format(action="CASCADE"), down=("DROP TABLE child", "DROP TABLE parent")),
+        step(
+            2, "ALTER TABLE child RENAME COLUMN parent_id TO p", down="ALTER TABLE child RENAME COLUMN p TO parent_id"
+        ),
+        step(3, "ALTER TABLE child RENAME TO kid", down="ALTER TABLE kid RENAME TO child"),
+        step(4, "UPDATE kid SET p = NULL", allows_loss=("kid.p",)),
+    ]
+    assert errors(validate_migrations(chain)) == []
+
+
 def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the guard of the engine is off, the proof still counts."""
 
@@ -149,7 +149,7 @@ def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", never)
     first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
     result = validate_migrations([first, step(2, "DELETE FROM t")])
-    assert errors(result) == [("data_loss", None)]
+    assert errors(result) == [("data_loss", "002")]
     assert "the upgrade to 002" in result.errors[0].message
 
 
@@ -170,7 +170,7 @@ def test_a_schema_that_depends_on_the_rows() -> None:
     )
     proof.make()
     assert [(finding.code, finding.migration_id) for finding in proof.errors] == [("schema_differs", "002")]
-    assert "[(0,)] is not [(4,)]" in proof.errors[0].message
+    assert "[(0,)] is not [(5,)]" in proof.errors[0].message
 
 
 def test_host_migrations_are_proved_on_a_filled_base() -> None:
@@ -225,135 +225,44 @@ def test_what_are_no_fixtures_is_refused(fixtures: Any) -> None:
         validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
 
 
-# -- what it fills
+@pytest.mark.parametrize(
+    "fixtures",
+    [dict, 0, "", {1: []}, {"odd": [], "ODD": []}, {"odd": [{1: "x"}]}, {"odd": [{None: "x"}]}, {"odd": {"x": 1}}],
+    ids=str,
+)
+def test_fixtures_of_a_wrong_kind_are_refused_with_the_shape_that_they_have(fixtures: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="fixtures") as refused:
+        validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures=fixtures)
+    assert "{'TABLE': [{'column': value}]}" in refused.value.remedy
+
+
+def raising(version: str) -> Any:
+    raise KeyError(version)
+
+
+def breaking_off(version: str) -> Iterator[dict[str, Any]]:
+    yield {"x": "aaq6zz"}
+    raise RuntimeError("no more")
 
 
 @pytest.mark.parametrize(
-    ("column", "expected"),
+    ("gives", "said"),
     [
-        ("x TEXT CHECK (x IN ('red', 'green'))", {"red", "green", None}),
-        ("x TEXT NOT NULL CHECK (x IN ('red', 'green'))", {"red", "green"}),
-        ("x INTEGER CHECK (x >= 5 AND x < 7)", {5, 6, None}),
-        ("x INTEGER NOT NULL CHECK (x IN (0, 1))", {0, 1}),
-        ("x TEXT NOT NULL CHECK (length(x) = 3)", {"xxx", "EUR"}),
-        ("x TEXT CHECK (json_type(x) = 'object')", {"{}", '{"a": 1}', None}),
-        ("x REAL NOT NULL CHECK (x BETWEEN 0.0 AND 1.0)", {0.0, 0.5, 1.0}),
-        ("x TEXT NOT NULL CHECK (t.x GLOB '[0-9]*-[0-9]*')", None),
-        ('"a ""b" TEXT, x INTEGER NOT NULL CHECK ("a ""b" IS NULL OR x = 7) CHECK (x > 5)', None),
-        ("x TEXT NOT NULL CHECK (x = ')' OR x = '(')", {"(", ")"}),
+        (lambda version: None, "gave is None; it is a list of rows"),
+        (lambda version: 7, "gave is 7; it is a list of rows"),
+        (lambda version: "rows", "gave is 'rows'; it is a list of rows"),
+        (lambda version: {"x": "aaq6zz"}, "gave is {'x': 'aaq6zz'}; it is a list of rows"),
+        (lambda version: [1], "gave has 1 as row 1; a row is a mapping"),
+        (lambda version: [{"x": "aaq6zz"}, {2: 3}], "gave has 2 in row 2 where the name of a column belongs"),
+        (lambda version, more: [], "raised TypeError: "),
+        (lambda version: [{"x": object()}], "a fixture of odd is refused at 001: "),
+        (raising, "raising('001') raised KeyError: '001'"),
+        (breaking_off, "breaking_off('001') raised RuntimeError: no more"),
     ],
 )
-def test_checks(client: LocalClient, column: str, expected: set[Any] | None) -> None:
-    populator = filled(client, f"CREATE TABLE t (id INTEGER PRIMARY KEY, {column}) STRICT")
-    assert populator.warnings == []
-    found = values(client, "x")
-    assert found if expected is None else found == expected
-
-
-def test_columns_that_depend_on_each_other(client: LocalClient) -> None:
-    check = "CHECK ((kind = 'text') = (body IS NOT NULL)), CHECK (body IS NULL OR path IS NULL)"
-    filled(
-        client, f"CREATE TABLE t (kind TEXT NOT NULL CHECK (kind IN ('text', 'file')), body TEXT, path TEXT, {check})"
-    )
-    assert values(client, "kind") == {"text", "file"}
-    assert None in values(client, "body")
-    assert len(values(client, "body")) > 1
-
-
-def test_every_foreign_key_has_somebody_on_it(client: LocalClient) -> None:
-    filled(
-        client,
-        "CREATE TABLE c (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a, b TEXT REFERENCES b ON DELETE SET NULL)",
-        "CREATE TABLE a (id INTEGER PRIMARY KEY)",
-        "CREATE TABLE b (k TEXT PRIMARY KEY) WITHOUT ROWID",
-        "CREATE TABLE d (x, y, c INTEGER, FOREIGN KEY (x, y) REFERENCES pair (x, y) ON DELETE CASCADE)",
-        "CREATE TABLE pair (x, y, PRIMARY KEY (x, y))",
-    )
-    assert None in values(client, "b", "c")
-    assert len(values(client, "b", "c")) > 1
-    assert len(values(client, "a", "c")) > 1
-    assert client.execute("SELECT count(*) FROM d JOIN pair USING (x, y)").tuples[0][0] > 1
-
-
-def test_a_table_that_refers_to_itself_and_tables_that_refer_to_each_other(client: LocalClient) -> None:
-    populator = filled(
-        client,
-        "CREATE TABLE tree (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES tree ON DELETE CASCADE)",
-        "CREATE TABLE own (id INTEGER PRIMARY KEY, root INTEGER NOT NULL REFERENCES own)",
-        "CREATE TABLE a (id INTEGER PRIMARY KEY, b INTEGER REFERENCES b)",
-        "CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a)",
-    )
-    assert populator.warnings == []
-    for table, column in (("tree", "parent"), ("own", "root"), ("a", "b"), ("b", "a")):
-        assert values(client, column, table) - {None}
-
-
-def test_other_tables(client: LocalClient) -> None:
-    populator = filled(
-        client,
-        "CREATE TABLE t (x TEXT UNIQUE, y INTEGER GENERATED ALWAYS AS (length(x)) STORED CHECK (y > 0), UNIQUE (y, x))",
-        "CREATE TABLE only_an_id (id INTEGER PRIMARY KEY)",
-        "CREATE TABLE blobs (b BLOB NOT NULL, n NUMERIC NOT NULL, any ANY NOT NULL, plain NOT NULL)",
-        "CREATE TABLE log (x)",
-        "CREATE TRIGGER copy AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.x); END",
-        "CREATE VIEW v AS SELECT x FROM t",
-    )
-    assert populator.warnings == []
-    for table in ("t", "only_an_id", "blobs", "log"):
-        assert client.execute(f"SELECT count(*) FROM {table}").tuples[0][0] >= 4
-
-
-def test_a_table_that_takes_no_rows_is_said_to_be_empty_once(client: LocalClient) -> None:
-    populator = filled(
-        client,
-        "CREATE TABLE closed (x)",
-        "CREATE TRIGGER shut BEFORE INSERT ON closed BEGIN SELECT RAISE(ABORT, 'closed for good'); END",
-    )
-    populator.fill(client, "002")
-    (finding,) = populator.warnings
-    assert "closed for good" in finding.message
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["INTEGER", "TEXT", "REAL", "BLOB"]),
-            st.booleans(),
-            st.sampled_from(
-                ["", "UNIQUE", "CHECK (c{n} IS NOT 'x')", "REFERENCES p (id) ON DELETE CASCADE", "DEFAULT 1"]
-            ),
-        ),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_any_table_of_the_usual_kinds_is_filled(columns: list[tuple[str, bool, str]]) -> None:
-    parts = [
-        f"c{n} {'INTEGER' if 'REFERENCES' in rest else kind} {'NOT NULL' * required} {rest.format(n=n)}"
-        for n, (kind, required, rest) in enumerate(columns)
-    ]
-    with create_client_sync(":memory:") as client:
-        populator = filled(client, "CREATE TABLE p (id INTEGER PRIMARY KEY)", f"CREATE TABLE t ({', '.join(parts)})")
-        assert populator.warnings == []
-        for n, (_, required, _) in enumerate(columns):
-            found = values(client, f"c{n}")
-            assert (None in found) != required
-            assert found - {None}
-
-
-def test_checks_are_found_wherever_they_stand() -> None:
-    sql = """CREATE TABLE "check" (a CHECK (a > 0) /* CHECK (no) */, b TEXT CHECK(b <> ')') -- CHECK (no)
-        , "CHECK" TEXT DEFAULT 'CHECK (no)', CONSTRAINT c CHECK ((a) < (1)))"""
-    assert checks_of(sql) == ["a > 0", "b <> ')'", "(a) < (1)"]
-
-
-def test_a_filled_database_is_one_that_the_stores_could_have_filled(client: LocalClient) -> None:
-    Migrator(client, migrations).migrate()
-    populator = Populator(None, ("migrations",))
-    populator.fill(client, "002")
-    assert populator.warnings == []
-    assert values(client, "status", "sessions") == {"idle", "running", "completed", "failed", "stopped"}
-    assert values(client, "role", "session_logs") == {"user", "agent", "system", "tool"}
-    assert len(values(client, "parent_id", "session_logs")) > 1
-    assert values(client, "max_steps", "sessions") >= {None, 0}
+def test_what_gives_no_fixtures_is_an_error_that_names_the_table_and_the_version(gives: Any, said: str) -> None:
+    result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures={"odd": gives})
+    (finding,) = result.errors
+    assert (finding.code, finding.migration_id) == ("bad_fixture", "001")
+    assert finding.message.startswith("a fixture of odd is refused at 001: ")
+    assert said in finding.message

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What stands in the JSON form for its kind and its version. A build refuses what it does not know.
 _KIND, _VERSION = "rebuild_table", 1
+#: Words that are no name of a column.
+_VALUES = ("NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP")
 
 
 class RebuildTable(Record):
@@ -99,6 +101,18 @@ class RebuildTable(Record):
             + (", " if missing and stop > last else " " if missing else "")
             + ", ".join(missing)
         )
+
+    @property
+    def renamed_columns(self) -> tuple[tuple[str, str], ...]:
+        """(before, after), folded: the columns that get what another had, as it is."""
+        pairs = []
+        for name, expression in self.columns.items():
+            found = tokens(expression)
+            if len(found) != 1 or not found[0].is_name or found[0].is_word(*_VALUES):
+                continue
+            if expression[found[0].start] != "'":
+                pairs.append((folded(found[0].text), folded(name)))
+        return tuple(pairs)
 
     @property
     def form(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import count
 
 from agentdb.engine.names import WORD, folded, quoted, tokens
+from agentdb.engine.search_indexes import search_indexes
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
 
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import ResultSet
     from agentdb.engine.rebuild import RebuildTable
+    from agentdb.engine.search_indexes import SearchIndex
     from agentdb.requests import Steps
 
     #: Runs a statement that changes something, and remembers it.
     Change: TypeAlias = Callable[[str], Steps[ResultSet]]
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
+#: Stands for the rowid among names of columns, whatever it is called.
+_ROWID = "\0"
 #: Makes the text of each question its own; see _refusal().
 _asked = count(1)
 
@@ -35,19 +39,31 @@ _asked = count(1)
 class _Table:
     """What SQLite says of a table."""
 
-    def __init__(self, name: str, sql: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool) -> None:
+    def __init__(
+        self, name: str, sql: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool, key_index: bool
+    ) -> None:
+        """key_index: the primary key has an index of its own, so it is not the rowid (INTEGER PRIMARY KEY DESC is none)."""
         self.name = name
         self.is_strict = strict
         self.has_autoincrement = any(token.kind == WORD and token.is_word("AUTOINCREMENT") for token in tokens(sql))
         #: folded -> (as it is written, whether it is computed)
         self.columns = {folded(row[1]): (row[1], row[6] in (2, 3)) for row in columns if row[6] != 1}
         keys = [row for row in columns if row[5]]
-        is_alias = len(keys) == 1 and keys[0][2].upper() == "INTEGER"
+        is_alias = rowid and not key_index and len(keys) == 1 and keys[0][2].upper() == "INTEGER"
         self.has_rowid = rowid
-        #: A name for the rowid where nothing else keeps it: full-text tables that index this one refer to it.
-        self.bare_rowid = (
-            next((name for name in _ROWID_NAMES if name not in self.columns), None) if rowid and not is_alias else None
-        )
+        #: The column that is the rowid, folded.
+        self.alias: str | None = folded(keys[0][1]) if is_alias else None
+        free = next((name for name in _ROWID_NAMES if name not in self.columns), None) if rowid else None
+        #: A name for the rowid where no column keeps it: full-text tables that index this one refer to it.
+        self.bare_rowid = None if is_alias else free
+        #: What reads the rowid; None where there is none, or columns have taken all its names.
+        self.rowid = quoted(keys[0][1]) if is_alias else free
+
+    def meant(self, name: str) -> str | None:
+        """Which column a folded name means, or _ROWID, or None for neither."""
+        if name in self.columns:
+            return _ROWID if name == self.alias else name
+        return _ROWID if self.has_rowid and name in _ROWID_NAMES else None
 
 
 def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
@@ -79,6 +95,8 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
             item, "the table has AUTOINCREMENT, and its create has not: ids that were deleted would be used again"
         )
 
+    for index in (yield from search_indexes(old.name)):
+        _check_search_index(item, old, new, index)
     copied = yield from change(_copy(item, old, new))
     ((rows,),) = (yield from execute(f"SELECT count(*) FROM {quoted(old.name)}")).tuples
     if copied.rows_affected != rows:
@@ -122,7 +140,8 @@ def _look(name: str) -> Steps[_Table | None]:
         return None
     name, sql, strict, without_rowid = listed.tuples[0]
     columns = (yield from execute(f"PRAGMA table_xinfo({quoted(name)})")).tuples
-    return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid)
+    key_index = yield from execute("SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'", (name,))
+    return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid, key_index=bool(key_index.tuples))
 
 
 def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
@@ -188,9 +207,9 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
             raise _refused(item, f"columns names {name!r}, which is no column of the new table that can be written")
     targets: list[str] = []
     sources: list[str] = []
-    if old.bare_rowid is not None and new.bare_rowid is not None:
+    if old.rowid is not None and new.bare_rowid is not None:
         targets.append(new.bare_rowid)
-        sources.append(old.bare_rowid)
+        sources.append(old.rowid)
     for key, (name, is_computed) in new.columns.items():
         if key in given:
             targets.append(quoted(name))
@@ -205,6 +224,38 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
         f"INSERT OR ABORT INTO {quoted(new.name)} ({', '.join(targets)}) "
         f"SELECT {', '.join(sources)} FROM {quoted(old.name)}"
     )
+
+
+def _check_search_index(item: RebuildTable, old: _Table, new: _Table, index: SearchIndex) -> None:
+    """Refuse what would make it answer with another row's text, or with none."""
+    found_by = old.meant(index.key)
+    if found_by is not None and _origin(item, old, new, index.key) != found_by:
+        raise _refused(
+            item,
+            f"the search index {index.name} finds its rows by {index.key}, which would not be the same any more; drop it "
+            "before, and make it again behind",
+        )
+    for column in index.columns:
+        if folded(column) in old.columns and folded(column) not in new.columns:
+            raise _refused(
+                item,
+                f"the search index {index.name} reads {column}, which goes; drop it before, and make it again behind",
+            )
+
+
+def _origin(item: RebuildTable, old: _Table, new: _Table, name: str) -> str | None:
+    """What of the old row the new one has under a folded name, as _Table.meant() says it. None: something else."""
+    meant = new.meant(name)
+    if meant == _ROWID:
+        if new.alias is None:
+            return None if old.rowid is None else _ROWID
+        meant = new.alias
+    if meant is None:
+        return None
+    if meant in map(folded, item.columns):
+        copied = {after: before for before, after in item.renamed_columns}
+        return old.meant(copied[meant]) if meant in copied else None
+    return old.meant(meant) if meant in old.columns else None
 
 
 def _keep_sequence(old: str, new: str) -> tuple[str, str]:

@@ -339,6 +339,96 @@ def test_rowids_that_a_search_index_refers_to_stay(db: Database, path: Path) -> 
     assert ask(path, "SELECT rowid, body FROM words WHERE words MATCH 'banana'") == [(90, "banana")]
 
 
+TEXTS = (
+    "CREATE TABLE texts (id INTEGER PRIMARY KEY, n INT, body TEXT)",
+    "INSERT INTO texts VALUES (5, 90, 'apple'), (90, 5, 'banana')",
+)
+BY_ROWID = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts5 (body, content='texts')")
+BY_COLUMN = (*TEXTS, 'CREATE VIRTUAL TABLE words USING fts5(body, content="Texts" , content_rowid=id)')
+BY_NUMBER = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts5(body, content = [texts], content_r = 'n')")
+OLD_KIND = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts4(content=`texts`, body TEXT)")
+DESC = ("CREATE TABLE texts (id INTEGER PRIMARY KEY DESC, n INT, body TEXT)", TEXTS[1], BY_ROWID[2])
+FILL = "INSERT INTO words (words) VALUES ('rebuild')"
+
+
+@pytest.mark.parametrize(
+    ("things", "create", "columns"),
+    [
+        (BY_ROWID, "(id INT PRIMARY KEY, n INT, body TEXT)", {}),
+        (BY_ROWID, "(rowid TEXT, n INT, body TEXT)", {"rowid": "id"}),
+        (BY_ROWID, "(body TEXT)", {}),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY DESC, body TEXT)", {}),
+        (BY_ROWID, "(n INTEGER PRIMARY KEY, body TEXT)", {"n": "RowId -- it is"}),
+        (DESC, "(id INTEGER PRIMARY KEY DESC, body TEXT)", {}),
+        (DESC, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "rowid"}),
+        (OLD_KIND, "(id INT PRIMARY KEY, body TEXT)", {}),
+        (BY_COLUMN, "(id INT PRIMARY KEY, body TEXT)", {}),
+        (BY_COLUMN, "(id INT PRIMARY KEY, body TEXT) WITHOUT ROWID", {}),
+        (BY_NUMBER, "(n INTEGER PRIMARY KEY, body TEXT)", {}),
+        (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"id": "id + 7"}),
+    ],
+)
+def test_a_search_index_finds_the_same_rows_whatever_becomes_of_the_key(
+    db: Database, path: Path, things: tuple[str, ...], create: str, columns: dict[str, str]
+) -> None:
+    first = Migration("001", "texts", (*things, FILL))
+    found = "SELECT rowid, body FROM words WHERE words MATCH 'apple OR banana' ORDER BY 2"
+    db.migrator([first]).migrate()
+    before = ask(path, found)
+    rebuild = RebuildTable("texts", f"CREATE TABLE texts {create}", columns)
+    db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate()
+    assert ask(path, found) == before
+    assert [body for _, body in before] == ["apple", "banana"]
+
+
+@pytest.mark.parametrize(
+    ("things", "create", "columns", "says"),
+    [
+        (BY_ROWID, "(id INT PRIMARY KEY, body TEXT) WITHOUT ROWID", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(n INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "95 - id"}, "finds its rows by rowid"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "n"}, "finds its rows by rowid"),
+        (BY_ROWID, "(other INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(rowid, id INT, body TEXT)", {}, "finds its rows by rowid"),
+        (DESC, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {}, "finds its rows by rowid"),
+        (OLD_KIND, "(n INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_COLUMN, "(id INT, body TEXT)", {"id": "n"}, "finds its rows by id"),
+        (BY_COLUMN, "(other INTEGER PRIMARY KEY, body TEXT)", {"other": "id"}, "finds its rows by id"),
+        (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"n": "'n'"}, "finds its rows by n"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which goes"),
+    ],
+)
+def test_a_search_index_that_would_find_other_rows_is_in_the_way(
+    db: Database, path: Path, things: tuple[str, ...], create: str, columns: dict[str, str], says: str
+) -> None:
+    first = Migration("001", "texts", (*things, FILL))
+    db.migrator([first]).migrate()
+    before = snapshot(path)
+    rebuild = RebuildTable("texts", f"CREATE TABLE texts {create}", columns)
+    error = caught(db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate)
+    assert (error.code, says in error.message) == ("rebuild_refused", True)
+    assert snapshot(path) == before
+    # As it says: dropped before, and made again behind.
+    around = ("DROP TABLE words", rebuild, "CREATE VIRTUAL TABLE words USING fts5(body, content='')")
+    db.migrator([first, Migration("002", "x", around, allows_loss=("words",))], backup=False).migrate()
+
+
+def test_what_is_no_search_index_of_the_table_is_not_in_the_way(db: Database, path: Path) -> None:
+    things = (
+        *TEXTS,
+        "CREATE VIRTUAL TABLE own USING fts5(body, content)",
+        "CREATE VIRTUAL TABLE none USING fts5(body, content='')",
+        'CREATE VIRTUAL TABLE none_4 USING fts4(body, content="")',
+        "CREATE VIRTUAL TABLE other USING fts5(body, content=others)",
+        "CREATE VIRTUAL TABLE own_4 USING fts4(body, tokenize=simple)",
+        "CREATE VIRTUAL TABLE places USING rtree(id, a, b)",
+    )
+    first = Migration("001", "texts", things)
+    create = "CREATE TABLE texts (n INT PRIMARY KEY, body TEXT) WITHOUT ROWID"
+    db.migrator([first, Migration("002", "x", RebuildTable("texts", create))], backup=False).migrate()
+    assert ask(path, "SELECT * FROM texts") == [(5, "banana"), (90, "apple")]
+
+
 def test_without_rowid_and_strict_stay_where_create_forgets_them(notes: Database, path: Path) -> None:
     notes.execute("CREATE TABLE both (a TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
     upgrade(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from agentdb.engine.names import WORD, folded, quoted, tokens
+from agentdb.engine.names import OTHER, WORD, folded, quoted, tokens
 from agentdb.engine.search_indexes import search_indexes
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
@@ -205,6 +205,12 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
     for name in item.columns:
         if folded(name) not in new.columns or new.columns[folded(name)][1]:
             raise _refused(item, f"columns names {name!r}, which is no column of the new table that can be written")
+        for text in _mistyped(item.columns[name], old):
+            raise _refused(
+                item,
+                f'what columns has for {name!r} names "{text}", which is no column of the old table: SQLite would take it '
+                f"for a text; write {_text(text)} where one is meant",
+            )
     targets: list[str] = []
     sources: list[str] = []
     if old.rowid is not None and new.bare_rowid is not None:
@@ -224,6 +230,30 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
         f"INSERT OR ABORT INTO {quoted(new.name)} ({', '.join(targets)}) "
         f"SELECT {', '.join(sources)} FROM {quoted(old.name)}"
     )
+
+
+def _mistyped(expression: str, old: _Table) -> list[str]:
+    """What stands in double quotes where a column would, and is none. Sub-selects see other columns, and are not looked at."""
+    found = tokens(expression)
+    marks = [token.text if token.kind == OTHER else "" for token in found] + [""]
+    names = []
+    selects = depth = 0
+    for at, token in enumerate(found):
+        if marks[at] in ("(", ")"):
+            depth += 1 if marks[at] == "(" else -1
+            if not selects and marks[at] == "(" and at + 1 < len(found):
+                selects = depth if found[at + 1].is_word("SELECT", "WITH", "VALUES") else 0
+            elif depth < selects:
+                selects = 0
+        is_column = (
+            expression[token.start] == '"'
+            and not selects
+            and marks[at + 1] not in (".", "(")  # a table, a function
+            and (at == 0 or not (marks[at - 1] == "." or found[at - 1].is_word("AS", "COLLATE", "IN")))
+        )
+        if is_column and old.meant(folded(token.text)) is None:
+            names.append(token.text)
+    return names
 
 
 def _check_search_index(item: RebuildTable, old: _Table, new: _Table, index: SearchIndex) -> None:

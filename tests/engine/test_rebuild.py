@@ -218,6 +218,37 @@ def test_an_expression_for_what_cannot_be_written_is_refused(notes: Database, na
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        '"aa"',
+        'upper("aa")',
+        'upper("id" || "aa")',
+        '(SELECT "aa" FROM authors) || "aa"',
+        'iif(id IN (SELECT 1), ("aa"), 2)',
+        'CASE "aa" WHEN 1 THEN 2 END',
+    ],
+)
+def test_a_name_that_is_mistyped_in_double_quotes_does_not_become_a_text_in_every_row(
+    notes: Database, path: Path, expression: str
+) -> None:
+    before = snapshot(path)
+    error = refused(notes, RebuildTable("notes", REBUILD.create, {"text": expression}))
+    assert (error.code, '"aa", which is no column' in error.message) == ("rebuild_refused", True)
+    assert snapshot(path) == before
+
+
+def test_what_is_a_name_in_double_quotes_is_taken(notes: Database, path: Path) -> None:
+    sized = REBUILD.create.replace("kind TEXT", "kind TEXT DEFAULT 'a'")
+    expression = (
+        """"upper"("Text" COLLATE "nocase") || "size" || "notes"."id" || "main"."notes"."id" || "rowid" """
+        """|| CAST("id" AS "text") || ("id" IN "ids") || (SELECT (("name")) FROM authors WHERE "authors"."id" = 1)"""
+    )
+    notes.execute("CREATE TABLE ids (id)")
+    upgrade(notes, RebuildTable("notes", sized, {"text": expression}))
+    assert ask(path, "SELECT text FROM notes WHERE id = 2") == [("TWO322220ada",)]
+
+
+@pytest.mark.parametrize(
     "thing",
     [
         'CREATE INDEX thing ON notes ("kind")',

@@ -81,6 +81,8 @@ class RebuildTable(Record):
         where = name_at(found, at)
         if where is None or folded(found[where].text) != folded(self.table):
             raise _refused(self.table, "create makes a table of another name")
+        if where > at and folded(found[at].text) != "main":
+            raise _refused(self.table, f"create makes a table in {found[at].text!r}; only those of main are rebuilt")
         if where + 1 >= len(found) or found[where + 1].text != "(" or found[where + 1].kind != OTHER:
             raise _refused(self.table, "create does not list its columns behind the name")
         return found[at].start, found[where].end
@@ -143,18 +145,35 @@ class RebuildTable(Record):
 
 
 def from_form(form: object, migration_id: str) -> RebuildTable:
-    """The item that a tracking table has recorded. Raises MigrationError `unknown_form` for one of a newer build."""
-    if (
-        isinstance(form, dict)
-        and form.keys() == {"agentdb", "columns", "create", "table", "version"}
-        and (form["agentdb"], form["version"]) == (_KIND, _VERSION)
-    ):
-        return RebuildTable(form["table"], form["create"], form["columns"])
+    """The item that a tracking table has recorded. Raises MigrationError `unknown_form` for one of a newer build, or one
+    that somebody has spoilt."""
+    if isinstance(form, dict) and _is_known(form):
+        try:
+            if type(form["columns"]) is not dict:
+                raise _refused(form["table"], "columns is no object")
+            return RebuildTable(form["table"], form["create"], form["columns"])
+        except InvalidMigrationError as error:
+            raise MigrationError(
+                f"what is recorded of migration {migration_id} cannot be read: {error.message}",
+                code="unknown_form",
+                migration_id=migration_id,
+                remedy="Nothing was run. Run a build that has this migration, or correct the row in the tracking table.",
+            ) from error
     known = f"{form.get('agentdb')!r}, version {form.get('version')!r}" if isinstance(form, dict) else repr(form)[:80]
     raise MigrationError(
         f"migration {migration_id} was recorded in a form that this build does not know ({known})",
         code="unknown_form",
         migration_id=migration_id,
+    )
+
+
+def _is_known(form: dict[str, Any]) -> bool:
+    version = form.get("version")
+    return (
+        form.keys() == {"agentdb", "columns", "create", "table", "version"}
+        and form["agentdb"] == _KIND
+        and type(version) is int  # true and 1.0 are equal to 1
+        and version == _VERSION
     )
 
 

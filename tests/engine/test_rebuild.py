@@ -532,6 +532,9 @@ def test_a_rebuild_takes_itself_back_in_a_down_from_the_recorded_row(notes: Data
     "form",
     [
         {**REBUILD.form, "version": 2},
+        {**REBUILD.form, "version": True},
+        {**REBUILD.form, "version": 1.0},
+        {**REBUILD.form, "version": "1"},
         {**REBUILD.form, "agentdb": "split_table"},
         {**REBUILD.form, "more": 1},
         {"version": 1},
@@ -548,6 +551,34 @@ def test_a_form_of_a_newer_build_is_named(notes: Database, path: Path, form: dic
     assert snapshot(path) == before
     notes.execute("UPDATE migrations SET down = '[\"DROP TABLE x\"]', up = ? WHERE id = '002'", json.dumps([form]))
     notes.migrator([SCHEMA]).rollback_last()  # what takes it back is known
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ({"columns": None}, "columns is no object"),
+        ({"columns": [1]}, "columns is no object"),
+        ({"columns": {"text": 1}}, "both are text"),
+        ({"columns": {"text": "1; 2"}}, "not one expression"),
+        ({"table": None}, "the name of the table is None"),
+        ({"table": "other"}, "a table of another name"),
+        ({"create": {}}, "not SQL"),
+        ({"create": "CREATE TABLE temp.notes (id)"}, "only those of main"),
+    ],
+)
+def test_a_form_that_somebody_has_spoilt_is_named_with_what_can_be_done(
+    notes: Database, path: Path, damage: dict[str, Any], says: str
+) -> None:
+    second = Migration("002", "newer", "CREATE TABLE x (y)", "DROP TABLE x")
+    notes.migrator([SCHEMA, second], backup=False).migrate()
+    before = snapshot(path)
+    notes.execute("UPDATE migrations SET down = ? WHERE id = '002'", json.dumps([{**REBUILD.form, **damage}]))
+    error = caught(notes.migrator([SCHEMA]).rollback_last)
+    assert isinstance(error, MigrationError)
+    assert (error.code, error.migration_id, says in error.message) == ("unknown_form", "002", True)
+    assert "correct the row in the tracking table" in error.remedy
+    assert snapshot(path) == before
+    notes.migrator([SCHEMA, second]).rollback_last()  # as it says: a build that has it
 
 
 def test_the_checksum_hangs_on_all_of_it_and_not_on_the_order_of_columns() -> None:
@@ -597,6 +628,8 @@ def test_it_is_a_value() -> None:
         ("x", "CREATE TABLE y (y)", None),
         ("x", "CREATE TABLE IF NOT EXISTS x (y)", None),
         ("x", "CREATE TEMP TABLE x (y)", None),
+        ("x", "CREATE TABLE temp.x (y)", None),
+        ("x", 'CREATE TABLE "other" . x (y)', None),
         ("x", "CREATE TABLE x AS SELECT 1", None),
         ("x", "CREATE VIEW x (y) AS SELECT 1", None),
         ("x", "CREATE TABLE x (y); DROP TABLE z", None),

@@ -25,6 +25,10 @@ _REFERRING = (
     "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
 )
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_KEEP_UNIQUE = (
+    "Nothing was changed. Give the columns that they refer to a UNIQUE index: keep UNIQUE in the table's `create`, or make the "
+    "index in the same migration; or let the tables that refer go to another column first."
+)
 
 
 def dangling() -> Steps[Dangling]:
@@ -67,7 +71,23 @@ def check_dangling(before: Dangling) -> Steps[None]:
                 for table, parent, columns, _ in dict.fromkeys([(*key[:3], None) for key in new])
             ]
         )
+        unchecked = [table for table, _, columns, _ in new if columns is None]
+        if len(unchecked) == len(new):
+            why = yield from _why_unchecked(unchecked)
+            raise DanglingReferencesError(
+                f"it would leave references that SQLite refuses: {told}: {why}", tables=tables, remedy=_KEEP_UNIQUE
+            )
         raise DanglingReferencesError(f"it would leave references that point to nothing: {told}", tables=tables)
+
+
+def _why_unchecked(tables: Iterable[str]) -> Steps[str]:
+    said = []
+    for table in tables:
+        try:
+            yield from execute(f"PRAGMA foreign_key_check({quoted(table)})")
+        except StatementError as error:
+            said.append(error.message.partition(" in: PRAGMA")[0])
+    return "; ".join(said)
 
 
 def _of_table(found: Dangling, table: str) -> int:

@@ -581,6 +581,32 @@ def test_a_form_that_somebody_has_spoilt_is_named_with_what_can_be_done(
     notes.migrator([SCHEMA, second]).rollback_last()  # as it says: a build that has it
 
 
+@pytest.mark.parametrize("child", [(), ("INSERT INTO child VALUES ('a')",)])
+def test_a_referenced_column_keeps_its_unique_index(db: Database, path: Path, child: tuple[str, ...]) -> None:
+    first = Migration(
+        "001",
+        "x",
+        (
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY, k TEXT UNIQUE)",
+            "INSERT INTO parent VALUES (1, 'a')",
+            "CREATE TABLE child (r REFERENCES parent (k))",
+            *child,
+        ),
+    )
+    db.migrator([first]).migrate()
+    before = snapshot(path)
+    rebuild = RebuildTable("parent", "CREATE TABLE parent (id INTEGER PRIMARY KEY, k TEXT NOT NULL)")
+    error = caught(db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate)
+    assert error.code == "dangling_references"
+    assert 'child (cannot be checked): foreign key mismatch - "child" referencing "parent"' in error.message
+    assert "UNIQUE index" in error.remedy
+    assert snapshot(path) == before
+    # As it says.
+    up = (rebuild, "CREATE UNIQUE INDEX keys ON parent (k)")
+    db.migrator([first, Migration("002", "x", up)], backup=False).migrate()
+    db.execute("INSERT INTO child VALUES ('a')")
+
+
 def test_the_checksum_hangs_on_all_of_it_and_not_on_the_order_of_columns() -> None:
     def of(*up: Any) -> str:
         return Migration("001", "x", up).checksum

@@ -175,7 +175,7 @@ class _Run:
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, self.ran, self._consent())
+            yield from loss_guard.check(counts, self.items[self.done :], self._consent())
         if dangling is not None:
             yield from references.check_dangling(dangling)
 

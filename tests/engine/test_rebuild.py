@@ -581,6 +581,49 @@ def test_a_form_that_somebody_has_spoilt_is_named_with_what_can_be_done(
     notes.migrator([SCHEMA, second]).rollback_last()  # as it says: a build that has it
 
 
+UP_C = (
+    "CREATE TABLE p (id INTEGER PRIMARY KEY)",
+    "INSERT INTO p VALUES (1), (2)",
+    "CREATE TABLE c (a REFERENCES p, b REFERENCES p)",
+    "INSERT INTO c VALUES (1, 2), (2, NULL), (1, NULL)",
+)
+
+
+def rebuilt_c(first: str, second: str, columns: dict[str, str]) -> RebuildTable:
+    return RebuildTable("C", f"CREATE TABLE c ({first} REFERENCES p, {second} REFERENCES p)", columns)
+
+
+@pytest.mark.parametrize(
+    "up",
+    [
+        (rebuilt_c("new_a", "b", {"new_a": '/* as it was */ "A" --'}),),
+        (rebuilt_c("a", "b", {"a": "b", "b": "a"}), rebuilt_c("a", "b", {"a": "b", "b": "a"})),
+        (rebuilt_c("x", "y", {"X": "a", "y": "B"}), "ALTER TABLE c RENAME x TO z", rebuilt_c("b", "z", {"b": "y"})),
+        (rebuilt_c("x", "b", {"x": "a"}), "ALTER TABLE c RENAME TO d", "ALTER TABLE d RENAME COLUMN b TO y"),
+    ],
+)
+def test_a_column_of_references_may_get_another_name(db: Database, path: Path, up: tuple[Any, ...]) -> None:
+    migrations = [Migration("001", "x", UP_C), Migration("002", "x", up)]
+    db.migrator(migrations, backup=False).migrate()
+    assert ask(path, "PRAGMA foreign_key_check") == []
+    proof = agentdb.validate_migrations(migrations, fixtures={})
+    assert [finding for finding in proof.errors if finding.code == "data_loss"] == []
+
+
+@pytest.mark.parametrize("expression", ["nullif(a, 2)", "CASE WHEN a = 1 THEN a END", "'a'", "NULL"])
+def test_a_column_that_comes_of_more_than_a_name_is_none_of_another_name(db: Database, expression: str) -> None:
+    up = (rebuilt_c("new_a", "b", {"new_a": expression}), "UPDATE c SET new_a = NULL")
+    error = caught(db.migrator([Migration("001", "x", UP_C), Migration("002", "x", up)], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"c.a": (3, 0)}
+
+
+def test_the_columns_that_only_get_another_name_are_known() -> None:
+    columns = {"A": "`B`", "b": "'a'", "c": "NULL", "d": "current_date", "e": "(a)", "f": "-- a", "g": '"C c"'}
+    rebuild = RebuildTable("t", "CREATE TABLE t (a, b, c, d, e, f, g)", columns)
+    assert rebuild.renamed_columns == (("b", "a"), ("c c", "g"))
+
+
 @pytest.mark.parametrize("child", [(), ("INSERT INTO child VALUES ('a')",)])
 def test_a_referenced_column_keeps_its_unique_index(db: Database, path: Path, child: tuple[str, ...]) -> None:
     first = Migration(

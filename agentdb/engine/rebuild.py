@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from agentdb.engine.names import Token
+
 #: What stands in the JSON form for its kind and its version. A build refuses what it does not know.
 _KIND, _VERSION = "rebuild_table", 1
 #: Words that are no name of a column.
@@ -95,14 +97,28 @@ class RebuildTable(Record):
         last = max([token.end for token in found if token.text == ")" and token.kind == OTHER], default=stop)
         own = [token.text.upper() for token in found if token.start >= last and token.end <= stop]
         missing = [option for option in options if option.split()[0] not in own]
+        behind = self.create[end:stop]
+        # Last first, so that the places of those before stay what they are.
+        for token in reversed([token for token in self._qualifiers(found) if end <= token.start < stop]):
+            behind = behind[: token.start - end] + name + behind[token.end - end :]
         # Behind a comment at the end nothing can follow, so the statement ends with its last token.
         return (
             self.create[:start]
             + name
-            + self.create[end:stop]
+            + behind
             + (", " if missing and stop > last else " " if missing else "")
             + ", ".join(missing)
         )
+
+    def _qualifiers(self, found: list[Token]) -> list[Token]:
+        """Where the table's name stands before a column's, as in CHECK (notes.stars > 0)."""
+        table = folded(self.table)
+        dots = {at for at, token in enumerate(found) if token.text == "." and token.kind == OTHER}
+        return [
+            token
+            for at, token in enumerate(found)
+            if token.is_name and folded(token.text) == table and at + 1 in dots and at + 3 not in dots
+        ]
 
     @property
     def renamed_columns(self) -> tuple[tuple[str, str], ...]:

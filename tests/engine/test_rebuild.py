@@ -624,6 +624,33 @@ def test_the_columns_that_only_get_another_name_are_known() -> None:
     assert rebuild.renamed_columns == (("b", "a"), ("c c", "g"))
 
 
+@pytest.mark.parametrize("name", ["t", 'odd "t".t', "main"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        "{0}.a > 0",
+        'main.{0}.a > 0 AND {0} /* . */ . "a" <> 7',
+        "{0}.{0} IS NULL AND {0}.a > 0 AND a <> 't.a'",
+        "{0}.rowid > 0 AND {0}.a > 0",
+    ],
+)
+def test_a_check_may_name_the_table(db: Database, path: Path, name: str, check: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    columns = f"a INT, {quoted} INT REFERENCES {quoted} (a), CHECK ({check.format(quoted)}) -- {name}.b"
+    first = Migration(
+        "001", "x", (f"CREATE TABLE {quoted} (a INT, {quoted} INT)", f"INSERT INTO {quoted} (a) VALUES (1)")
+    )
+    create = f"CREATE TABLE main.{quoted} ({columns}\n, FOREIGN KEY (a) REFERENCES {quoted} (a), UNIQUE (a)) STRICT;"
+    db.migrator([first, Migration("002", "x", RebuildTable(name, create))], backup=False).migrate()
+    ((sql,),) = ask(path, "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", name)
+    assert "agentdb_rebuild" not in sql
+    assert sql.replace(" main.", " ") == create.replace(" main.", " ").rstrip(";")
+    with outside(path) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute(f"INSERT INTO {quoted} (a) VALUES (-1)")
+    db.execute(f"INSERT INTO {quoted} (a) VALUES (2)")
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
 @pytest.mark.parametrize("child", [(), ("INSERT INTO child VALUES ('a')",)])
 def test_a_referenced_column_keeps_its_unique_index(db: Database, path: Path, child: tuple[str, ...]) -> None:
     first = Migration(

@@ -12,6 +12,7 @@ from itertools import count
 
 from agentdb.engine.names import OTHER, WORD, folded, quoted, tokens
 from agentdb.engine.search_indexes import search_indexes
+from agentdb.engine.statistics import Statistics
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
 
@@ -107,6 +108,8 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
     if old.has_autoincrement:
         for sql in _keep_sequence(old.name, new_name):
             yield from change(sql)
+    statistics = Statistics(old.name, new_name, change)
+    yield from statistics.put_aside()
     yield from change(f"DROP TABLE {quoted(old.name)}")
     yield from change(f"ALTER TABLE {quoted(new_name)} RENAME TO {quoted(old.name)}")
     gone = old.columns.keys() - new.columns.keys()
@@ -124,6 +127,7 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
                 yield from change(sql)
             except StatementError as error:
                 raise _refused(item, f"the {kind} {name} cannot be made again: {error.message}") from error
+    yield from statistics.put_back()
     for what, why in (yield from _compiling()).items():
         if why is not None and what in compiled and compiled[what] is None:
             raise _refused(item, f"{what} would not work any more: {why}")

@@ -651,6 +651,70 @@ def test_a_check_may_name_the_table(db: Database, path: Path, name: str, check: 
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+TWENTY = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO {} SELECT i, i % 5, 'k' || i FROM n"
+ANALYZED = (
+    "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b, k UNIQUE, UNIQUE (b, k))",
+    "CREATE TABLE bare (a, b, k)",
+    "CREATE TABLE [d'd] (a, b, k, PRIMARY KEY (a, b)) WITHOUT ROWID",
+    "CREATE TABLE other (a PRIMARY KEY, b, k)",
+    *[TWENTY.format(name) for name in ("keyed", "bare", "[d'd]", "other")],
+    "CREATE INDEX by_b ON keyed (b)",
+    "CREATE INDEX by_length ON [d'd] (length(k)) WHERE k > 'k'",
+    "ANALYZE",
+)
+
+
+@pytest.mark.parametrize(
+    ("rebuild", "forgotten"),
+    [
+        (RebuildTable("Keyed", "CREATE TABLE keyed (k UNIQUE, b INT, a INTEGER PRIMARY KEY, UNIQUE (b, k))"), []),
+        (
+            RebuildTable(
+                "keyed", "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b UNIQUE ON CONFLICT ABORT, k)", {"b": "a"}
+            ),
+            ["sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2"],
+        ),
+        (
+            RebuildTable("keyed", "CREATE TABLE keyed (a, b, k COLLATE NOCASE UNIQUE)"),
+            ["sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2"],
+        ),
+        (RebuildTable("bare", "CREATE TABLE bare (a, b, k TEXT)"), []),
+        (RebuildTable("d'd", "CREATE TABLE [d'd] (b, a, k TEXT, PRIMARY KEY (a, b))"), []),
+        (RebuildTable("d'd", "CREATE TABLE [d'd] (a, b, k TEXT, PRIMARY KEY (b, a))"), ["d'd"]),
+    ],
+)
+def test_what_analyze_has_found_out_stays_where_the_index_does(
+    db: Database, path: Path, rebuild: RebuildTable, forgotten: list[str]
+) -> None:
+    first = Migration("001", "x", ANALYZED)
+    db.migrator([first]).migrate()
+    everything = "SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY 1, 2"
+    before = ask(path, everything)
+    assert {index for _, index, _ in before} > {*forgotten, "by_b", "by_length", "d'd", None}
+    migrator = db.migrator([first, Migration("002", "x", rebuild)], backup=False)
+    (preview,) = migrator.migrate(dry_run=True)
+    (result,) = migrator.migrate()
+    assert result.statements == preview.statements
+    assert ask(path, everything) == [row for row in before if row[1] not in forgotten]
+
+
+def test_so_does_what_another_build_of_sqlite_has_sampled(db: Database, path: Path) -> None:
+    if ask(path, "SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_STAT4'"):
+        pytest.skip("this build samples by itself, and would read what stands there in place of samples")
+    first = Migration("001", "x", ANALYZED)
+    db.migrator([first]).migrate()
+    with outside(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("CREATE TABLE sqlite_stat4 (tbl, idx, neq, nlt, ndlt, sample)")
+        connection.execute("INSERT INTO sqlite_stat4 SELECT tbl, idx, stat, 1, 1, x'00' FROM sqlite_stat1")
+    everything = "SELECT * FROM sqlite_stat4 ORDER BY tbl, idx"
+    before = ask(path, everything)
+    rebuild = RebuildTable("keyed", "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b, k, UNIQUE (b, k))")
+    db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate()
+    gone = ("sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2")
+    assert ask(path, everything) == [row for row in before if row[1] not in gone]
+
+
 @pytest.mark.parametrize("child", [(), ("INSERT INTO child VALUES ('a')",)])
 def test_a_referenced_column_keeps_its_unique_index(db: Database, path: Path, child: tuple[str, ...]) -> None:
     first = Migration(

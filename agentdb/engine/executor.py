@@ -181,9 +181,9 @@ class _Run:
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, self.ran, self._consent())
+            yield from loss_guard.check(counts, self.items[self.done :], self._consent())
         if dangling is not None:
-            yield from references.check_dangling(dangling, self.ran)
+            yield from references.check_dangling(dangling, self.items[self.done :])
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""

@@ -120,8 +120,8 @@ def _count(
             counts[name, key] = value
 
 
-def check(before: Counts, ran: Sequence[str], allowed: Iterable[str]) -> Steps[None]:
-    """Count again what was counted before, and compare. ran: the statements that ran between; renames are followed.
+def check(before: Counts, ran: Sequence[Item], allowed: Iterable[str]) -> Steps[None]:
+    """Count again what was counted before, and compare. ran: the items that ran between; renames are followed.
 
     allowed: "table", "table.column" or "table.*", which is all columns of it. Raises DataLossError.
     """
@@ -175,31 +175,36 @@ def _count_left(table: str, column: str | None, renamed: str | None) -> Steps[in
 class Renames:
     """What tables and columns are called in the end."""
 
-    def __init__(self, ran: Sequence[str]) -> None:
-        self._steps: list[tuple[str, str] | tuple[str, str, str]] = []
-        for sql in ran:
-            if "rename" in sql.lower():
-                statement = Statement(sql)
-                step = statement.renamed_table or statement.renamed_column
-                if step is not None:
-                    self._steps.append(step)
+    def __init__(self, ran: Sequence[Item]) -> None:
+        #: A table's name, and its new one; or those of its columns that got others at once.
+        self._steps: list[tuple[str, str | dict[str, str]]] = []
+        for item in ran:
+            if not isinstance(item, str):
+                self._steps.append((folded(item.table), dict(item.renamed_columns)))
+            elif "rename" in item.lower():
+                statement = Statement(item)
+                if statement.renamed_table is not None:
+                    self._steps.append(statement.renamed_table)
+                elif statement.renamed_column is not None:
+                    table, before, after = statement.renamed_column
+                    self._steps.append((table, {before: after}))
 
     def table(self, name: str) -> str:
-        for step in self._steps:
-            if len(step) == 2 and step[0] == name:
-                name = step[1]
+        for table, change in self._steps:
+            if table == name and isinstance(change, str):
+                name = change
         return name
 
     def column(self, table: str, column: str | None) -> str | None:
         if column is None:
             return None
         column = folded(column)
-        for step in self._steps:
-            if step[0] == table:
-                if len(step) == 2:
-                    table = step[1]
-                elif step[1] == column:
-                    column = step[2]
+        for name, change in self._steps:
+            if name == table:
+                if isinstance(change, str):
+                    table = change
+                else:
+                    column = change.get(column, column)
         return column
 
 

@@ -26,7 +26,8 @@ _SCHEMA = (
     "WHERE m.sql IS NOT NULL AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~' AND coalesce(t.type, '') <> 'shadow' "
     "ORDER BY m.type <> 'table', m.rowid"
 )
-_DEFINITIONS = ("CREATE", "ALTER", "DROP")
+_IS_ANALYZED = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
+_DEFINITIONS = ("CREATE", "ALTER", "DROP", "ANALYZE")
 
 
 def expanded(runs: Sequence[Sequence[Item]]) -> Steps[list[tuple[str, ...]]]:
@@ -34,6 +35,8 @@ def expanded(runs: Sequence[Sequence[Item]]) -> Steps[list[tuple[str, ...]]]:
     if all(isinstance(item, str) for items in runs for item in items):
         return [tuple(map(str, items)) for items in runs]
     schema = [sql for (sql,) in (yield from execute(_SCHEMA)).tuples]
+    if (yield from execute(_IS_ANALYZED)).tuples:
+        schema.append("ANALYZE")  # finds nothing, and makes the tables for it
     return _on_a_twin(schema, runs)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agentdb.clients.local import LocalClient
     from agentdb.engine.fixtures import Fixtures
-    from agentdb.engine.migration import Migration
+    from agentdb.engine.migration import Item, Migration
 
     #: What a schema is, and in words how two of them differ: those of agentdb.engine.validation.
     ReadSchema = Callable[[LocalClient], Any]
@@ -97,7 +97,7 @@ class Proof:
         if not self._migrate(client, None, where):
             return
         try:
-            run(client, check(before, _statements(pending), ()))
+            run(client, check(before, _items(pending), ()))
         except DataLossError:  # perhaps as it was meant
             self._compare_each(number, where)
         found = self._read_schema(client)
@@ -118,7 +118,7 @@ class Proof:
                 if not self._migrate(client, migration.id, where):
                     return
                 try:
-                    run(client, check(before, _statements([migration]), migration.allows_loss))
+                    run(client, check(before, _items([migration]), migration.allows_loss))
                 except DataLossError as error:
                     self._tell("data_loss", f"{where}, the upgrade to {migration.id}: {error.message}", migration.id)
 
@@ -169,8 +169,8 @@ def _dangles(client: LocalClient, table: str) -> bool:
         return False
 
 
-def _statements(migrations: Iterable[Migration]) -> list[str]:
-    return [item for migration in migrations for item in migration.up if isinstance(item, str)]
+def _items(migrations: Iterable[Migration]) -> list[Item]:
+    return [item for migration in migrations for item in migration.up]
 
 
 def _code(error: AgentDBError, code: str) -> str:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from agentdb.engine.names import Token
+
 #: What stands in the JSON form for its kind and its version. A build refuses what it does not know.
 _KIND, _VERSION = "rebuild_table", 1
+#: Words that are no name of a column.
+_VALUES = ("NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP")
 
 
 class RebuildTable(Record):
@@ -79,6 +83,8 @@ class RebuildTable(Record):
         where = name_at(found, at)
         if where is None or folded(found[where].text) != folded(self.table):
             raise _refused(self.table, "create makes a table of another name")
+        if where > at and folded(found[at].text) != "main":
+            raise _refused(self.table, f"create makes a table in {found[at].text!r}; only those of main are rebuilt")
         if where + 1 >= len(found) or found[where + 1].text != "(" or found[where + 1].kind != OTHER:
             raise _refused(self.table, "create does not list its columns behind the name")
         return found[at].start, found[where].end
@@ -91,14 +97,40 @@ class RebuildTable(Record):
         last = max([token.end for token in found if token.text == ")" and token.kind == OTHER], default=stop)
         own = [token.text.upper() for token in found if token.start >= last and token.end <= stop]
         missing = [option for option in options if option.split()[0] not in own]
+        behind = self.create[end:stop]
+        # Last first, so that the places of those before stay what they are.
+        for token in reversed([token for token in self._qualifiers(found) if end <= token.start < stop]):
+            behind = behind[: token.start - end] + name + behind[token.end - end :]
         # Behind a comment at the end nothing can follow, so the statement ends with its last token.
         return (
             self.create[:start]
             + name
-            + self.create[end:stop]
+            + behind
             + (", " if missing and stop > last else " " if missing else "")
             + ", ".join(missing)
         )
+
+    def _qualifiers(self, found: list[Token]) -> list[Token]:
+        """Where the table's name stands before a column's, as in CHECK (notes.stars > 0)."""
+        table = folded(self.table)
+        dots = {at for at, token in enumerate(found) if token.text == "." and token.kind == OTHER}
+        return [
+            token
+            for at, token in enumerate(found)
+            if token.is_name and folded(token.text) == table and at + 1 in dots and at + 3 not in dots
+        ]
+
+    @property
+    def renamed_columns(self) -> tuple[tuple[str, str], ...]:
+        """(before, after), folded: the columns that get what another had, as it is."""
+        pairs = []
+        for name, expression in self.columns.items():
+            found = tokens(expression)
+            if len(found) != 1 or not found[0].is_name or found[0].is_word(*_VALUES):
+                continue
+            if expression[found[0].start] != "'":
+                pairs.append((folded(found[0].text), folded(name)))
+        return tuple(pairs)
 
     @property
     def form(self) -> dict[str, Any]:
@@ -129,18 +161,35 @@ class RebuildTable(Record):
 
 
 def from_form(form: object, migration_id: str) -> RebuildTable:
-    """The item that a tracking table has recorded. Raises MigrationError `unknown_form` for one of a newer build."""
-    if (
-        isinstance(form, dict)
-        and form.keys() == {"agentdb", "columns", "create", "table", "version"}
-        and (form["agentdb"], form["version"]) == (_KIND, _VERSION)
-    ):
-        return RebuildTable(form["table"], form["create"], form["columns"])
+    """The item that a tracking table has recorded. Raises MigrationError `unknown_form` for one of a newer build, or one
+    that somebody has spoilt."""
+    if isinstance(form, dict) and _is_known(form):
+        try:
+            if type(form["columns"]) is not dict:
+                raise _refused(form["table"], "columns is no object")
+            return RebuildTable(form["table"], form["create"], form["columns"])
+        except InvalidMigrationError as error:
+            raise MigrationError(
+                f"what is recorded of migration {migration_id} cannot be read: {error.message}",
+                code="unknown_form",
+                migration_id=migration_id,
+                remedy="Nothing was run. Run a build that has this migration, or correct the row in the tracking table.",
+            ) from error
     known = f"{form.get('agentdb')!r}, version {form.get('version')!r}" if isinstance(form, dict) else repr(form)[:80]
     raise MigrationError(
         f"migration {migration_id} was recorded in a form that this build does not know ({known})",
         code="unknown_form",
         migration_id=migration_id,
+    )
+
+
+def _is_known(form: dict[str, Any]) -> bool:
+    version = form.get("version")
+    return (
+        form.keys() == {"agentdb", "columns", "create", "table", "version"}
+        and form["agentdb"] == _KIND
+        and type(version) is int  # true and 1.0 are equal to 1
+        and version == _VERSION
     )
 
 

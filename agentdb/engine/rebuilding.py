@@ -8,7 +8,11 @@ that moment stops it. What an index, a view or a trigger can do afterwards that 
 
 from __future__ import annotations
 
-from agentdb.engine.names import WORD, folded, quoted, tokens
+from itertools import count
+
+from agentdb.engine.names import OTHER, WORD, folded, quoted, tokens
+from agentdb.engine.search_indexes import search_indexes
+from agentdb.engine.statistics import Statistics
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
 
@@ -20,30 +24,47 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import ResultSet
     from agentdb.engine.rebuild import RebuildTable
+    from agentdb.engine.search_indexes import SearchIndex
     from agentdb.requests import Steps
 
     #: Runs a statement that changes something, and remembers it.
     Change: TypeAlias = Callable[[str], Steps[ResultSet]]
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
+#: Stands for the rowid among names of columns, whatever it is called.
+_ROWID = "\0"
+#: Makes the text of each question its own; see _refusal().
+_asked = count(1)
 
 
 class _Table:
     """What SQLite says of a table."""
 
-    def __init__(self, name: str, sql: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool) -> None:
+    def __init__(
+        self, name: str, sql: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool, key_index: bool
+    ) -> None:
+        """key_index: the primary key has an index of its own, so it is not the rowid (INTEGER PRIMARY KEY DESC is none)."""
         self.name = name
         self.is_strict = strict
         self.has_autoincrement = any(token.kind == WORD and token.is_word("AUTOINCREMENT") for token in tokens(sql))
         #: folded -> (as it is written, whether it is computed)
         self.columns = {folded(row[1]): (row[1], row[6] in (2, 3)) for row in columns if row[6] != 1}
         keys = [row for row in columns if row[5]]
-        is_alias = len(keys) == 1 and keys[0][2].upper() == "INTEGER"
+        is_alias = rowid and not key_index and len(keys) == 1 and keys[0][2].upper() == "INTEGER"
         self.has_rowid = rowid
-        #: A name for the rowid where nothing else keeps it: full-text tables that index this one refer to it.
-        self.bare_rowid = (
-            next((name for name in _ROWID_NAMES if name not in self.columns), None) if rowid and not is_alias else None
-        )
+        #: The column that is the rowid, folded.
+        self.alias: str | None = folded(keys[0][1]) if is_alias else None
+        free = next((name for name in _ROWID_NAMES if name not in self.columns), None) if rowid else None
+        #: A name for the rowid where no column keeps it: full-text tables that index this one refer to it.
+        self.bare_rowid = None if is_alias else free
+        #: What reads the rowid; None where there is none, or columns have taken all its names.
+        self.rowid = quoted(keys[0][1]) if is_alias else free
+
+    def meant(self, name: str) -> str | None:
+        """Which column a folded name means, or _ROWID, or None for neither."""
+        if name in self.columns:
+            return _ROWID if name == self.alias else name
+        return _ROWID if self.has_rowid and name in _ROWID_NAMES else None
 
 
 def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
@@ -75,6 +96,8 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
             item, "the table has AUTOINCREMENT, and its create has not: ids that were deleted would be used again"
         )
 
+    for index in (yield from search_indexes(old.name)):
+        _check_search_index(item, old, new, index)
     copied = yield from change(_copy(item, old, new))
     ((rows,),) = (yield from execute(f"SELECT count(*) FROM {quoted(old.name)}")).tuples
     if copied.rows_affected != rows:
@@ -85,6 +108,8 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
     if old.has_autoincrement:
         for sql in _keep_sequence(old.name, new_name):
             yield from change(sql)
+    statistics = Statistics(old.name, new_name, change)
+    yield from statistics.put_aside()
     yield from change(f"DROP TABLE {quoted(old.name)}")
     yield from change(f"ALTER TABLE {quoted(new_name)} RENAME TO {quoted(old.name)}")
     gone = old.columns.keys() - new.columns.keys()
@@ -102,6 +127,7 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
                 yield from change(sql)
             except StatementError as error:
                 raise _refused(item, f"the {kind} {name} cannot be made again: {error.message}") from error
+    yield from statistics.put_back()
     for what, why in (yield from _compiling()).items():
         if why is not None and what in compiled and compiled[what] is None:
             raise _refused(item, f"{what} would not work any more: {why}")
@@ -118,7 +144,8 @@ def _look(name: str) -> Steps[_Table | None]:
         return None
     name, sql, strict, without_rowid = listed.tuples[0]
     columns = (yield from execute(f"PRAGMA table_xinfo({quoted(name)})")).tuples
-    return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid)
+    key_index = yield from execute("SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'", (name,))
+    return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid, key_index=bool(key_index.tuples))
 
 
 def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
@@ -182,11 +209,17 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
     for name in item.columns:
         if folded(name) not in new.columns or new.columns[folded(name)][1]:
             raise _refused(item, f"columns names {name!r}, which is no column of the new table that can be written")
+        for text in _mistyped(item.columns[name], old):
+            raise _refused(
+                item,
+                f'what columns has for {name!r} names "{text}", which is no column of the old table: SQLite would take it '
+                f"for a text; write {_text(text)} where one is meant",
+            )
     targets: list[str] = []
     sources: list[str] = []
-    if old.bare_rowid is not None and new.bare_rowid is not None:
+    if old.rowid is not None and new.bare_rowid is not None:
         targets.append(new.bare_rowid)
-        sources.append(old.bare_rowid)
+        sources.append(old.rowid)
     for key, (name, is_computed) in new.columns.items():
         if key in given:
             targets.append(quoted(name))
@@ -201,6 +234,62 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
         f"INSERT OR ABORT INTO {quoted(new.name)} ({', '.join(targets)}) "
         f"SELECT {', '.join(sources)} FROM {quoted(old.name)}"
     )
+
+
+def _mistyped(expression: str, old: _Table) -> list[str]:
+    """What stands in double quotes where a column would, and is none. Sub-selects see other columns, and are not looked at."""
+    found = tokens(expression)
+    marks = [token.text if token.kind == OTHER else "" for token in found] + [""]
+    names = []
+    selects = depth = 0
+    for at, token in enumerate(found):
+        if marks[at] in ("(", ")"):
+            depth += 1 if marks[at] == "(" else -1
+            if not selects and marks[at] == "(" and at + 1 < len(found):
+                selects = depth if found[at + 1].is_word("SELECT", "WITH", "VALUES") else 0
+            elif depth < selects:
+                selects = 0
+        is_column = (
+            expression[token.start] == '"'
+            and not selects
+            and marks[at + 1] not in (".", "(")  # a table, a function
+            and (at == 0 or not (marks[at - 1] == "." or found[at - 1].is_word("AS", "COLLATE", "IN")))
+        )
+        if is_column and old.meant(folded(token.text)) is None:
+            names.append(token.text)
+    return names
+
+
+def _check_search_index(item: RebuildTable, old: _Table, new: _Table, index: SearchIndex) -> None:
+    """Refuse what would make it answer with another row's text, or with none."""
+    found_by = old.meant(index.key)
+    if found_by is not None and _origin(item, old, new, index.key) != found_by:
+        raise _refused(
+            item,
+            f"the search index {index.name} finds its rows by {index.key}, which would not be the same any more; drop it "
+            "before, and make it again behind",
+        )
+    for column in index.columns:
+        if folded(column) in old.columns and folded(column) not in new.columns:
+            raise _refused(
+                item,
+                f"the search index {index.name} reads {column}, which goes; drop it before, and make it again behind",
+            )
+
+
+def _origin(item: RebuildTable, old: _Table, new: _Table, name: str) -> str | None:
+    """What of the old row the new one has under a folded name, as _Table.meant() says it. None: something else."""
+    meant = new.meant(name)
+    if meant == _ROWID:
+        if new.alias is None:
+            return None if old.rowid is None else _ROWID
+        meant = new.alias
+    if meant is None:
+        return None
+    if meant in map(folded, item.columns):
+        copied = {after: before for before, after in item.renamed_columns}
+        return old.meant(copied[meant]) if meant in copied else None
+    return old.meant(meant) if meant in old.columns else None
 
 
 def _keep_sequence(old: str, new: str) -> tuple[str, str]:
@@ -222,29 +311,36 @@ def _compiling() -> Steps[dict[str, str | None]]:
     """
     answers: dict[str, str | None] = {}
     for name, _, _ in (yield from _schema("view")):
-        answers[f"the view {name}"] = yield from _refusal(f"EXPLAIN QUERY PLAN SELECT * FROM {quoted(name)}")
+        answers[f"the view {name}"] = yield from _refusal(f"SELECT * FROM {quoted(name)}")
     for table in dict.fromkeys([table for _, table, _ in (yield from _schema("trigger"))]):
-        columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({_text(table)})")).tuples
+        try:
+            columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({_text(table)})")).tuples
+        except StatementError:
+            continue  # a view that was broken before: its triggers cannot fire
         names = [quoted(name) for name, hidden in columns if not hidden]
         where = f"a trigger of {table}"
         place = quoted(table)
-        answers[f"{where} (DELETE)"] = yield from _refusal(f"EXPLAIN QUERY PLAN DELETE FROM {place}")
+        answers[f"{where} (DELETE)"] = yield from _refusal(f"DELETE FROM {place}")
         if names:
             values = ", ".join(names)
             nulls = ", ".join(["NULL"] * len(names))
-            answers[f"{where} (INSERT)"] = yield from _refusal(
-                f"EXPLAIN QUERY PLAN INSERT INTO {place} ({values}) VALUES ({nulls})"
-            )
+            answers[f"{where} (INSERT)"] = yield from _refusal(f"INSERT INTO {place} ({values}) VALUES ({nulls})")
             sets = ", ".join([f"{name} = {name}" for name in names])
-            answers[f"{where} (UPDATE)"] = yield from _refusal(f"EXPLAIN QUERY PLAN UPDATE {place} SET {sets}")
+            answers[f"{where} (UPDATE)"] = yield from _refusal(f"UPDATE {place} SET {sets}")
     return answers
 
 
 def _refusal(sql: str) -> Steps[str | None]:
+    """What SQLite says to this, or None.
+
+    No text is asked twice: sqlite3 would take out the statement that it has prepared, and an EXPLAIN runs nothing that
+    could notice that the schema is another. It would tell what was true when it was prepared.
+    """
+    explain = f"EXPLAIN QUERY PLAN /* {next(_asked)} */ "
     try:
-        yield from execute(sql)
+        yield from execute(explain + sql)
     except AgentDBError as error:
-        return error.message
+        return error.message.partition(" in: EXPLAIN QUERY PLAN")[0]
     return None
 
 

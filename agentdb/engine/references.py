@@ -32,6 +32,12 @@ _KEYS = (
 )
 
 
+_KEEP_UNIQUE = (
+    "Nothing was changed. Give the columns that they refer to a UNIQUE index: keep UNIQUE in the table's `create`, or make the "
+    "index in the same migration; or let the tables that refer go to another column first."
+)
+
+
 class _Key:
     """A foreign key: the table referred to, the columns that refer, and those referred to in the same order."""
 
@@ -102,10 +108,10 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value)
 
 
-def check_dangling(before: Dangling, ran: Sequence[str] = ()) -> Steps[None]:
+def check_dangling(before: Dangling, ran: Sequence[Item] = ()) -> Steps[None]:
     """Compare with what dangled before: an old violation is not this migration's fault. Raises DanglingReferencesError.
 
-    ran: the statements that ran between; renames are followed.
+    ran: the items that ran between; renames are followed.
     """
     after = yield from dangling()
     new = after - _renamed(before, Renames(ran))
@@ -117,6 +123,12 @@ def check_dangling(before: Dangling, ran: Sequence[str] = ()) -> Steps[None]:
                 for table, parent, columns, _ in dict.fromkeys([(*key[:3], None) for key in new])
             ]
         )
+        unchecked = [table for table, _, columns, _ in new if columns is None]
+        if len(unchecked) == len(new):
+            why = yield from _why_unchecked(unchecked)
+            raise DanglingReferencesError(
+                f"it would leave references that SQLite refuses: {told}: {why}", tables=tables, remedy=_KEEP_UNIQUE
+            )
         raise DanglingReferencesError(f"it would leave references that point to nothing: {told}", tables=tables)
 
 
@@ -127,6 +139,16 @@ def _renamed(before: Dangling, renames: Renames) -> Dangling:
         now = columns and tuple([renames.column(table, column) for column in columns])
         found[renames.table(table), parent and renames.table(parent), now, values] += number
     return found
+
+
+def _why_unchecked(tables: Iterable[str]) -> Steps[str]:
+    said = []
+    for table in tables:
+        try:
+            yield from execute(f"PRAGMA foreign_key_check({quoted(table)})")
+        except StatementError as error:
+            said.append(error.message.partition(" in: PRAGMA")[0])
+    return "; ".join(said)
 
 
 def _of_table(found: Dangling, table: str) -> int:

@@ -218,6 +218,37 @@ def test_an_expression_for_what_cannot_be_written_is_refused(notes: Database, na
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        '"aa"',
+        'upper("aa")',
+        'upper("id" || "aa")',
+        '(SELECT "aa" FROM authors) || "aa"',
+        'iif(id IN (SELECT 1), ("aa"), 2)',
+        'CASE "aa" WHEN 1 THEN 2 END',
+    ],
+)
+def test_a_name_that_is_mistyped_in_double_quotes_does_not_become_a_text_in_every_row(
+    notes: Database, path: Path, expression: str
+) -> None:
+    before = snapshot(path)
+    error = refused(notes, RebuildTable("notes", REBUILD.create, {"text": expression}))
+    assert (error.code, '"aa", which is no column' in error.message) == ("rebuild_refused", True)
+    assert snapshot(path) == before
+
+
+def test_what_is_a_name_in_double_quotes_is_taken(notes: Database, path: Path) -> None:
+    sized = REBUILD.create.replace("kind TEXT", "kind TEXT DEFAULT 'a'")
+    expression = (
+        """"upper"("Text" COLLATE "nocase") || "size" || "notes"."id" || "main"."notes"."id" || "rowid" """
+        """|| CAST("id" AS "text") || ("id" IN "ids") || (SELECT (("name")) FROM authors WHERE "authors"."id" = 1)"""
+    )
+    notes.execute("CREATE TABLE ids (id)")
+    upgrade(notes, RebuildTable("notes", sized, {"text": expression}))
+    assert ask(path, "SELECT text FROM notes WHERE id = 2") == [("TWO322220ada",)]
+
+
+@pytest.mark.parametrize(
     "thing",
     [
         'CREATE INDEX thing ON notes ("kind")',
@@ -255,11 +286,72 @@ def test_what_sqlite_would_let_go_silent_is_refused(
     assert snapshot(path) == before
 
 
+# None of these has an index that is made again: CREATE INDEX lets prepared statements expire, and would hide that the
+# question is answered from one that was prepared before the rebuild.
+TARGET = "CREATE TABLE t (id INTEGER PRIMARY KEY, b, k UNIQUE)"
+OTHER = "CREATE TABLE o (a)"
+FIRES = "CREATE TRIGGER g AFTER {} ON o BEGIN {}; END"
+
+
+@pytest.mark.parametrize(
+    ("things", "create", "says"),
+    [
+        (("CREATE VIEW v AS SELECT b FROM t",), "(id INTEGER PRIMARY KEY, k)", "the view v would not work any more"),
+        (
+            ("CREATE VIEW v AS SELECT id AS x, b FROM t", "CREATE VIEW w AS SELECT x FROM v"),
+            "(id INTEGER PRIMARY KEY, k)",
+            "the view v would not work any more",
+        ),
+        (("CREATE VIEW v (x, y, z) AS SELECT * FROM t",), "(id INTEGER PRIMARY KEY, b, k, more)", "the view v"),
+        (
+            (FIRES.format("INSERT", "INSERT INTO t (id, b) VALUES (new.a, 1)"),),
+            "(id INTEGER PRIMARY KEY, k)",
+            "o (INSERT)",
+        ),
+        ((FIRES.format("UPDATE", "DELETE FROM t WHERE b = new.a"),), "(id INTEGER PRIMARY KEY, k)", "o (UPDATE)"),
+        ((FIRES.format("DELETE", "DELETE FROM t WHERE b = old.a"),), "(id INTEGER PRIMARY KEY, k)", "o (DELETE)"),
+        (
+            (
+                "CREATE VIEW v AS SELECT id FROM t",
+                "CREATE TRIGGER g INSTEAD OF INSERT ON v BEGIN UPDATE t SET b = 1; END",
+            ),
+            "(id INTEGER PRIMARY KEY, k)",
+            "v (INSERT)",
+        ),
+        (
+            (FIRES.format("INSERT", "INSERT INTO t VALUES (new.a, 1, 2)"),),
+            "(id INTEGER PRIMARY KEY, b, k UNIQUE, more)",
+            "4 columns but 3 values",
+        ),
+        (
+            (FIRES.format("INSERT", "INSERT INTO t (k) VALUES (new.a) ON CONFLICT (k) DO NOTHING"),),
+            "(id INTEGER PRIMARY KEY, b, k)",
+            "ON CONFLICT clause does not match",
+        ),
+    ],
+)
+def test_what_would_not_work_any_more_is_asked_after_the_rebuild(
+    db: Database, path: Path, things: tuple[str, ...], create: str, says: str
+) -> None:
+    first = Migration("001", "x", (TARGET, OTHER, *things))
+    db.migrator([first]).migrate()
+    before = snapshot(path)
+    for _ in range(2):  # the second time finds what the first has prepared
+        rebuild = RebuildTable("t", f"CREATE TABLE t {create}")
+        error = caught(db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate)
+        assert isinstance(error, MigrationError)
+        assert error.code == "rebuild_refused"
+        assert says in error.message
+        assert "EXPLAIN" not in error.message
+        assert snapshot(path) == before
+
+
 def test_a_view_that_was_broken_before_does_not_stand_in_the_way(notes: Database, path: Path) -> None:
     notes.execute("CREATE VIEW broken AS SELECT * FROM nowhere")
     notes.execute("CREATE TRIGGER lost AFTER DELETE ON authors BEGIN DELETE FROM nowhere; END")
+    notes.execute("CREATE TRIGGER idle INSTEAD OF INSERT ON broken BEGIN SELECT 1; END")
     upgrade(notes, REBUILD)
-    assert {"broken", "lost"} < {name for (name,) in ask(path, "SELECT name FROM sqlite_master")}
+    assert {"broken", "lost", "idle"} < {name for (name,) in ask(path, "SELECT name FROM sqlite_master")}
 
 
 def test_rowids_that_a_search_index_refers_to_stay(db: Database, path: Path) -> None:
@@ -276,6 +368,96 @@ def test_rowids_that_a_search_index_refers_to_stay(db: Database, path: Path) -> 
     create = "CREATE TABLE texts (id TEXT PRIMARY KEY, body TEXT NOT NULL)"
     db.migrator([first, Migration("002", "x", RebuildTable("texts", create))], backup=False).migrate()
     assert ask(path, "SELECT rowid, body FROM words WHERE words MATCH 'banana'") == [(90, "banana")]
+
+
+TEXTS = (
+    "CREATE TABLE texts (id INTEGER PRIMARY KEY, n INT, body TEXT)",
+    "INSERT INTO texts VALUES (5, 90, 'apple'), (90, 5, 'banana')",
+)
+BY_ROWID = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts5 (body, content='texts')")
+BY_COLUMN = (*TEXTS, 'CREATE VIRTUAL TABLE words USING fts5(body, content="Texts" , content_rowid=id)')
+BY_NUMBER = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts5(body, content = [texts], content_r = 'n')")
+OLD_KIND = (*TEXTS, "CREATE VIRTUAL TABLE words USING fts4(content=`texts`, body TEXT)")
+DESC = ("CREATE TABLE texts (id INTEGER PRIMARY KEY DESC, n INT, body TEXT)", TEXTS[1], BY_ROWID[2])
+FILL = "INSERT INTO words (words) VALUES ('rebuild')"
+
+
+@pytest.mark.parametrize(
+    ("things", "create", "columns"),
+    [
+        (BY_ROWID, "(id INT PRIMARY KEY, n INT, body TEXT)", {}),
+        (BY_ROWID, "(rowid TEXT, n INT, body TEXT)", {"rowid": "id"}),
+        (BY_ROWID, "(body TEXT)", {}),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY DESC, body TEXT)", {}),
+        (BY_ROWID, "(n INTEGER PRIMARY KEY, body TEXT)", {"n": "RowId -- it is"}),
+        (DESC, "(id INTEGER PRIMARY KEY DESC, body TEXT)", {}),
+        (DESC, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "rowid"}),
+        (OLD_KIND, "(id INT PRIMARY KEY, body TEXT)", {}),
+        (BY_COLUMN, "(id INT PRIMARY KEY, body TEXT)", {}),
+        (BY_COLUMN, "(id INT PRIMARY KEY, body TEXT) WITHOUT ROWID", {}),
+        (BY_NUMBER, "(n INTEGER PRIMARY KEY, body TEXT)", {}),
+        (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"id": "id + 7"}),
+    ],
+)
+def test_a_search_index_finds_the_same_rows_whatever_becomes_of_the_key(
+    db: Database, path: Path, things: tuple[str, ...], create: str, columns: dict[str, str]
+) -> None:
+    first = Migration("001", "texts", (*things, FILL))
+    found = "SELECT rowid, body FROM words WHERE words MATCH 'apple OR banana' ORDER BY 2"
+    db.migrator([first]).migrate()
+    before = ask(path, found)
+    rebuild = RebuildTable("texts", f"CREATE TABLE texts {create}", columns)
+    db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate()
+    assert ask(path, found) == before
+    assert [body for _, body in before] == ["apple", "banana"]
+
+
+@pytest.mark.parametrize(
+    ("things", "create", "columns", "says"),
+    [
+        (BY_ROWID, "(id INT PRIMARY KEY, body TEXT) WITHOUT ROWID", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(n INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "95 - id"}, "finds its rows by rowid"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, body TEXT)", {"id": "n"}, "finds its rows by rowid"),
+        (BY_ROWID, "(other INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_ROWID, "(rowid, id INT, body TEXT)", {}, "finds its rows by rowid"),
+        (DESC, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {}, "finds its rows by rowid"),
+        (OLD_KIND, "(n INTEGER PRIMARY KEY, body TEXT)", {}, "finds its rows by rowid"),
+        (BY_COLUMN, "(id INT, body TEXT)", {"id": "n"}, "finds its rows by id"),
+        (BY_COLUMN, "(other INTEGER PRIMARY KEY, body TEXT)", {"other": "id"}, "finds its rows by id"),
+        (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"n": "'n'"}, "finds its rows by n"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which goes"),
+    ],
+)
+def test_a_search_index_that_would_find_other_rows_is_in_the_way(
+    db: Database, path: Path, things: tuple[str, ...], create: str, columns: dict[str, str], says: str
+) -> None:
+    first = Migration("001", "texts", (*things, FILL))
+    db.migrator([first]).migrate()
+    before = snapshot(path)
+    rebuild = RebuildTable("texts", f"CREATE TABLE texts {create}", columns)
+    error = caught(db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate)
+    assert (error.code, says in error.message) == ("rebuild_refused", True)
+    assert snapshot(path) == before
+    # As it says: dropped before, and made again behind.
+    around = ("DROP TABLE words", rebuild, "CREATE VIRTUAL TABLE words USING fts5(body, content='')")
+    db.migrator([first, Migration("002", "x", around, allows_loss=("words",))], backup=False).migrate()
+
+
+def test_what_is_no_search_index_of_the_table_is_not_in_the_way(db: Database, path: Path) -> None:
+    things = (
+        *TEXTS,
+        "CREATE VIRTUAL TABLE own USING fts5(body, content)",
+        "CREATE VIRTUAL TABLE none USING fts5(body, content='')",
+        'CREATE VIRTUAL TABLE none_4 USING fts4(body, content="")',
+        "CREATE VIRTUAL TABLE other USING fts5(body, content=others)",
+        "CREATE VIRTUAL TABLE own_4 USING fts4(body, tokenize=simple)",
+        "CREATE VIRTUAL TABLE places USING rtree(id, a, b)",
+    )
+    first = Migration("001", "texts", things)
+    create = "CREATE TABLE texts (n INT PRIMARY KEY, body TEXT) WITHOUT ROWID"
+    db.migrator([first, Migration("002", "x", RebuildTable("texts", create))], backup=False).migrate()
+    assert ask(path, "SELECT * FROM texts") == [(5, "banana"), (90, "apple")]
 
 
 def test_without_rowid_and_strict_stay_where_create_forgets_them(notes: Database, path: Path) -> None:
@@ -350,6 +532,9 @@ def test_a_rebuild_takes_itself_back_in_a_down_from_the_recorded_row(notes: Data
     "form",
     [
         {**REBUILD.form, "version": 2},
+        {**REBUILD.form, "version": True},
+        {**REBUILD.form, "version": 1.0},
+        {**REBUILD.form, "version": "1"},
         {**REBUILD.form, "agentdb": "split_table"},
         {**REBUILD.form, "more": 1},
         {"version": 1},
@@ -366,6 +551,194 @@ def test_a_form_of_a_newer_build_is_named(notes: Database, path: Path, form: dic
     assert snapshot(path) == before
     notes.execute("UPDATE migrations SET down = '[\"DROP TABLE x\"]', up = ? WHERE id = '002'", json.dumps([form]))
     notes.migrator([SCHEMA]).rollback_last()  # what takes it back is known
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ({"columns": None}, "columns is no object"),
+        ({"columns": [1]}, "columns is no object"),
+        ({"columns": {"text": 1}}, "both are text"),
+        ({"columns": {"text": "1; 2"}}, "not one expression"),
+        ({"table": None}, "the name of the table is None"),
+        ({"table": "other"}, "a table of another name"),
+        ({"create": {}}, "not SQL"),
+        ({"create": "CREATE TABLE temp.notes (id)"}, "only those of main"),
+    ],
+)
+def test_a_form_that_somebody_has_spoilt_is_named_with_what_can_be_done(
+    notes: Database, path: Path, damage: dict[str, Any], says: str
+) -> None:
+    second = Migration("002", "newer", "CREATE TABLE x (y)", "DROP TABLE x")
+    notes.migrator([SCHEMA, second], backup=False).migrate()
+    before = snapshot(path)
+    notes.execute("UPDATE migrations SET down = ? WHERE id = '002'", json.dumps([{**REBUILD.form, **damage}]))
+    error = caught(notes.migrator([SCHEMA]).rollback_last)
+    assert isinstance(error, MigrationError)
+    assert (error.code, error.migration_id, says in error.message) == ("unknown_form", "002", True)
+    assert "correct the row in the tracking table" in error.remedy
+    assert snapshot(path) == before
+    notes.migrator([SCHEMA, second]).rollback_last()  # as it says: a build that has it
+
+
+UP_C = (
+    "CREATE TABLE p (id INTEGER PRIMARY KEY)",
+    "INSERT INTO p VALUES (1), (2)",
+    "CREATE TABLE c (a REFERENCES p, b REFERENCES p)",
+    "INSERT INTO c VALUES (1, 2), (2, NULL), (1, NULL)",
+)
+
+
+def rebuilt_c(first: str, second: str, columns: dict[str, str]) -> RebuildTable:
+    return RebuildTable("C", f"CREATE TABLE c ({first} REFERENCES p, {second} REFERENCES p)", columns)
+
+
+@pytest.mark.parametrize(
+    "up",
+    [
+        (rebuilt_c("new_a", "b", {"new_a": '/* as it was */ "A" --'}),),
+        (rebuilt_c("a", "b", {"a": "b", "b": "a"}), rebuilt_c("a", "b", {"a": "b", "b": "a"})),
+        (rebuilt_c("x", "y", {"X": "a", "y": "B"}), "ALTER TABLE c RENAME x TO z", rebuilt_c("b", "z", {"b": "y"})),
+        (rebuilt_c("x", "b", {"x": "a"}), "ALTER TABLE c RENAME TO d", "ALTER TABLE d RENAME COLUMN b TO y"),
+    ],
+)
+def test_a_column_of_references_may_get_another_name(db: Database, path: Path, up: tuple[Any, ...]) -> None:
+    migrations = [Migration("001", "x", UP_C), Migration("002", "x", up)]
+    db.migrator(migrations, backup=False).migrate()
+    assert ask(path, "PRAGMA foreign_key_check") == []
+    proof = agentdb.validate_migrations(migrations, fixtures={})
+    assert [finding for finding in proof.errors if finding.code == "data_loss"] == []
+
+
+@pytest.mark.parametrize("expression", ["nullif(a, 2)", "CASE WHEN a = 1 THEN a END", "'a'", "NULL"])
+def test_a_column_that_comes_of_more_than_a_name_is_none_of_another_name(db: Database, expression: str) -> None:
+    up = (rebuilt_c("new_a", "b", {"new_a": expression}), "UPDATE c SET new_a = NULL")
+    error = caught(db.migrator([Migration("001", "x", UP_C), Migration("002", "x", up)], backup=False).migrate)
+    assert isinstance(error, DataLossError)
+    assert error.tables == {"c.a": (3, 0)}
+
+
+def test_the_columns_that_only_get_another_name_are_known() -> None:
+    columns = {"A": "`B`", "b": "'a'", "c": "NULL", "d": "current_date", "e": "(a)", "f": "-- a", "g": '"C c"'}
+    rebuild = RebuildTable("t", "CREATE TABLE t (a, b, c, d, e, f, g)", columns)
+    assert rebuild.renamed_columns == (("b", "a"), ("c c", "g"))
+
+
+@pytest.mark.parametrize("name", ["t", 'odd "t".t', "main"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        "{0}.a > 0",
+        'main.{0}.a > 0 AND {0} /* . */ . "a" <> 7',
+        "{0}.{0} IS NULL AND {0}.a > 0 AND a <> 't.a'",
+        "{0}.rowid > 0 AND {0}.a > 0",
+    ],
+)
+def test_a_check_may_name_the_table(db: Database, path: Path, name: str, check: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    columns = f"a INT, {quoted} INT REFERENCES {quoted} (a), CHECK ({check.format(quoted)}) -- {name}.b"
+    first = Migration(
+        "001", "x", (f"CREATE TABLE {quoted} (a INT, {quoted} INT)", f"INSERT INTO {quoted} (a) VALUES (1)")
+    )
+    create = f"CREATE TABLE main.{quoted} ({columns}\n, FOREIGN KEY (a) REFERENCES {quoted} (a), UNIQUE (a)) STRICT;"
+    db.migrator([first, Migration("002", "x", RebuildTable(name, create))], backup=False).migrate()
+    ((sql,),) = ask(path, "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", name)
+    assert "agentdb_rebuild" not in sql
+    assert sql.replace(" main.", " ") == create.replace(" main.", " ").rstrip(";")
+    with outside(path) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute(f"INSERT INTO {quoted} (a) VALUES (-1)")
+    db.execute(f"INSERT INTO {quoted} (a) VALUES (2)")
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+TWENTY = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) INSERT INTO {} SELECT i, i % 5, 'k' || i FROM n"
+ANALYZED = (
+    "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b, k UNIQUE, UNIQUE (b, k))",
+    "CREATE TABLE bare (a, b, k)",
+    "CREATE TABLE [d'd] (a, b, k, PRIMARY KEY (a, b)) WITHOUT ROWID",
+    "CREATE TABLE other (a PRIMARY KEY, b, k)",
+    *[TWENTY.format(name) for name in ("keyed", "bare", "[d'd]", "other")],
+    "CREATE INDEX by_b ON keyed (b)",
+    "CREATE INDEX by_length ON [d'd] (length(k)) WHERE k > 'k'",
+    "ANALYZE",
+)
+
+
+@pytest.mark.parametrize(
+    ("rebuild", "forgotten"),
+    [
+        (RebuildTable("Keyed", "CREATE TABLE keyed (k UNIQUE, b INT, a INTEGER PRIMARY KEY, UNIQUE (b, k))"), []),
+        (
+            RebuildTable(
+                "keyed", "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b UNIQUE ON CONFLICT ABORT, k)", {"b": "a"}
+            ),
+            ["sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2"],
+        ),
+        (
+            RebuildTable("keyed", "CREATE TABLE keyed (a, b, k COLLATE NOCASE UNIQUE)"),
+            ["sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2"],
+        ),
+        (RebuildTable("bare", "CREATE TABLE bare (a, b, k TEXT)"), []),
+        (RebuildTable("d'd", "CREATE TABLE [d'd] (b, a, k TEXT, PRIMARY KEY (a, b))"), []),
+        (RebuildTable("d'd", "CREATE TABLE [d'd] (a, b, k TEXT, PRIMARY KEY (b, a))"), ["d'd"]),
+    ],
+)
+def test_what_analyze_has_found_out_stays_where_the_index_does(
+    db: Database, path: Path, rebuild: RebuildTable, forgotten: list[str]
+) -> None:
+    first = Migration("001", "x", ANALYZED)
+    db.migrator([first]).migrate()
+    everything = "SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY 1, 2"
+    before = ask(path, everything)
+    assert {index for _, index, _ in before} > {*forgotten, "by_b", "by_length", "d'd", None}
+    migrator = db.migrator([first, Migration("002", "x", rebuild)], backup=False)
+    (preview,) = migrator.migrate(dry_run=True)
+    (result,) = migrator.migrate()
+    assert result.statements == preview.statements
+    assert ask(path, everything) == [row for row in before if row[1] not in forgotten]
+
+
+def test_so_does_what_another_build_of_sqlite_has_sampled(db: Database, path: Path) -> None:
+    if ask(path, "SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_STAT4'"):
+        pytest.skip("this build samples by itself, and would read what stands there in place of samples")
+    first = Migration("001", "x", ANALYZED)
+    db.migrator([first]).migrate()
+    with outside(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("CREATE TABLE sqlite_stat4 (tbl, idx, neq, nlt, ndlt, sample)")
+        connection.execute("INSERT INTO sqlite_stat4 SELECT tbl, idx, stat, 1, 1, x'00' FROM sqlite_stat1")
+    everything = "SELECT * FROM sqlite_stat4 ORDER BY tbl, idx"
+    before = ask(path, everything)
+    rebuild = RebuildTable("keyed", "CREATE TABLE keyed (a INTEGER PRIMARY KEY, b, k, UNIQUE (b, k))")
+    db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate()
+    gone = ("sqlite_autoindex_keyed_1", "sqlite_autoindex_keyed_2")
+    assert ask(path, everything) == [row for row in before if row[1] not in gone]
+
+
+@pytest.mark.parametrize("child", [(), ("INSERT INTO child VALUES ('a')",)])
+def test_a_referenced_column_keeps_its_unique_index(db: Database, path: Path, child: tuple[str, ...]) -> None:
+    first = Migration(
+        "001",
+        "x",
+        (
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY, k TEXT UNIQUE)",
+            "INSERT INTO parent VALUES (1, 'a')",
+            "CREATE TABLE child (r REFERENCES parent (k))",
+            *child,
+        ),
+    )
+    db.migrator([first]).migrate()
+    before = snapshot(path)
+    rebuild = RebuildTable("parent", "CREATE TABLE parent (id INTEGER PRIMARY KEY, k TEXT NOT NULL)")
+    error = caught(db.migrator([first, Migration("002", "x", rebuild)], backup=False).migrate)
+    assert error.code == "dangling_references"
+    assert 'child (cannot be checked): foreign key mismatch - "child" referencing "parent"' in error.message
+    assert "UNIQUE index" in error.remedy
+    assert snapshot(path) == before
+    # As it says.
+    up = (rebuild, "CREATE UNIQUE INDEX keys ON parent (k)")
+    db.migrator([first, Migration("002", "x", up)], backup=False).migrate()
+    db.execute("INSERT INTO child VALUES ('a')")
 
 
 def test_the_checksum_hangs_on_all_of_it_and_not_on_the_order_of_columns() -> None:
@@ -415,6 +788,8 @@ def test_it_is_a_value() -> None:
         ("x", "CREATE TABLE y (y)", None),
         ("x", "CREATE TABLE IF NOT EXISTS x (y)", None),
         ("x", "CREATE TEMP TABLE x (y)", None),
+        ("x", "CREATE TABLE temp.x (y)", None),
+        ("x", 'CREATE TABLE "other" . x (y)', None),
         ("x", "CREATE TABLE x AS SELECT 1", None),
         ("x", "CREATE VIEW x (y) AS SELECT 1", None),
         ("x", "CREATE TABLE x (y); DROP TABLE z", None),

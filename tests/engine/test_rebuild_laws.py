@@ -121,7 +121,7 @@ def state(client: LocalClient, world: World) -> dict[str, Any]:
     names = [
         name
         for (name,) in ask(
-            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT IN ('migrations', 'sqlite_sequence')"
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name <> 'migrations' AND name NOT LIKE 'sqlite%'"
         )
     ]
     found: dict[str, Any] = {name: sorted(map(repr, ask(f"SELECT * FROM {quoted(name)}"))) for name in names}
@@ -142,6 +142,8 @@ def state(client: LocalClient, world: World) -> dict[str, Any]:
         free = next((n for n in ("rowid", "_rowid_", "oid") if n not in map(str.lower, world.columns)), None)
         if free is not None:
             found["rowids"] = ask(f"SELECT {free} FROM {quoted(world.table)} ORDER BY 1")
+    if ask("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"):
+        found["statistics"] = sorted(ask("SELECT * FROM sqlite_stat1 WHERE tbl <> 'migrations'"), key=repr)
     found["checks"] = (ask("PRAGMA integrity_check"), ask("PRAGMA foreign_key_check"), ask("PRAGMA foreign_keys"))
     return found
 
@@ -160,6 +162,8 @@ def rebuilt_is_what_it_was(world: World, data: st.DataObject) -> None:
         fill(client, world, data)
         migrator = Migrator(client, backup=False)
         migrator.initialize()
+        if data.draw(st.booleans()):
+            client.execute("ANALYZE")
         before = state(client, world)
         options = world.create.rpartition(")")[0] + ")" if data.draw(st.booleans()) else world.create
         again = RebuildTable(world.table, options)

@@ -66,6 +66,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def folded(name: str) -> str:
     """A name as SQLite compares it."""
     return "".join([char.lower() if char < "\x80" else char for char in name])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from agentdb.engine.names import OTHER, WORD, folded, quoted, tokens
+from agentdb.engine.names import OTHER, WORD, folded, literal, quoted, tokens
 from agentdb.engine.search_indexes import search_indexes
 from agentdb.engine.statistics import Statistics
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
@@ -213,7 +213,7 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
             raise _refused(
                 item,
                 f'what columns has for {name!r} names "{text}", which is no column of the old table: SQLite would take it '
-                f"for a text; write {_text(text)} where one is meant",
+                f"for a text; write {literal(text)} where one is meant",
             )
     targets: list[str] = []
     sources: list[str] = []
@@ -314,7 +314,7 @@ def _compiling() -> Steps[dict[str, str | None]]:
         answers[f"the view {name}"] = yield from _refusal(f"SELECT * FROM {quoted(name)}")
     for table in dict.fromkeys([table for _, table, _ in (yield from _schema("trigger"))]):
         try:
-            columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({_text(table)})")).tuples
+            columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({literal(table)})")).tuples
         except StatementError:
             continue  # a view that was broken before: its triggers cannot fire
         names = [quoted(name) for name, hidden in columns if not hidden]
@@ -342,10 +342,6 @@ def _refusal(sql: str) -> Steps[str | None]:
     except AgentDBError as error:
         return error.message.partition(" in: EXPLAIN QUERY PLAN")[0]
     return None
-
-
-def _text(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
 
 
 def _refused(item: RebuildTable, why: str) -> MigrationError:

@@ -5,7 +5,8 @@ SQLite does not know that they hang on it. Where the number of a row becomes ano
 
 from __future__ import annotations
 
-from agentdb.engine.names import OTHER, WORD, folded, quoted, tokens
+from agentdb.engine.names import OTHER, WORD, folded, tokens
+from agentdb.errors import StatementError
 from agentdb.records import Record
 from agentdb.requests import execute
 
@@ -34,7 +35,10 @@ def search_indexes(table: str) -> Steps[list[SearchIndex]]:
         if folded(options.get("content", "")) != folded(table):
             continue
         key = options.get("content_rowid", "rowid") if module == "fts5" else "rowid"
-        columns = (yield from execute(f"SELECT name FROM pragma_table_info({quoted(name)})")).tuples
+        try:
+            columns = (yield from execute("SELECT name FROM pragma_table_info(?)", (name,))).tuples
+        except StatementError:  # a tokenizer that is not loaded here; what it looks up cannot be told
+            columns = []
         found.append(SearchIndex(name, folded(key), tuple([column for (column,) in columns])))
     return found
 

@@ -5,6 +5,7 @@ Dropping the old table forgets it, and queries over the new one would be planned
 
 from __future__ import annotations
 
+from agentdb.engine.names import literal
 from agentdb.requests import execute
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ class Statistics:
     """Those of one table, under the name of another while its own is dropped."""
 
     def __init__(self, table: str, aside: str, change: Change) -> None:
-        self._table, self._aside = _text(table), _text(aside)
+        self._table, self._aside = literal(table), literal(aside)
         self._name = table
         self._change = change
         self._stored_in: list[str] = []
@@ -49,7 +50,7 @@ class Statistics:
         if not self._stored_in:
             return
         now = yield from self._look()
-        same = ", ".join([_text(name) for name in now if now[name] == self._indexes.get(name)])
+        same = ", ".join([literal(name) for name in now if now[name] == self._indexes.get(name)])
         for name in self._stored_in:
             yield from self._change(
                 f"UPDATE {name} SET tbl = {self._table} WHERE tbl = {self._aside} AND (idx IS NULL OR idx IN ({same}))"
@@ -62,7 +63,3 @@ class Statistics:
         for index, *column in (yield from execute(_INDEXES, {"table": self._name})).tuples:
             found.setdefault(index, []).append(column)
         return found
-
-
-def _text(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"

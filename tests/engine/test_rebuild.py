@@ -444,6 +444,24 @@ def test_a_search_index_that_would_find_other_rows_is_in_the_way(
     db.migrator([first, Migration("002", "x", around, allows_loss=("words",))], backup=False).migrate()
 
 
+def test_a_search_index_that_this_build_cannot_read_is_looked_at_as_far_as_it_goes(db: Database, path: Path) -> None:
+    first = Migration("001", "texts", BY_ROWID)
+    db.migrator([first]).migrate()
+    with outside(path) as connection:  # as a build would leave it that has a tokenizer of its own
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, '(body', '(tokenize=ours, body') WHERE name = 'words'"
+        )
+    create = "CREATE TABLE texts (id INT PRIMARY KEY, body TEXT)"
+    db.migrator([first, Migration("002", "x", RebuildTable("texts", create))], backup=False).migrate()
+    assert ask(path, "SELECT rowid FROM texts ORDER BY id") == [(5,), (90,)]
+    other = Migration("003", "x", RebuildTable("texts", create + " WITHOUT ROWID"))
+    error = caught(
+        db.migrator([first, Migration("002", "x", RebuildTable("texts", create)), other], backup=False).migrate
+    )
+    assert "finds its rows by rowid" in str(error)
+
+
 def test_what_is_no_search_index_of_the_table_is_not_in_the_way(db: Database, path: Path) -> None:
     things = (
         *TEXTS,

@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
     from agentdb.database import AgentDB
     from agentdb.engine.migrator import Migrations
@@ -45,11 +46,14 @@ def agentdb_template(
     from agentdb import Migrator, create_client_sync
 
     path = tmp_path_factory.mktemp("agentdb") / "template.db"
-    by_table = agentdb_migrations if isinstance(agentdb_migrations, Mapping) else {"migrations": agentdb_migrations}
     with create_client_sync(path) as client:
-        for table, migrations in by_table.items():
+        for table, migrations in _by_table(agentdb_migrations).items():
             Migrator(client, migrations, table=table).migrate()
     return path
+
+
+def _by_table(given: Any) -> Mapping[str, Migrations]:
+    return given if isinstance(given, Mapping) else {"migrations": given}
 
 
 @pytest.fixture

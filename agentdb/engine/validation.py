@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from agentdb.engine.migration import Finding, Migration, ValidationResult
 from agentdb.engine.migrator import Migrator, migrations_of
+from agentdb.engine.names import OTHER, QUOTED, quoted, tokens
 from agentdb.engine.planner import gaps
 from agentdb.errors import AgentDBError, MigrationError
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migrator import Migrations
 
-    #: What a schema is, for comparison: the rows of sqlite_master, white space folded.
+    #: What a schema is, for comparison: the rows of sqlite_master, without what means nothing.
     Schema: TypeAlias = frozenset[tuple[Any, ...]]
 
 #: Where the migrations under test, and those they stand on, keep their history while they are proved.
@@ -140,13 +143,23 @@ def _schema(client: LocalClient) -> Schema:
     rows = client.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
     )
-    return frozenset([(kind, name, table, _folded(name, sql or "")) for kind, name, table, sql in rows.tuples])
+    return frozenset([(kind, name, table, _folded(sql or "")) for kind, name, table, sql in rows.tuples])
 
 
-def _folded(name: str, sql: str) -> str:
-    """The SQL of one thing for comparison. A table that was renamed, as by a rebuild, has its name in quotes from then on."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    return " ".join(sql.split()).replace(f"CREATE TABLE {quoted}", f"CREATE TABLE {name}", 1)
+@lru_cache(maxsize=4096)
+def _folded(sql: str) -> str:
+    """The SQL of one thing for comparison: without white space, comments, and quotes around names. A rename, as that of a
+    rebuild, puts those around the table's name wherever it stands; a virtual table's own have them from the beginning."""
+    found = tokens(sql)
+    named = next((at + 1 for at, token in enumerate(found[:3]) if token.is_word("TABLE")), None)
+    parts = []
+    for at, token in enumerate(found):
+        is_text = token.kind == QUOTED and sql[token.start] == "'" and at != named
+        if is_text or token.kind == OTHER:
+            parts.append(sql[token.start : token.end])
+        else:
+            parts.append(token.text if token.text.isidentifier() else quoted(token.text))
+    return " ".join(parts)
 
 
 def _difference(one: Schema, other: Schema) -> str:

@@ -266,3 +266,10 @@ def test_what_gives_no_fixtures_is_an_error_that_names_the_table_and_the_version
     assert (finding.code, finding.migration_id) == ("bad_fixture", "001")
     assert finding.message.startswith("a fixture of odd is refused at 001: ")
     assert said in finding.message
+
+
+def test_fixtures_say_that_the_application_alone_keeps_a_column_unique() -> None:
+    first = step(1, "CREATE TABLE t (n TEXT)", down="DROP TABLE t")
+    unique = step(2, "CREATE UNIQUE INDEX u ON t (n)", down="DROP INDEX u")
+    assert errors(validate_migrations([first, unique])) == [("populated_up_failed", "002")]
+    assert errors(validate_migrations([first, unique], fixtures={"t": [{"n": "a"}, {"n": "b"}, {"n": None}]})) == []

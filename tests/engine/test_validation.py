@@ -67,6 +67,36 @@ def test_a_finding_names_the_migration_the_statement_and_the_difference() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "renamed", "back"),
+    [
+        ("CREATE TABLE t (a TEXT, CHECK (t.a <> 'x'))", "ALTER TABLE t RENAME TO u", "ALTER TABLE u RENAME TO t"),
+        (
+            "CREATE TABLE t (a INT PRIMARY KEY REFERENCES t (a))",
+            "ALTER TABLE t RENAME TO [u v]",
+            "ALTER TABLE 'u v' RENAME TO t",
+        ),
+        ("CREATE VIRTUAL TABLE t USING fts5 (a)", "ALTER TABLE t RENAME TO u", "ALTER TABLE u RENAME TO t"),
+        ("CREATE TABLE t (a) -- old", "ALTER TABLE t RENAME a TO b", 'ALTER TABLE t RENAME b TO "a"'),
+    ],
+)
+def test_a_table_that_was_renamed_and_back_is_the_same(table: str, renamed: str, back: str) -> None:
+    result = validate_migrations(
+        [Migration("1", "a table", table, "DROP TABLE t"), Migration("2", "renamed", renamed, back)]
+    )
+    assert codes(result) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a DEFAULT 'x'", "a DEFAULT 'X'"), ("a DEFAULT 'x  y'", "a DEFAULT 'x y'"), ("a", "b"), ('"a b"', "a b")],
+)
+def test_what_differs_in_meaning_is_not_the_same(one: str, other: str) -> None:
+    first = Migration("1", "a table", f"CREATE TABLE t ({one})", "DROP TABLE t")
+    second = Migration("2", "another", ("DROP TABLE t", f"CREATE TABLE t ({other})"), "SELECT 1", allows_loss=("t",))
+    assert codes(validate_migrations([first, second])) == ([], ["down_incomplete"])
+
+
 def test_a_gap_is_a_warning_but_not_between_time_stamps() -> None:
     def table(migration_id: str) -> Migration:
         return Migration(migration_id, "t", f"CREATE TABLE t{migration_id} (x)", f"DROP TABLE t{migration_id}")

@@ -11,6 +11,7 @@ from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
 from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
+from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _AGENT_CONTEXTS,
     _COMPACTION,
     _DEFAULT_AGENTS,
+    _KEPT_ARCHIVES,
 )
 
 

@@ -12,6 +12,8 @@ from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
 from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
 from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
+from agentdb.migrations.m009_kept_counters import MIGRATION as _KEPT_COUNTERS
+from agentdb.migrations.m010_kept_sessions import MIGRATION as _KEPT_SESSIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     _COMPACTION,
     _DEFAULT_AGENTS,
     _KEPT_ARCHIVES,
+    _KEPT_COUNTERS,
+    _KEPT_SESSIONS,
 )
 
 

@@ -171,7 +171,6 @@ def test_tokens_that_do_not_fit_the_total_are_refused_whole(connection: sqlite3.
     [
         "DELETE FROM agents WHERE id = 'a'",
         "DELETE FROM sessions WHERE id = 's'",
-        "REPLACE INTO sessions (id, main_agent_id) VALUES ('s', 'a')",
         "DELETE FROM messages",
         "DELETE FROM messages WHERE session_id = 's'",
     ],

@@ -82,7 +82,16 @@ CONSTANTS: dict[tuple[str, str], tuple[set[str], list[str]]] = {
     ("message_search", "SIZES"): ({"ids"}, IN_LIST),
     ("message_search", "CONTENTS"): ({"ids"}, IN_LIST),
     ("message_search", "GET_BY_IDS"): ({"ids"}, IN_LIST),
-    ("sessions", "INSERT_WITH_TITLE"): (SESSION | {"created_at"}, []),
+    # A trigger follows this insert, so SQLite looks for what refers to the row.
+    ("sessions", "INSERT_WITH_TITLE"): (
+        SESSION | {"created_at"},
+        [
+            "SEARCH compaction_events USING COVERING INDEX idx_compaction_events_session_id (session_id=?)",
+            "SEARCH agent_contexts USING COVERING INDEX sqlite_autoindex_agent_contexts_1 (session_id=?)",
+            "SEARCH messages USING COVERING INDEX sqlite_autoindex_messages_1 (session_id=?)",
+            "SEARCH session_logs USING COVERING INDEX idx_session_logs_created_at (session_id=?)",
+        ],
+    ),
     ("sessions", "UPDATE_WITH_TITLE"): (SESSION | {"last_activity_at"}, [LIVE]),
     ("sessions", "SOFT_DELETE"): ({"id", "deleted_at"}, [LIVE]),
     ("sessions", "RESTORE"): ({"id"}, [LIVE]),

@@ -108,7 +108,8 @@ PLANS: dict[tuple[str, str], list[str]] = {
     ],
     ("agents", "COUNT"): [r"SCAN agents USING COVERING INDEX \w+"],
     ("agents", "CHECK_EXISTS"): ["SEARCH agents USING COVERING INDEX sqlite_autoindex_agents_1 (id=?)"],
-    ("sessions", "INSERT"): [],
+    # A trigger follows this insert, so SQLite looks for what refers to the row.
+    ("sessions", "INSERT"): [CHILDREN_OF_SESSION],
     ("sessions", "UPDATE"): [BY_SESSION_ID],
     ("sessions", "UPDATE_STATUS"): [BY_SESSION_ID],
     ("sessions", "UPDATE_EXTERNAL_SESSION_ID"): [BY_SESSION_ID],

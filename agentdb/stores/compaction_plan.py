@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     """For each line the number of its group, and the groups with a call that has no result yet.
 
     A result belongs to the nearest call before it with its id (ids come again in one conversation) that still waits, else
-    to the nearest; one without an id to the nearest line before it that calls anything. A line that neither calls nor
-    answers is a group of its own.
+    to the nearest. One without an id belongs to the first that still waits of the nearest lines in a row before it that
+    call anything, since results come in the order of their calls; where none waits, to the nearest. A line that neither
+    calls nor answers is a group of its own.
     """
     leader = list(range(len(lines)))
 
@@ -71,6 +73,7 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     callers: dict[str | None, int] = {}
     asked: dict[str | None, list[int]] = {}
     last_caller: int | None = None
+    rows: list[deque[int]] = []  # lines that call, each with those that follow it without another between
     waiting: dict[int, list[str | None]] = {}
 
     def caller_of(result: str | None) -> int | None:
@@ -82,9 +85,18 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
                 return caller
         return callers.get(id)
 
+    def first_waiting() -> int | None:
+        while rows:
+            while rows[-1]:
+                if waiting[rows[-1][0]]:
+                    return rows[-1][0]
+                rows[-1].popleft()
+            rows.pop()
+        return last_caller
+
     for position, line in enumerate(lines):
         for result in line.results:
-            caller = last_caller if result is None else caller_of(result)
+            caller = first_waiting() if result is None else caller_of(result)
             if caller is not None:
                 leader[group_of(position)] = group_of(caller)
                 calls = waiting[caller]
@@ -99,6 +111,9 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
             callers.update(dict.fromkeys(line.calls, position))
             for call in line.calls:
                 asked.setdefault(call, []).append(position)
+            if not (rows and rows[-1] and rows[-1][-1] == position - 1):
+                rows.append(deque())
+            rows[-1].append(position)
             last_caller = position
     groups = [group_of(position) for position in range(len(lines))]
     return groups, {groups[position] for position, calls in waiting.items() if calls}

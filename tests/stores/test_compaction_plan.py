@@ -124,6 +124,25 @@ def test_calls_and_results_without_ids_find_each_other() -> None:
     assert removable([line(1, results=("lost",)), line(2)], keep_last=1, protect_tokens=0) == [0]
 
 
+def test_results_without_ids_answer_the_calls_in_a_row_in_their_order() -> None:
+    def groups(lines: list[Line]) -> list[int]:
+        found, unanswered = grouped(lines)
+        assert not unanswered
+        return [found.index(group) for group in found]
+
+    for call in (None, "a"):
+        calls = [line(n, calls=(call and f"{call}{n}",)) for n in (1, 2, 3)]
+        assert groups([*calls, *[line(n, results=(None,)) for n in (4, 5, 6)]]) == [0, 1, 2, 0, 1, 2]
+    # What was given up before something else was said is answered last.
+    lost = [line(1, calls=(None,)), line(2), line(3, calls=(None,)), line(4, results=(None,))]
+    found, unanswered = grouped(lost)
+    assert (found[3], unanswered) == (found[2], {found[0]})
+    assert groups([*lost, line(5, results=(None,))]) == [0, 1, 2, 2, 0]
+    # A line that answers and calls does not bring what was given up before nearer.
+    lines = [*lost[:3], line(4, results=(None, None), calls=(None,)), line(5, results=(None,))]
+    assert groups(lines) == [0, 1, 0, 0, 0]
+
+
 def test_a_protected_tail_ends_before_it_has_too_many_tokens() -> None:
     lines = [line(number) for number in range(1, 7)]
     for protected, gone in ((0, 6), (9, 6), (10, 5), (29, 4), (30, 3), (1000, 0)):

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agentdb.stores.blocks import call_id_of, is_result, link_of, text_of, texts_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-#: How content blocks and items of a framework name a call of a tool, and a result: by types that end so (in their words,
-#: as `tool-call` and `toolCall` have them too), or by holding it under such a name.
-_CALL_ENDS = ("tool_use", "tool_call", "function_call")
-_RESULT_ENDS = ("tool_result", "call_output", "function_response", "tool_response")
-_WRAPPERS = ("function_call", "functionCall", "tool_use", "toolUse")
-_RESULT_WRAPPERS = ("function_response", "functionResponse", "tool_result", "toolResult")
-_OWN_IDS = ("call_id", "tool_call_id", "toolCallId", "toolUseId")
-_CALL_IDS = (*_OWN_IDS, "id")
-_RESULT_IDS = ("tool_use_id", *_OWN_IDS)
-_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +47,9 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     """For each line the number of its group, and the groups with a call that has no result yet.
 
     A result belongs to the nearest call before it with its id (ids come again in one conversation) that still waits, else
-    to the nearest. One without an id belongs to the first that still waits of the nearest lines in a row before it that
-    call anything, since results come in the order of their calls; where none waits, to the nearest. A line that neither
-    calls nor answers is a group of its own.
+    to the nearest. One without an id may answer any that still waits of the nearest seqs in a row before it that call
+    anything: it makes them one group. Where none waits, it belongs to the nearest. A line that neither calls nor answers
+    is a group of its own.
     """
     leader = list(range(len(lines)))
 
@@ -73,7 +62,7 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     callers: dict[str | None, int] = {}
     asked: dict[str | None, list[int]] = {}
     last_caller: int | None = None
-    rows: list[deque[int]] = []  # lines that call, each with those that follow it without another between
+    rows: list[list[int]] = []  # lines that call, together where nothing was ever between them
     waiting: dict[int, list[str | None]] = {}
 
     def caller_of(result: str | None) -> int | None:
@@ -87,10 +76,11 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
 
     def first_waiting() -> int | None:
         while rows:
-            while rows[-1]:
-                if waiting[rows[-1][0]]:
-                    return rows[-1][0]
-                rows[-1].popleft()
+            if still := [caller for caller in rows[-1] if waiting[caller]]:
+                rows[-1] = still
+                for caller in still[1:]:
+                    leader[group_of(caller)] = group_of(still[0])
+                return still[0]
             rows.pop()
         return last_caller
 
@@ -111,8 +101,8 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
             callers.update(dict.fromkeys(line.calls, position))
             for call in line.calls:
                 asked.setdefault(call, []).append(position)
-            if not (rows and rows[-1] and rows[-1][-1] == position - 1):
-                rows.append(deque())
+            if not rows or rows[-1][-1] != position - 1 or lines[position - 1].seq != line.seq - 1:
+                rows.append([])
             rows[-1].append(position)
             last_caller = position
     groups = [group_of(position) for position in range(len(lines))]
@@ -125,9 +115,9 @@ def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) ->
     results: dict[str | None, None] = {}
     beside = payload.get("tool_calls") if isinstance(payload, dict) else None
     for call in [*(tool_calls or ()), *(beside if isinstance(beside, list) else ())]:
-        calls[_id_of(call, _CALL_IDS)] = None
+        calls[call_id_of(call)] = None
     for block in _blocks(payload):
-        answers, ids = _link(block)
+        answers, ids = link_of(block)
         for id in ids:
             if not answers:
                 calls[id] = None
@@ -151,37 +141,6 @@ def _blocks(payload: Any) -> Iterator[dict[str, Any]]:
     for item in items or ():
         if isinstance(item, dict):
             yield item
-
-
-def is_result(block: Any) -> bool:
-    """Whether a block, or an item, is what a tool gave."""
-    return isinstance(block, dict) and bool((link := _link(block))[0] and link[1])
-
-
-def _link(block: dict[str, Any]) -> tuple[bool, list[str | None]]:
-    """Whether a block is a result, and the ids of the calls that it makes or answers: none where it does neither."""
-    kind = block.get("type")
-    words = _CAPITAL.sub("_", kind).lower().replace("-", "_") if isinstance(kind, str) else ""
-    if words.endswith(_RESULT_ENDS):
-        return True, [_id_of(block, _RESULT_IDS)]
-    if words.endswith(_CALL_ENDS):
-        return False, [_id_of(block, _CALL_IDS)]
-    # Calls of other kinds, which the provider answers itself, have no id to answer them by.
-    if words.endswith("_call"):
-        own = _id_of(block, _OWN_IDS)
-        return False, [] if own is None else [own]
-    for names, answers in ((_RESULT_WRAPPERS, True), (_WRAPPERS, False)):
-        for name in names:
-            if isinstance(block.get(name), dict):
-                return answers, [_id_of(block[name], _CALL_IDS)]
-    return False, []
-
-
-def _id_of(item: Any, keys: Sequence[str]) -> str | None:
-    for key in keys if isinstance(item, dict) else ():
-        if isinstance(item.get(key), str):
-            return str(item[key])
-    return None
 
 
 def pruned(payload: Any, words: str) -> Any:
@@ -214,16 +173,9 @@ def pruned_message(role: str, content: str | None, payload: Any, words: str) -> 
     results = [block for block in _blocks(payload) if is_result(block)]
     if not results:
         return None
-    for text in [text for block in results for text in _texts(block)]:
+    if content == text_of(payload):
+        return text_of(left), left
+    for text in [text for block in results for text in texts_of(block)]:
         if content and len(text) > len(words):
             content = content.replace(text, words)
     return content, left
-
-
-def _texts(result: dict[str, Any]) -> list[str]:
-    """What a result says, in the forms in which the content of its message may have it."""
-    output = result.get("output", result.get("content"))
-    if not isinstance(output, list):
-        return [output] if isinstance(output, str) else []
-    texts = [block.get("text") for block in output if isinstance(block, dict)]
-    return ["\n".join(found := [text for text in texts if isinstance(text, str)]), *found]

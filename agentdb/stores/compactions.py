@@ -13,7 +13,8 @@ from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import compactions
 from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
-from agentdb.stores.compaction_plan import Line, grouped, is_result, pruned_message, removable
+from agentdb.stores.blocks import is_result
+from agentdb.stores.compaction_plan import Line, grouped, pruned_message, removable
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray, now_text
 from agentdb.stores.messages import MESSAGE, Message

@@ -151,12 +151,13 @@ class MessageStore(Operations[W]):
         is_summary: bool = False,
         created_at: datetime | None = None,
     ) -> Steps[Message]:
-        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now.
+        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
+        content, that is the text of the payload's blocks, what tools gave included.
 
         Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), FieldError for a
         value that its field cannot hold.
         """
-        return (yield from _append(MESSAGE.new(locals())))
+        return (yield from _append(_new(locals())))
 
     @operation
     def append_many(self, session_id: str, new: Iterable[NewMessage]) -> Steps[list[Message]]:
@@ -173,7 +174,7 @@ class MessageStore(Operations[W]):
                 why = f"holds a {type(message).__name__}, not a NewMessage"
                 raise FieldError.of("new", message, why, code="wrong_type")
             given = {name: getattr(message, name) for name in NewMessage.__slots__}
-            rows.append(MESSAGE.new({**given, "session_id": session_id}))
+            rows.append(_new({**given, "session_id": session_id}))
         return (yield from atomically(_append_all(session_id, rows)))
 
     @operation
@@ -281,6 +282,15 @@ def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
         "session_id": ID.encode("session_id", session_id),
         "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
     }
+
+
+def _new(given: dict[str, Any]) -> dict[str, Any]:
+    row = MESSAGE.new(given)
+    if row["content"] is None and row["payload_json"] is not None:
+        from agentdb.stores.blocks import text_of_typed
+
+        row["content"] = MESSAGE.columns["content"].encode("content", text_of_typed(given["payload_json"]))
+    return row
 
 
 def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Message]]:

@@ -124,23 +124,21 @@ def test_calls_and_results_without_ids_find_each_other() -> None:
     assert removable([line(1, results=("lost",)), line(2)], keep_last=1, protect_tokens=0) == [0]
 
 
-def test_results_without_ids_answer_the_calls_in_a_row_in_their_order() -> None:
-    def groups(lines: list[Line]) -> list[int]:
+def test_results_without_ids_answer_each_of_the_calls_in_a_row_and_all_of_them_are_one_group() -> None:
+    def groups(lines: list[Line]) -> tuple[list[int], int]:
         found, unanswered = grouped(lines)
-        assert not unanswered
-        return [found.index(group) for group in found]
+        return [found.index(group) for group in found], len(unanswered)
 
     for call in (None, "a"):
         calls = [line(n, calls=(call and f"{call}{n}",)) for n in (1, 2, 3)]
-        assert groups([*calls, *[line(n, results=(None,)) for n in (4, 5, 6)]]) == [0, 1, 2, 0, 1, 2]
-    # What was given up before something else was said is answered last.
+        results = [line(n, results=(None,)) for n in (4, 5, 6)]
+        assert groups([*calls, *results]) == ([0] * 6, 0)
+        assert groups([*calls, *results[:2]]) == ([0] * 5, 1)
+    # What was given up before something else was said is answered last, and is no part of the other.
     lost = [line(1, calls=(None,)), line(2), line(3, calls=(None,)), line(4, results=(None,))]
-    found, unanswered = grouped(lost)
-    assert (found[3], unanswered) == (found[2], {found[0]})
-    assert groups([*lost, line(5, results=(None,))]) == [0, 1, 2, 2, 0]
-    # A line that answers and calls does not bring what was given up before nearer.
-    lines = [*lost[:3], line(4, results=(None, None), calls=(None,)), line(5, results=(None,))]
-    assert groups(lines) == [0, 1, 0, 0, 0]
+    assert groups(lost) == ([0, 1, 2, 2], 1)
+    assert groups([*lost, line(5, results=(None,))]) == ([0, 1, 2, 2, 0], 0)
+    assert groups([lost[0], *lost[2:]]) == ([0, 1, 1], 1)  # also when what was between has gone
 
 
 def test_a_protected_tail_ends_before_it_has_too_many_tokens() -> None:

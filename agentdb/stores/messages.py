@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from agentdb.errors import FieldError, NotFoundError
+from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomically, execute, operation
 from agentdb.queries import messages, sessions
 from agentdb.stores.entity import Entity, Values
@@ -94,6 +94,9 @@ class MessageStats(Values):
     deleted_at: datetime | None
 
 
+#: The greatest seq that a message can have.
+LAST_SEQ = 2**53 - 1
+
 MESSAGE = Entity(
     Message,
     id=INTEGER,
@@ -154,8 +157,8 @@ class MessageStore(Operations[W]):
         """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
         content, that is the text of the payload's blocks, what tools gave included.
 
-        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), FieldError for a
-        value that its field cannot hold.
+        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), IntegrityError for
+        one that has no seq left (`session_full`), FieldError for a value that its field cannot hold.
         """
         return (yield from _append(_new(locals())))
 
@@ -304,11 +307,21 @@ def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Messa
 
 
 def _append(row: dict[str, Any]) -> Steps[Message]:
-    added = (yield from execute(messages.APPEND, row)).tuples
+    try:
+        added = (yield from execute(messages.APPEND, row)).tuples
+    except IntegrityError as error:
+        if "seq BETWEEN" in error.message:
+            raise session_full(row["session_id"]) from error
+        raise
     if not added:
         raise (yield from _refused(row["session_id"]))
     id, seq = added[0]
     return MESSAGE.of_encoded({"id": id, "seq": seq, **row})
+
+
+def session_full(session_id: str) -> IntegrityError:
+    """No seq is left behind the last one of a session; only a database from before migration 009 can have come to that."""
+    return IntegrityError(f"session_id: session {session_id!r} has no seq left", code="session_full")
 
 
 def _refused(session_id: str) -> Steps[NotFoundError]:

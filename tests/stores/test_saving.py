@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from store_harness import AT, Facade
 
+from agentdb.errors import IntegrityError
+from agentdb.stores.messages import NewMessage
+
 
 def says(*contents: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content} for content in contents]
@@ -274,3 +277,37 @@ def test_a_payload_of_an_unknown_form_gives_no_content(stores: Facade) -> None:
         {"type": "reasoning"},
     ):
         assert stores.messages.append("s", role="assistant", payload_json=payload).content is None
+
+
+# -- a seq that leaves none behind it
+
+
+def test_a_session_that_came_to_the_last_seq_says_so(stores: Facade) -> None:
+    stores.conversations.save_session("s", says("a"))
+    # As a statement could leave it before migration 009.
+    for statement in (
+        "INSERT INTO counting VALUES (1)",
+        "UPDATE sessions SET last_seq = 9007199254740991",
+        "DELETE FROM counting",
+    ):
+        stores.rows(statement)
+    before = stores.rows("SELECT * FROM messages")
+    new = [NewMessage(role="user", content="b")]
+    for call in (
+        lambda: stores.messages.append("s", role="user", content="b"),
+        lambda: stores.messages.append_many("s", new),
+        lambda: stores.conversations.save_session("s", says("a", "b")),
+    ):
+        with pytest.raises(IntegrityError, match="has no seq left") as refused:
+            call()
+        assert refused.value.code == "session_full"
+        assert "another session" in refused.value.remedy
+    assert stores.rows("SELECT * FROM messages") == before
+
+
+def test_a_huge_seq_put_in_by_hand_is_refused_and_appending_goes_on(stores: Facade) -> None:
+    stores.conversations.save_session("s", says("a"))
+    for seq in (2**53 - 1, 2**52 + 1):
+        with pytest.raises(IntegrityError, match="too few behind it"):
+            stores.rows(f"INSERT INTO messages (session_id, seq, role) VALUES ('s', {seq}, 'user')")
+    assert stores.messages.append("s", role="user", content="b").seq == 2

@@ -4,8 +4,6 @@
   they are nowhere else. So an archived message goes only where it is among the messages again, and an event only where
   all that it keeps is.
 - In a cascade the session is gone before its events, and an event before its archive, as in the migration of compaction.
-- What comes into an archive is a message of the event's session, as it is there, of an event that stands: a row that was
-  never a message could not be put back, nor ever be taken out.
 """
 
 from __future__ import annotations
@@ -32,26 +30,8 @@ WHEN OLD.restored_at IS NOT NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = O
 BEGIN
   SELECT RAISE(ABORT, 'compaction_events: its archive has messages that are nowhere else; delete the session');
 END""",
-        """\
-CREATE TRIGGER message_archive_takes_messages_as_they_are BEFORE INSERT ON message_archive
-WHEN NOT EXISTS (
-  SELECT 1 FROM compaction_events AS event JOIN messages AS live ON live.session_id = event.session_id
-  WHERE event.id = NEW.event_id AND event.restored_at IS NULL AND live.id = NEW.message_id AND (
-    live.session_id, live.seq, live.role, live.token_count, live.is_preserved, live.is_summary, live.created_at,
-    live.name, live.tool_call_id, live.content, live.tool_calls_json, live.usage_json, live.metadata_json,
-    live.payload_json
-  ) IS (
-    NEW.session_id, NEW.seq, NEW.role, NEW.token_count, NEW.is_preserved, NEW.is_summary, NEW.created_at,
-    NEW.name, NEW.tool_call_id, NEW.content, NEW.tool_calls_json, NEW.usage_json, NEW.metadata_json,
-    NEW.payload_json
-  )
-)
-BEGIN
-  SELECT RAISE(ABORT, 'message_archive: an archive never changes; it takes messages as they are there');
-END""",
     ),
     down=(
-        "DROP TRIGGER message_archive_takes_messages_as_they_are",
         "DROP TRIGGER compaction_events_keep_what_is_nowhere_else",
         "DROP TRIGGER message_archive_keeps_what_is_nowhere_else",
     ),

@@ -6,7 +6,8 @@
 - A session begins with nothing counted; it may begin with a last_seq, as one that is copied from another database does.
 - A last_seq may be raised, as a removal of what was there would leave it, but no statement jumps beyond 2**52: one message
   with the last of all numbers would end its conversation. Counting from there takes no harm: as many numbers follow.
-- The mark is one row: a trigger and what it fires are one statement, and no other statement comes in between.
+- The mark is one row: a trigger and what it fires are one statement, and no other statement comes in between. One that
+  somebody has left there goes with the next message.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MIGRATION = Migration(
         """\
 CREATE TRIGGER messages_counted_in AFTER INSERT ON messages
 BEGIN
-  INSERT INTO counting VALUES (1);
+  INSERT INTO counting VALUES (1) ON CONFLICT DO NOTHING;
   UPDATE sessions SET
     last_seq = max(last_seq, NEW.seq),
     message_count = message_count + 1,
@@ -38,7 +39,7 @@ END""",
         """\
 CREATE TRIGGER messages_counted_out AFTER DELETE ON messages
 BEGIN
-  INSERT INTO counting VALUES (1);
+  INSERT INTO counting VALUES (1) ON CONFLICT DO NOTHING;
   UPDATE sessions SET
     message_count = message_count - 1,
     total_tokens = total_tokens - COALESCE(OLD.token_count, 0)
@@ -49,7 +50,7 @@ END""",
 CREATE TRIGGER messages_counted_anew AFTER UPDATE OF token_count ON messages
 WHEN NEW.token_count IS NOT OLD.token_count
 BEGIN
-  INSERT INTO counting VALUES (1);
+  INSERT INTO counting VALUES (1) ON CONFLICT DO NOTHING;
   UPDATE sessions SET total_tokens = total_tokens - COALESCE(OLD.token_count, 0) + COALESCE(NEW.token_count, 0)
   WHERE id = NEW.session_id;
   DELETE FROM counting;
@@ -58,7 +59,7 @@ END""",
 CREATE TRIGGER compaction_events_counted_in AFTER INSERT ON compaction_events
 WHEN NEW.restored_at IS NULL
 BEGIN
-  INSERT INTO counting VALUES (1);
+  INSERT INTO counting VALUES (1) ON CONFLICT DO NOTHING;
   UPDATE sessions SET compaction_count = compaction_count + 1 WHERE id = NEW.session_id;
   DELETE FROM counting;
 END""",
@@ -66,7 +67,7 @@ END""",
 CREATE TRIGGER compaction_events_counted_out AFTER UPDATE OF restored_at ON compaction_events
 WHEN OLD.restored_at IS NULL AND NEW.restored_at IS NOT NULL
 BEGIN
-  INSERT INTO counting VALUES (1);
+  INSERT INTO counting VALUES (1) ON CONFLICT DO NOTHING;
   UPDATE sessions SET compaction_count = compaction_count - 1 WHERE id = NEW.session_id;
   DELETE FROM counting;
 END""",

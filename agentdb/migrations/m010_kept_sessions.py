@@ -1,9 +1,10 @@
-"""Kept sessions: a session with something in it is deleted, never replaced.
+"""Kept sessions: a session with a conversation in it is deleted, never replaced.
 
-- REPLACE of a session's own row would take its messages and logs along without a word. It deletes the old row like a
+- REPLACE of a session's own row would take its messages along without a word. It deletes the old row like a
   DELETE, but without firing the triggers of a deletion: so a DELETE leaves its session's id in `deleting`, and what goes
   with a session that is gone, and whose id is not there, is refused. The cascade comes before the second trigger.
 - INSERT OR IGNORE and ON CONFLICT DO UPDATE delete nothing, and go on as they did.
+- Logs have no such trigger: a REPLACE of a session that has nothing else takes them along, as it always did.
 - With `recursive_triggers` on, which SQLite has off, a REPLACE fires those triggers too, and is a deletion.
 """
 
@@ -34,13 +35,6 @@ BEGIN
   SELECT RAISE(ABORT, 'sessions: a session with messages is never replaced; update it, or delete it first');
 END""",
         """\
-CREATE TRIGGER session_logs_outlive_a_replace BEFORE DELETE ON session_logs
-WHEN NOT EXISTS (SELECT 1 FROM sessions WHERE id = OLD.session_id)
-  AND NOT EXISTS (SELECT 1 FROM deleting WHERE session_id = OLD.session_id)
-BEGIN
-  SELECT RAISE(ABORT, 'sessions: a session with logs is never replaced; update it, or delete it first');
-END""",
-        """\
 CREATE TRIGGER agent_contexts_outlive_a_replace BEFORE DELETE ON agent_contexts
 WHEN NOT EXISTS (SELECT 1 FROM sessions WHERE id = OLD.session_id)
   AND NOT EXISTS (SELECT 1 FROM deleting WHERE session_id = OLD.session_id)
@@ -58,7 +52,6 @@ END""",
     down=(
         "DROP TRIGGER compaction_events_outlive_a_replace",
         "DROP TRIGGER agent_contexts_outlive_a_replace",
-        "DROP TRIGGER session_logs_outlive_a_replace",
         "DROP TRIGGER messages_outlive_a_replace",
         "DROP TRIGGER sessions_deletion_ends",
         "DROP TRIGGER sessions_deletion_begins",

@@ -88,24 +88,6 @@ def test_a_restored_event_without_them_may_be_deleted(connection: sqlite3.Connec
     assert kept(connection) == []
 
 
-def test_an_archive_takes_nothing_but_messages_as_they_are(connection: sqlite3.Connection, insert: Insert) -> None:
-    insert(connection, "sessions", id="t", main_agent_id="a")
-    insert(connection, "messages", session_id="s", seq=1, role="user", content="hello")
-    insert(connection, "messages", session_id="t", seq=1, role="user", content="elsewhere")
-    insert(connection, "compaction_events", **PRUNING)
-    for wrong in (
-        ARCHIVE.replace("SELECT 1, id,", "SELECT 1, id + 7,"),  # never a message
-        ARCHIVE.replace(
-            "content, tool_calls_json, usage_json, metadata_json, payload_json FROM", "'x', 1, 1, 1, 1 FROM"
-        ),
-        f"{ARCHIVE} WHERE session_id = 't'",
-    ):
-        with pytest.raises(sqlite3.IntegrityError, match="as they are there"):
-            connection.execute(wrong)
-    connection.execute(f"{ARCHIVE} WHERE session_id = 's'")
-    assert kept(connection) == ["hello"]
-
-
 def test_the_down_leaves_a_populated_database_as_it_was_before(
     empty_database: Callable[[], sqlite3.Connection], insert: Insert, execute_all: ExecuteAll
 ) -> None:

@@ -1,4 +1,4 @@
-"""A session with something in it, under raw SQL: deleted, never replaced."""
+"""A session with a conversation in it, under raw SQL: deleted, never replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ EVENT = {
 }
 OWNED = {
     "messages": {"session_id": "t", "seq": 1, "role": "user", "content": "hello"},
-    "session_logs": {"session_id": "t", "role": "user", "type": "message", "content": '"hello"'},
     "agent_contexts": {"session_id": "t", "current_agent": "coder"},
     "compaction_events": EVENT,
 }
@@ -86,7 +85,7 @@ def test_deleting_a_session_takes_all_of_it_along(
     for table, row in OWNED.items():
         insert(sessions, table, **row)
     sessions.execute(statement)
-    assert [count(sessions, table) for table in (*OWNED, "deleting")] == [0, 0, 0, 0, 0]
+    assert [count(sessions, table) for table in (*OWNED, "deleting")] == [0, 0, 0, 0]
 
 
 def test_the_down_leaves_a_populated_database_as_it_was_before(

@@ -14,6 +14,7 @@ from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
 from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
 from agentdb.migrations.m009_kept_counters import MIGRATION as _KEPT_COUNTERS
 from agentdb.migrations.m010_kept_sessions import MIGRATION as _KEPT_SESSIONS
+from agentdb.migrations.m011_kept_agents import MIGRATION as _KEPT_AGENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _KEPT_ARCHIVES,
     _KEPT_COUNTERS,
     _KEPT_SESSIONS,
+    _KEPT_AGENTS,
 )
 
 

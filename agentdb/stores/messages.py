@@ -256,10 +256,11 @@ class MessageStore(Operations[W]):
 
         Words are what white space parts; case does not count, and a word is found inside others too, so also in the
         middle of Chinese, Japanese or Korean. Words of three characters and more are looked up in the index, the best
-        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word, and
-        where the index finds nothing, the newest `scan` messages (0: none) are read instead, the newest first, and
-        compared without case and accents. Beside a longer word, a short one is looked for in the `scan` best messages that
-        hold the longer one. What stands behind a NUL character is looked for like that, too.
+        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word,
+        where the index finds nothing, and where it finds fewer than `limit` and a word has a letter that may carry an
+        accent, the newest `scan` messages (0: none) are read too, and compared without case and accents; what they hold
+        comes behind, the newest first. Beside a longer word, a short one is looked for in the `scan` best messages that
+        hold the longer one. What stands behind a NUL character is looked for in the newest `scan` messages that hold one.
 
         syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), and nothing is scanned.
 

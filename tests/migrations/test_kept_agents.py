@@ -67,7 +67,7 @@ def test_an_insert_that_ignores_or_updates_what_is_there_goes_on(
     connection.execute(f"INSERT {row} ON CONFLICT (id) DO UPDATE SET name = excluded.name")
     assert connection.execute("SELECT name FROM agents").fetchone()[0] == "x"
     assert connection.execute("SELECT count(*) FROM session_logs").fetchone()[0] == 1
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed: agents.id"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: agents\.id"):
         connection.execute(f"INSERT {row}")
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed"):
         connection.execute(f"INSERT OR FAIL {row}")

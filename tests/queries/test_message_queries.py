@@ -231,8 +231,11 @@ def test_sizes_are_bytes_and_a_message_that_lost_its_content_has_none(
     sizes = [{"id": 1, "bytes": 5}, {"id": 2, "bytes": 0}]
     assert fetch(connection, message_search.SIZES, ids="[1, 2, 3]") == sizes
     live = {"session_id": None, "agent_id": None, "include_deleted": 0, "cursor_id": 9, "limit": 9}
-    assert fetch(connection, message_search.NEWEST, **live) == sizes[:1]
-    assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == sizes[:1]
+    found = [{"id": 1, "seq": 1, "chars": 2, "bytes": 5}]
+    assert fetch(connection, message_search.NEWEST, **live) == found
+    assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == found
+    of_session = live | {"session_id": session, "cursor_seq": 9}
+    assert fetch(connection, message_search.NEWEST_OF_SESSION, **of_session) == found
 
 
 def test_title_and_metadata_are_written_beside_what_was_there_before(

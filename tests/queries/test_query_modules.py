@@ -98,7 +98,7 @@ CHILDREN_OF_SESSION = r"SEARCH \w+ USING COVERING INDEX \w+ (session_id=?)"
 LOGS_OF_SESSION = r"SEARCH session_logs USING COVERING INDEX \w+ (session_id=?)"
 CHILDREN = r"SEARCH session_logs USING COVERING INDEX idx_session_logs_parent_id (session_id=? AND parent_id=?)"
 PLANS: dict[tuple[str, str], list[str]] = {
-    ("agents", "INSERT"): [],
+    ("agents", "INSERT"): ["SEARCH sessions USING COVERING INDEX idx_sessions_main_agent_id (main_agent_id=?)"],
     ("agents", "UPDATE"): [BY_AGENT_ID],
     ("agents", "GET_BY_ID"): [BY_AGENT_ID],
     ("agents", "LIST"): ["SCAN agents USING INDEX idx_agents_created_at"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,6 +211,42 @@ def test_a_pruned_message_that_was_annotated_was_not_edited(stores: Facade) -> N
     stores.compactions.restore(event.id)
     message, _ = stores.messages.load("s")
     assert (message.content, message.metadata_json) == ("x" * 9000, {"a": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"role": "user", "is_preserved": True}, "takes message 2, which is preserved"),
+        (
+            {"role": "assistant", "tool_calls_json": [{"id": "1"}]},
+            "takes message 2, which waits for the result of a tool",
+        ),
+    ],
+)
+def test_a_plan_that_was_altered_to_take_what_no_plan_takes_is_refused(
+    stores: Facade, given: dict[str, Any], why: str
+) -> None:
+    say(stores, "a")
+    say(stores, "b", **given)
+    say(stores, *"cd")
+    before = rows(stores)
+    plan = stores.compactions.plan("s", keep_last=1, protect_tokens=0)
+    assert [message.content for message in plan.messages] == ["a", "c"]
+    with pytest.raises(FieldError, match=why) as refused:
+        shorten(stores, plan=replace(plan, messages=stores.messages.load("s")))
+    assert refused.value.remedy.startswith("Give the plan as plan() made it")
+    assert rows(stores) == before
+    assert shorten(stores, plan=plan).messages_removed == 2
+
+
+def test_a_summary_that_nobody_counted_has_the_tokens_that_its_event_says(stores: Facade) -> None:
+    say(stores, *"abcdef", token_count=250)
+    event = shorten(stores, "x" * 1000)
+    assert (event.original_tokens, event.compacted_tokens) == (1500, 750)
+    assert stores.messages.stats("s").total_tokens == 750
+    assert stores.messages.load("s")[0].token_count == 250
+    stores.compactions.restore(event.id)
+    assert stores.messages.stats("s").total_tokens == 1500
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "mark", "answer"])

@@ -15,6 +15,8 @@ from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
 from agentdb.migrations.m009_kept_counters import MIGRATION as _KEPT_COUNTERS
 from agentdb.migrations.m010_kept_sessions import MIGRATION as _KEPT_SESSIONS
 from agentdb.migrations.m011_kept_agents import MIGRATION as _KEPT_AGENTS
+from agentdb.migrations.m012_last_switch import MIGRATION as _LAST_SWITCH
+from agentdb.migrations.m013_bounded_tokens import MIGRATION as _BOUNDED_TOKENS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     _KEPT_COUNTERS,
     _KEPT_SESSIONS,
     _KEPT_AGENTS,
+    _LAST_SWITCH,
+    _BOUNDED_TOKENS,
 )
 
 

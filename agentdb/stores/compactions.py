@@ -16,7 +16,7 @@ from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visi
 from agentdb.stores.blocks import is_result
 from agentdb.stores.compaction_plan import Line, grouped, pruned_message, removable
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray, now_text
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, TOKENS, JsonArray, now_text
 from agentdb.stores.messages import MESSAGE, Message
 from agentdb.stores.pages import BY_ID, Page, page
 
@@ -155,7 +155,8 @@ class CompactionStore(Operations[W]):
         of the last message taken out, as one of role 'system'. None, and nothing is done, where there is nothing to take.
 
         plan: takes out what it names, whatever was said since; without it a new one is made, with `keep_last` and
-        `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for the record.
+        `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for
+        the record.
 
         Raises IntegrityError `plan_outdated` where a message of the plan has changed, has gone, is preserved now, or has
         been given a result that the plan does not have; NotFoundError; FieldError as plan(), and for a plan that was altered
@@ -164,7 +165,7 @@ class CompactionStore(Operations[W]):
         began = perf_counter()
         _check_limits(keep_last, protect_tokens)
         content = ID.encode("summary", summary)
-        counted = COUNT.or_none().encode("summary_tokens", summary_tokens)
+        counted = TOKENS.or_none().encode("summary_tokens", summary_tokens)
         tokens = tokens_of(content) if counted is None else counted
         event = {
             "session_id": session_id,

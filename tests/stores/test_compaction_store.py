@@ -487,3 +487,24 @@ def test_what_is_missing_is_none_or_an_error_that_names_it(stores: Facade) -> No
     ):
         with pytest.raises(NotFoundError, match="no session 'nowhere'"):
             call()
+
+
+def test_counts_of_tokens_never_break_a_sum(stores: Facade) -> None:
+    most = 2**53 - 1
+    say(stores, "a", token_count=most)
+    with pytest.raises(FieldError) as refused:
+        say(stores, "b", token_count=most + 1)
+    assert refused.value.code == "too_large"
+    with pytest.raises(IntegrityError, match="total_tokens"):
+        say(stores, "b", token_count=1)
+    say(stores, "b", "c", "d", token_count=0)
+    assert stores.compactions.should_compact("s") is True
+    with pytest.raises(FieldError) as refused:
+        shorten(stores, summary_tokens=most + 1)
+    assert refused.value.field == "summary_tokens"
+    with pytest.raises(FieldError, match="token_count"):
+        stores.conversations.save_session("s", [{"role": "user", "content": "a", "token_count": most + 1}])
+    event = shorten(stores)
+    assert (event.original_tokens, event.compacted_tokens) == (most, 2)
+    assert stores.compactions.restore(event.id).restored_at is not None
+    assert stores.messages.stats("s").total_tokens == most

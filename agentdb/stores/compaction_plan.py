@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentdb.stores.blocks import call_id_of, is_result, link_of, text_of, texts_of
+from agentdb.stores.blocks import blocks_of, call_id_of, is_result, link_of, text_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A message, as a planner sees it. `calls` and `results` are the ids of the tool calls that it makes and answers; an
-    id that nobody gave is None."""
+    id that nobody gave is None. `may_call`: it may make others, in a form that nobody here understands."""
 
     id: int
     seq: int
@@ -23,6 +23,7 @@ class Line:
     is_preserved: bool = False
     calls: tuple[str | None, ...] = ()
     results: tuple[str | None, ...] = ()
+    may_call: bool = False
 
 
 def removable(lines: Sequence[Line], *, keep_last: int, protect_tokens: int) -> list[int]:
@@ -48,8 +49,8 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
 
     A result belongs to the nearest call before it with its id (ids come again in one conversation) that still waits, else
     to the nearest. One without an id may answer any that still waits of the nearest seqs in a row before it that call
-    anything: it makes them one group. Where none waits, it belongs to the nearest. A line that neither calls nor answers
-    is a group of its own.
+    anything: it makes them one group. Where none waits, it belongs to the nearest. One that no call before it explains
+    belongs to the nearest line before it that may have called. A line that neither calls nor answers is a group of its own.
     """
     leader = list(range(len(lines)))
 
@@ -62,6 +63,7 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     callers: dict[str | None, int] = {}
     asked: dict[str | None, list[int]] = {}
     last_caller: int | None = None
+    may_have_called: int | None = None
     rows: list[list[int]] = []  # lines that call, together where nothing was ever between them
     waiting: dict[int, list[str | None]] = {}
 
@@ -87,7 +89,10 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     for position, line in enumerate(lines):
         for result in line.results:
             caller = first_waiting() if result is None else caller_of(result)
-            if caller is not None:
+            explained = caller is not None and (waiting[caller] or (result is not None and result in callers))
+            if may_have_called is not None and not explained and (caller is None or caller < may_have_called):
+                leader[group_of(position)] = group_of(may_have_called)
+            elif caller is not None:
                 leader[group_of(position)] = group_of(caller)
                 calls = waiting[caller]
                 if result in calls:
@@ -105,18 +110,22 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
                 rows.append([])
             rows[-1].append(position)
             last_caller = position
+        if line.may_call:
+            may_have_called = position
     groups = [group_of(position) for position in range(len(lines))]
     return groups, {groups[position] for position, calls in waiting.items() if calls}
 
 
-def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) -> tuple[tuple[str | None, ...], ...]:
-    """The ids of the calls that a message makes, and of those that it answers, from its columns and its blocks."""
-    calls: dict[str | None, None] = {}
+def links(
+    role: str, tool_call_id: str | None, tool_calls: Any, payload: Any, extra: Any = None
+) -> tuple[tuple[str | None, ...], ...]:
+    """The ids of the calls that a message makes, and of those that it answers: from its columns, its blocks, and `extra`,
+    what stood beside them in a caller's dict."""
+    calls: dict[str | None, None] = dict.fromkeys(map(call_id_of, tool_calls or ()))
     results: dict[str | None, None] = {}
-    beside = payload.get("tool_calls") if isinstance(payload, dict) else None
-    for call in [*(tool_calls or ()), *(beside if isinstance(beside, list) else ())]:
-        calls[call_id_of(call)] = None
-    for block in _blocks(payload):
+    for block in [*blocks_of(payload), *blocks_of(extra)]:
+        if isinstance(beside := block.get("tool_calls"), list):
+            calls.update(dict.fromkeys(map(call_id_of, beside)))
         answers, ids = link_of(block)
         for id in ids:
             if not answers:
@@ -125,22 +134,13 @@ def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) ->
                 del calls[id]
             else:
                 results[id] = None
+    if len(calls) > 1:
+        calls.pop(None, None)  # a call is there in an older form, too, which had no ids
     if tool_call_id is not None:
         results[tool_call_id] = None
     elif role == "tool" and not results:
         results[None] = None
     return tuple(calls), tuple(results)
-
-
-def _blocks(payload: Any) -> Iterator[dict[str, Any]]:
-    """The blocks of a list, or a framework's item and the blocks in it."""
-    items = payload
-    if isinstance(payload, dict):
-        inner = [payload.get(name) for name in ("content", "parts")]
-        items = [payload, *[block for blocks in inner if isinstance(blocks, list) for block in blocks]]
-    for item in items or ():
-        if isinstance(item, dict):
-            yield item
 
 
 def pruned(payload: Any, words: str) -> Any:
@@ -157,8 +157,9 @@ def pruned(payload: Any, words: str) -> Any:
     if not all(isinstance(block, dict) for block in payload):
         return None
     if any(map(is_result, payload)):
-        blocks = [pruned(block, words) if is_result(block) else block for block in payload]
-        return None if None in blocks else blocks
+        # A result may have no output, or one of a form that this does not know: it stays as it is.
+        blocks = [(is_result(block) and pruned(block, words)) or block for block in payload]
+        return None if blocks == payload else blocks
     return [{"type": "text", "text": words}]
 
 
@@ -170,12 +171,41 @@ def pruned_message(role: str, content: str | None, payload: Any, words: str) -> 
         return None
     if role == "tool" or is_result(payload):
         return words, left
-    results = [block for block in _blocks(payload) if is_result(block)]
-    if not results:
+    blocks = payload.get("content") if isinstance(payload, dict) else payload
+    if not isinstance(blocks, list) or not any(map(is_result, blocks)):
         return None
     if content == text_of(payload):
         return text_of(left), left
-    for text in [text for block in results for text in texts_of(block)]:
-        if content and len(text) > len(words):
-            content = content.replace(text, words)
-    return content, left
+    return content and _reworded(content, blocks, words), left
+
+
+def _reworded(content: str, blocks: list[dict[str, Any]], words: str) -> str:
+    """A content that somebody else has made of blocks, with `words` in place of what tools gave: each output once, and never
+    where another block says the same."""
+    taken: list[tuple[int, int, str]] = []
+    end = 0
+    for block in blocks:
+        text = None if is_result(block) else block.get("text")
+        if isinstance(text, str) and text and (at := content.find(text, end)) >= 0:
+            end = at + len(text)
+            taken.append((at, end, text))
+    for block in filter(is_result, blocks):
+        for text in texts_of(block):
+            if len(text) > len(words) and (at := _free(content, text, taken)) >= 0:
+                taken.append((at, at + len(text), words))
+    pieces, last = [], 0
+    for start, end, text in sorted(taken):
+        pieces += [content[last:start], text]
+        last = end
+    return "".join([*pieces, content[last:]])
+
+
+def _free(content: str, text: str, taken: list[tuple[int, int, str]]) -> int:
+    """Where the text stands first, beside what is taken; or -1."""
+    at = content.find(text)
+    while at >= 0:
+        behind = max((end for start, end, _ in taken if start < at + len(text) and at < end), default=None)
+        if behind is None:
+            return at
+        at = content.find(text, behind)
+    return -1

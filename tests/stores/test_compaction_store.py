@@ -108,6 +108,20 @@ def test_restore_brings_back_what_was_there_row_by_row(stores: Facade) -> None:
         ([{"functionCall": {"id": "1"}}], [{"functionResponse": {"id": "1"}}]),
         ([{"type": "tool-call", "toolCallId": "1"}], [{"type": "tool-result", "toolCallId": "1"}]),
         ([{"toolUse": {"toolUseId": "1"}}], [{"toolResult": {"toolUseId": "1"}}]),
+        (
+            {"type": "ai", "data": {"content": "", "tool_calls": [{"name": "f", "args": {}, "id": "1"}]}},
+            {"type": "tool", "data": {"content": "r", "tool_call_id": "1"}},
+        ),
+        (
+            {"lc": 1, "type": "constructor", "kwargs": {"tool_calls": [{"id": "1"}]}},
+            {"lc": 1, "type": "constructor", "kwargs": {"tool_call_id": "1"}},
+        ),
+        ({"type": "mcp_approval_request", "id": "1"}, {"type": "mcp_approval_response", "approval_request_id": "1"}),
+        ({"a form": "of tomorrow", "tools": {"asked": "1"}}, {"tool_call_id": "1", "content": "r"}),
+        (
+            {"kind": "response", "parts": [{"part_kind": "tool-call", "tool_call_id": "1"}]},
+            {"kind": "request", "parts": [{"part_kind": "tool-return", "tool_call_id": "1", "content": "r"}]},
+        ),
     ],
 )
 def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
@@ -119,6 +133,21 @@ def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
     say(stores, "e")
     assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1, 2]
     assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 4
+
+
+def test_a_call_in_the_older_form_is_never_parted_from_its_result(stores: Facade) -> None:
+    chat = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "tool", "name": "f", "content": "r"},
+        {"role": "user", "content": "b"},
+    ]
+    stores.conversations.save_session("s", chat)
+    assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1]
+    assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 3
+    stores.messages.pop("s")
+    stores.messages.pop("s")
+    assert [message.seq for message in stores.compactions.plan("s", keep_last=0, protect_tokens=0).messages] == [1]
 
 
 def test_what_was_said_later_stays_where_it_is(stores: Facade) -> None:

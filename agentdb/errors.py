@@ -129,6 +129,7 @@ REMEDIES: dict[str, str] = {
     # rows
     "not_found": "Check the id.",
     "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
+    "session_full": "Go on in another session; somebody has given this one the last of all seqs.",
     "plan_outdated": "Ask for a new plan, sum up what it names, and compact with that.",
     "already_restored": "Nothing; what it took out is back in its place.",
     "newer_event": "Restore the newer event first; events of a session are restored from the newest to the oldest.",

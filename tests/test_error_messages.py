@@ -218,6 +218,7 @@ SHOWN_ELSEWHERE = {
     "naive_datetime": "stores/test_bad_input.py",
     "not_json": "stores/test_bad_input.py",
     "not_one_of": "stores/test_bad_input.py",
+    "session_full": "stores/test_saving.py",
     "other_session": "stores/test_bad_input.py",
     "bad_cursor": "stores/test_bad_input.py",
     "bad_search": "stores/test_message_search.py",

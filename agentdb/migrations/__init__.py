@@ -11,6 +11,12 @@ from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
 from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
+from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
+from agentdb.migrations.m009_kept_counters import MIGRATION as _KEPT_COUNTERS
+from agentdb.migrations.m010_kept_sessions import MIGRATION as _KEPT_SESSIONS
+from agentdb.migrations.m011_kept_agents import MIGRATION as _KEPT_AGENTS
+from agentdb.migrations.m012_last_switch import MIGRATION as _LAST_SWITCH
+from agentdb.migrations.m013_bounded_tokens import MIGRATION as _BOUNDED_TOKENS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +32,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     _AGENT_CONTEXTS,
     _COMPACTION,
     _DEFAULT_AGENTS,
+    _KEPT_ARCHIVES,
+    _KEPT_COUNTERS,
+    _KEPT_SESSIONS,
+    _KEPT_AGENTS,
+    _LAST_SWITCH,
+    _BOUNDED_TOKENS,
 )
 
 

@@ -7,12 +7,16 @@ an estimate: a token for four bytes of its text, or of its payload where it has 
 # Which session is this? One row with id, last_activity_at and deleted_at, or none.
 SESSION = "SELECT id, last_activity_at, deleted_at FROM sessions WHERE id = :session_id"
 
-# What does a planner need to know of each message? All of a session, in their order; payloads where they may name a tool.
+# What does a planner need to know of each message? All of a session, in their order; JSON where it may name a tool.
 LINES = """\
 SELECT
   id, seq, role, is_preserved, tool_call_id, tool_calls_json,
   CASE WHEN instr(payload_json, 'tool') OR instr(payload_json, 'call') OR instr(payload_json, 'function')
+    OR instr(payload_json, 'approval')
     THEN payload_json END AS payload_json,
+  CASE WHEN instr(metadata_json, 'tool') OR instr(metadata_json, 'call') OR instr(metadata_json, 'function')
+    OR instr(metadata_json, 'approval')
+    THEN metadata_json -> '$.extra' END AS extra_json,
   COALESCE(token_count, (
     COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3

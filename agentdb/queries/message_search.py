@@ -19,9 +19,9 @@ SNIPPET = """\
 SELECT rowid AS id, snippet(messages_fts, 0, '', '', '…', 64) AS snippet FROM messages_fts
 WHERE messages_fts MATCH :expression AND rowid = :id"""
 
-# Which are the newest messages with content, before this one? At most :limit ids with the bytes of each.
+# Which are the newest messages with content, before this one? At most :limit, with their characters (to a NUL) and bytes.
 NEWEST = """\
-SELECT messages.id, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
+SELECT messages.id, messages.seq, length(messages.content) AS chars, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
 JOIN sessions ON sessions.id = messages.session_id
 WHERE messages.id < :cursor_id AND messages.content IS NOT NULL
   AND (:agent_id IS NULL OR sessions.main_agent_id = :agent_id)
@@ -30,7 +30,7 @@ ORDER BY messages.id DESC LIMIT :limit"""
 
 # Which are the newest messages of one session with content, before this one? As above, in the order of the session.
 NEWEST_OF_SESSION = """\
-SELECT messages.id, messages.seq, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
+SELECT messages.id, messages.seq, length(messages.content) AS chars, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
 JOIN sessions ON sessions.id = messages.session_id
 WHERE messages.session_id = :session_id AND messages.seq < :cursor_seq AND messages.content IS NOT NULL
   AND (:agent_id IS NULL OR sessions.main_agent_id = :agent_id)
@@ -39,7 +39,7 @@ ORDER BY messages.seq DESC LIMIT :limit"""
 
 # Which messages hold a NUL character, so that the index knows them only in part? As above, the newest first.
 NEWEST_WITH_NUL = """\
-SELECT messages.id, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
+SELECT messages.id, messages.seq, length(messages.content) AS chars, length(CAST(messages.content AS BLOB)) AS bytes FROM messages
 JOIN sessions ON sessions.id = messages.session_id
 WHERE instr(messages.content, char(0)) > 0 AND messages.id < :cursor_id
   AND (:session_id IS NULL OR messages.session_id = :session_id)

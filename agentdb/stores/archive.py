@@ -38,18 +38,18 @@ def lines_of(session_id: str) -> Steps[list[Line]]:
     """A conversation, as a planner sees it."""
     result = yield from execute(compactions.LINES, {"session_id": session_id})
     lines = []
-    for id, seq, role, is_preserved, tool_call_id, tool_calls, payload, tokens in result.tuples:
+    for id, seq, role, is_preserved, tool_call_id, tool_calls, payload, extra, tokens in result.tuples:
         calls: tuple[str | None, ...] = ()
         results: tuple[str | None, ...] = ()
-        if tool_calls is not None or payload is not None or tool_call_id is not None or role == "tool":
-            calls, results = links(
-                role,
-                tool_call_id,
-                None if tool_calls is None else loads(tool_calls),
-                None if payload is None else loads(payload),
-            )
-        lines.append(Line(id, seq, role, tokens, bool(is_preserved), calls, results))
+        if role == "tool" or any(value is not None for value in (tool_calls, payload, extra, tool_call_id)):
+            calls, results = links(role, tool_call_id, *map(_parsed, (tool_calls, payload, extra)))
+        may_call = role == "assistant" and payload is not None
+        lines.append(Line(id, seq, role, tokens, bool(is_preserved), calls, results, may_call))
     return lines
+
+
+def _parsed(text: str | None) -> Any:
+    return None if text is None else loads(text)
 
 
 def put_away(event: dict[str, Any], ids: list[int]) -> Steps[int]:

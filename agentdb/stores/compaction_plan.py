@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from agentdb.stores.blocks import blocks_of, call_id_of, is_result, link_of, text_of, texts_of
 
-#: How content blocks and items of a framework name a call of a tool, and a result: by types that end so (in their words,
-#: as `tool-call` and `toolCall` have them too), or by holding it under such a name.
-_CALL_ENDS = ("tool_use", "tool_call", "function_call")
-_RESULT_ENDS = ("tool_result", "call_output", "function_response", "tool_response")
-_WRAPPERS = ("function_call", "functionCall", "tool_use", "toolUse")
-_RESULT_WRAPPERS = ("function_response", "functionResponse", "tool_result", "toolResult")
-_OWN_IDS = ("call_id", "tool_call_id", "toolCallId", "toolUseId")
-_CALL_IDS = (*_OWN_IDS, "id")
-_RESULT_IDS = ("tool_use_id", *_OWN_IDS)
-_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A message, as a planner sees it. `calls` and `results` are the ids of the tool calls that it makes and answers; an
-    id that nobody gave is None."""
+    id that nobody gave is None. `may_call`: it may make others, in a form that nobody here understands."""
 
     id: int
     seq: int
@@ -33,6 +23,7 @@ class Line:
     is_preserved: bool = False
     calls: tuple[str | None, ...] = ()
     results: tuple[str | None, ...] = ()
+    may_call: bool = False
 
 
 def removable(lines: Sequence[Line], *, keep_last: int, protect_tokens: int) -> list[int]:
@@ -57,8 +48,9 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     """For each line the number of its group, and the groups with a call that has no result yet.
 
     A result belongs to the nearest call before it with its id (ids come again in one conversation) that still waits, else
-    to the nearest; one without an id to the nearest line before it that calls anything. A line that neither calls nor
-    answers is a group of its own.
+    to the nearest. One without an id may answer any that still waits of the nearest seqs in a row before it that call
+    anything: it makes them one group. Where none waits, it belongs to the nearest. One that no call before it explains
+    belongs to the nearest line before it that may have called. A line that neither calls nor answers is a group of its own.
     """
     leader = list(range(len(lines)))
 
@@ -71,6 +63,8 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
     callers: dict[str | None, int] = {}
     asked: dict[str | None, list[int]] = {}
     last_caller: int | None = None
+    may_have_called: int | None = None
+    rows: list[list[int]] = []  # lines that call, together where nothing was ever between them
     waiting: dict[int, list[str | None]] = {}
 
     def caller_of(result: str | None) -> int | None:
@@ -82,10 +76,23 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
                 return caller
         return callers.get(id)
 
+    def first_waiting() -> int | None:
+        while rows:
+            if still := [caller for caller in rows[-1] if waiting[caller]]:
+                rows[-1] = still
+                for caller in still[1:]:
+                    leader[group_of(caller)] = group_of(still[0])
+                return still[0]
+            rows.pop()
+        return last_caller
+
     for position, line in enumerate(lines):
         for result in line.results:
-            caller = last_caller if result is None else caller_of(result)
-            if caller is not None:
+            caller = first_waiting() if result is None else caller_of(result)
+            explained = caller is not None and (waiting[caller] or (result is not None and result in callers))
+            if may_have_called is not None and not explained and (caller is None or caller < may_have_called):
+                leader[group_of(position)] = group_of(may_have_called)
+            elif caller is not None:
                 leader[group_of(position)] = group_of(caller)
                 calls = waiting[caller]
                 if result in calls:
@@ -99,20 +106,27 @@ def grouped(lines: Sequence[Line]) -> tuple[list[int], set[int]]:
             callers.update(dict.fromkeys(line.calls, position))
             for call in line.calls:
                 asked.setdefault(call, []).append(position)
+            if not rows or rows[-1][-1] != position - 1 or lines[position - 1].seq != line.seq - 1:
+                rows.append([])
+            rows[-1].append(position)
             last_caller = position
+        if line.may_call:
+            may_have_called = position
     groups = [group_of(position) for position in range(len(lines))]
     return groups, {groups[position] for position, calls in waiting.items() if calls}
 
 
-def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) -> tuple[tuple[str | None, ...], ...]:
-    """The ids of the calls that a message makes, and of those that it answers, from its columns and its blocks."""
-    calls: dict[str | None, None] = {}
+def links(
+    role: str, tool_call_id: str | None, tool_calls: Any, payload: Any, extra: Any = None
+) -> tuple[tuple[str | None, ...], ...]:
+    """The ids of the calls that a message makes, and of those that it answers: from its columns, its blocks, and `extra`,
+    what stood beside them in a caller's dict."""
+    calls: dict[str | None, None] = dict.fromkeys(map(call_id_of, tool_calls or ()))
     results: dict[str | None, None] = {}
-    beside = payload.get("tool_calls") if isinstance(payload, dict) else None
-    for call in [*(tool_calls or ()), *(beside if isinstance(beside, list) else ())]:
-        calls[_id_of(call, _CALL_IDS)] = None
-    for block in _blocks(payload):
-        answers, ids = _link(block)
+    for block in [*blocks_of(payload), *blocks_of(extra)]:
+        if isinstance(beside := block.get("tool_calls"), list):
+            calls.update(dict.fromkeys(map(call_id_of, beside)))
+        answers, ids = link_of(block)
         for id in ids:
             if not answers:
                 calls[id] = None
@@ -120,53 +134,13 @@ def links(role: str, tool_call_id: str | None, tool_calls: Any, payload: Any) ->
                 del calls[id]
             else:
                 results[id] = None
+    if len(calls) > 1:
+        calls.pop(None, None)  # a call is there in an older form, too, which had no ids
     if tool_call_id is not None:
         results[tool_call_id] = None
     elif role == "tool" and not results:
         results[None] = None
     return tuple(calls), tuple(results)
-
-
-def _blocks(payload: Any) -> Iterator[dict[str, Any]]:
-    """The blocks of a list, or a framework's item and the blocks in it."""
-    items = payload
-    if isinstance(payload, dict):
-        inner = [payload.get(name) for name in ("content", "parts")]
-        items = [payload, *[block for blocks in inner if isinstance(blocks, list) for block in blocks]]
-    for item in items or ():
-        if isinstance(item, dict):
-            yield item
-
-
-def is_result(block: Any) -> bool:
-    """Whether a block, or an item, is what a tool gave."""
-    return isinstance(block, dict) and bool((link := _link(block))[0] and link[1])
-
-
-def _link(block: dict[str, Any]) -> tuple[bool, list[str | None]]:
-    """Whether a block is a result, and the ids of the calls that it makes or answers: none where it does neither."""
-    kind = block.get("type")
-    words = _CAPITAL.sub("_", kind).lower().replace("-", "_") if isinstance(kind, str) else ""
-    if words.endswith(_RESULT_ENDS):
-        return True, [_id_of(block, _RESULT_IDS)]
-    if words.endswith(_CALL_ENDS):
-        return False, [_id_of(block, _CALL_IDS)]
-    # Calls of other kinds, which the provider answers itself, have no id to answer them by.
-    if words.endswith("_call"):
-        own = _id_of(block, _OWN_IDS)
-        return False, [] if own is None else [own]
-    for names, answers in ((_RESULT_WRAPPERS, True), (_WRAPPERS, False)):
-        for name in names:
-            if isinstance(block.get(name), dict):
-                return answers, [_id_of(block[name], _CALL_IDS)]
-    return False, []
-
-
-def _id_of(item: Any, keys: Sequence[str]) -> str | None:
-    for key in keys if isinstance(item, dict) else ():
-        if isinstance(item.get(key), str):
-            return str(item[key])
-    return None
 
 
 def pruned(payload: Any, words: str) -> Any:
@@ -183,8 +157,9 @@ def pruned(payload: Any, words: str) -> Any:
     if not all(isinstance(block, dict) for block in payload):
         return None
     if any(map(is_result, payload)):
-        blocks = [pruned(block, words) if is_result(block) else block for block in payload]
-        return None if None in blocks else blocks
+        # A result may have no output, or one of a form that this does not know: it stays as it is.
+        blocks = [(is_result(block) and pruned(block, words)) or block for block in payload]
+        return None if blocks == payload else blocks
     return [{"type": "text", "text": words}]
 
 
@@ -196,19 +171,41 @@ def pruned_message(role: str, content: str | None, payload: Any, words: str) -> 
         return None
     if role == "tool" or is_result(payload):
         return words, left
-    results = [block for block in _blocks(payload) if is_result(block)]
-    if not results:
+    blocks = payload.get("content") if isinstance(payload, dict) else payload
+    if not isinstance(blocks, list) or not any(map(is_result, blocks)):
         return None
-    for text in [text for block in results for text in _texts(block)]:
-        if content and len(text) > len(words):
-            content = content.replace(text, words)
-    return content, left
+    if content == text_of(payload):
+        return text_of(left), left
+    return content and _reworded(content, blocks, words), left
 
 
-def _texts(result: dict[str, Any]) -> list[str]:
-    """What a result says, in the forms in which the content of its message may have it."""
-    output = result.get("output", result.get("content"))
-    if not isinstance(output, list):
-        return [output] if isinstance(output, str) else []
-    texts = [block.get("text") for block in output if isinstance(block, dict)]
-    return ["\n".join(found := [text for text in texts if isinstance(text, str)]), *found]
+def _reworded(content: str, blocks: list[dict[str, Any]], words: str) -> str:
+    """A content that somebody else has made of blocks, with `words` in place of what tools gave: each output once, and never
+    where another block says the same."""
+    taken: list[tuple[int, int, str]] = []
+    end = 0
+    for block in blocks:
+        text = None if is_result(block) else block.get("text")
+        if isinstance(text, str) and text and (at := content.find(text, end)) >= 0:
+            end = at + len(text)
+            taken.append((at, end, text))
+    for block in filter(is_result, blocks):
+        for text in texts_of(block):
+            if len(text) > len(words) and (at := _free(content, text, taken)) >= 0:
+                taken.append((at, at + len(text), words))
+    pieces, last = [], 0
+    for start, end, text in sorted(taken):
+        pieces += [content[last:start], text]
+        last = end
+    return "".join([*pieces, content[last:]])
+
+
+def _free(content: str, text: str, taken: list[tuple[int, int, str]]) -> int:
+    """Where the text stands first, beside what is taken; or -1."""
+    at = content.find(text)
+    while at >= 0:
+        behind = max((end for start, end, _ in taken if start < at + len(text) and at < end), default=None)
+        if behind is None:
+            return at
+        at = content.find(text, behind)
+    return -1

@@ -13,9 +13,10 @@ from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import compactions
 from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
-from agentdb.stores.compaction_plan import Line, grouped, is_result, pruned_message, removable
+from agentdb.stores.blocks import is_result
+from agentdb.stores.compaction_plan import Line, grouped, pruned_message, removable
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray, now_text
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, TOKENS, JsonArray, now_text
 from agentdb.stores.messages import MESSAGE, Message
 from agentdb.stores.pages import BY_ID, Page, page
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: What stands in the place of a pruned output.
 PRUNED = "[The output of this tool was removed to save space.]"
+_AS_IT_WAS_MADE = (
+    "Give the plan as plan() made it; a message that is to go must not be preserved, nor wait for a result."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +155,18 @@ class CompactionStore(Operations[W]):
         of the last message taken out, as one of role 'system'. None, and nothing is done, where there is nothing to take.
 
         plan: takes out what it names, whatever was said since; without it a new one is made, with `keep_last` and
-        `protect_tokens`. summary_tokens: of the summary, where somebody counted. strategy, model_used: for the record.
+        `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for
+        the record.
 
         Raises IntegrityError `plan_outdated` where a message of the plan has changed, has gone, is preserved now, or has
-        been given a result that the plan does not have; NotFoundError, FieldError as plan().
+        been given a result that the plan does not have; NotFoundError; FieldError as plan(), and for a plan that was altered
+        to take what is preserved, or a call without its result.
         """
         began = perf_counter()
         _check_limits(keep_last, protect_tokens)
         content = ID.encode("summary", summary)
-        tokens = COUNT.or_none().encode("summary_tokens", summary_tokens)
+        counted = TOKENS.or_none().encode("summary_tokens", summary_tokens)
+        tokens = tokens_of(content) if counted is None else counted
         event = {
             "session_id": session_id,
             "strategy": ID.encode("strategy", strategy),
@@ -179,7 +186,7 @@ class CompactionStore(Operations[W]):
         summary_id = (yield from execute(compactions.NEXT_MESSAGE_ID)).tuples[0][0]
         event |= {
             "original_tokens": original,
-            "compacted_tokens": original - removed + (tokens_of(content) if tokens is None else tokens),
+            "compacted_tokens": original - removed + tokens,
             "messages_removed": len(chosen),
             "summary_message_id": summary_id,
             "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
@@ -341,19 +348,26 @@ def _check_limits(keep_last: int, protect_tokens: int) -> None:
 
 
 def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Steps[list[Line]]:
-    """The lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another session."""
+    """The lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another session, or
+    of messages that no plan takes."""
     if not isinstance(plan, CompactionPlan) or plan.session_id != session_id:
         raise FieldError.of("plan", plan, f"is no plan of session {session_id!r}", code="wrong_type")
     args = {"session_id": session_id, "ids": dumps([message.id for message in plan.messages])}
     if (yield from MESSAGE.many(compactions.MESSAGES, args)) != plan.messages:
         raise IntegrityError(f"messages of session {session_id!r} have changed since the plan", code="plan_outdated")
     planned = {message.id for message in plan.messages}
-    groups, _ = grouped(lines)
+    groups, unanswered = grouped(lines)
     taken = {group for group, line in zip(groups, lines, strict=True) if line.id in planned}
     if any(group in taken and line.id not in planned for group, line in zip(groups, lines, strict=True)):
         raise IntegrityError(
             f"a call of a tool in session {session_id!r} has been answered since the plan", code="plan_outdated"
         )
+    for group, line in zip(groups, lines, strict=True):
+        if line.id in planned and (line.is_preserved or group in unanswered):
+            why = "is preserved" if line.is_preserved else "waits for the result of a tool, or belongs to what does"
+            raise FieldError.of(
+                "plan", plan, f"takes message {line.id}, which {why}", code="not_one_of", remedy=_AS_IT_WAS_MADE
+            )
     return [line for line in lines if line.id in planned]
 
 

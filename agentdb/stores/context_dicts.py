@@ -76,6 +76,10 @@ def save_context(
     for position, switch in enumerate(switches):
         if position not in stays:
             yield from execute(contexts.DELETE_SWITCH, {"id": switch["id"]})
+    was = [position for position, switch in enumerate(switches) if switch["from_agent"] is not None]
+    if was and was[-1] not in stays:  # the time of a switch that has gone says nothing of those that are left
+        left = [switches[position]["switched_at"] for position in was if position in stays]
+        row["last_switch_at"] = left[-1] if left else None
     for position, given in enumerate(history):
         there = switches[pairs[position]] if position in pairs else {}
         noted = given["metadata_json"] or there.get("metadata_json")

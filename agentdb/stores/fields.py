@@ -36,6 +36,9 @@ UNSET: Final = Unset.UNSET
 #: JSON nested deeper than this is refused; SQLite refuses it from 1,000 on.
 MAX_JSON_DEPTH = 500
 
+#: A count of tokens has 53 bits: sums of them stay integers, and every reader of JSON can hold them.
+MAX_TOKENS = 2**53 - 1
+
 
 class Field:
     """One kind of column. `decode` is None where SQLite's value is the caller's value."""
@@ -111,6 +114,12 @@ def _integer(name: str, value: Any) -> int:
 def _count(name: str, value: Any) -> int:
     if _integer(name, value) < 0:
         raise FieldError.of(name, value, "is less than 0", code="too_small")
+    return int(value)
+
+
+def _tokens(name: str, value: Any) -> int:
+    if _count(name, value) > MAX_TOKENS:
+        raise FieldError.of(name, value, f"is more than {MAX_TOKENS}", code="too_large", remedy="Give a smaller count.")
     return int(value)
 
 
@@ -221,6 +230,7 @@ BOOLEAN = Field(_boolean, bool)
 ID = Field(_id)
 INTEGER = Field(_integer)
 COUNT = Field(_count)
+TOKENS = Field(_tokens)
 TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)

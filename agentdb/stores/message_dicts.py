@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
 from agentdb.stores.archive import tokens_of
-from agentdb.stores.fields import COUNT, JSON_ARRAY, JSON_OBJECT, TEXT, TIME, now_text
+from agentdb.stores.blocks import text_of
+from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
 from agentdb.stores.messages import MESSAGE
 
 if TYPE_CHECKING:
@@ -75,17 +76,14 @@ def _content(name: str, value: Any) -> tuple[str | None, str | None]:
     """The text of a content, and its blocks where it is made of blocks."""
     if not isinstance(value, (list, tuple)):
         return TEXT.or_none().encode(name, value), None
-    texts = [
-        block if isinstance(block, str) else block.get("text") for block in value if isinstance(block, (str, dict))
-    ]
     blocks = JSON_ARRAY.encode(name, value)
-    return "\n".join([text for text in texts if isinstance(text, str)]), blocks
+    return text_of(value) or "", blocks
 
 
 def _notes(place: str, given: Mapping[str, Any]) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     if given.get("token_count") is not None:
-        notes["token_count"] = COUNT.encode(f"{place}.token_count", given["token_count"])
+        notes["token_count"] = TOKENS.encode(f"{place}.token_count", given["token_count"])
     if given.get("usage") is not None:
         notes["usage_json"] = JSON_OBJECT.encode(f"{place}.usage", given["usage"])
     metadata = given.get("metadata")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from json import dumps
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
+from unicodedata import east_asian_width, normalize
 
 from agentdb.errors import FieldError, StatementError
 from agentdb.operations import execute
@@ -17,7 +17,7 @@ from agentdb.stores.messages import MESSAGE, Message
 from agentdb.stores.pages import BY_SEQ, check_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from agentdb.operations import Steps
 
@@ -78,15 +78,20 @@ def search(
         if others:
             ids = yield from _among(ids, others, limit)
         found.update((id, ranks[id]) for id in ids)
+    scanned: dict[int, int] = {}
     if scan and len(found) < limit:
-        for id in (yield from _scan(message_search.NEWEST_WITH_NUL, scope, folded, limit, scan)):
-            found.setdefault(id, None)
-    if not found and scan:
-        sql = message_search.NEWEST if session_id is None else message_search.NEWEST_OF_SESSION
-        found.update(dict.fromkeys((yield from _scan(sql, scope, folded, limit, scan))))
-    messages = yield from _messages(list(found)[:limit])
+        sqls = [message_search.NEWEST_WITH_NUL]
+        # The index tells é from e: where a word may be written with accents, what it found may not be all.
+        if not found or any(map(_takes_accents, words)):
+            sqls.append(message_search.NEWEST if session_id is None else message_search.NEWEST_OF_SESSION)
+        # Of two texts in ASCII, it has told all that there is.
+        told = bool(indexed) and all(map(str.isascii, indexed))
+        for sql in sqls:
+            scanned |= yield from _scan(sql, scope, folded, limit - len(found), scan, found, told)
+    newest = sorted(scanned, key=lambda id: id if session_id is None else scanned[id], reverse=True)
+    messages = yield from _messages([*found, *newest][:limit])
     return [
-        SearchHit(message=message, rank=found[message.id], snippet=_snippet(message.content or "", words))
+        SearchHit(message=message, rank=found.get(message.id), snippet=_snippet(message.content or "", words))
         for message in messages
     ]
 
@@ -99,6 +104,11 @@ def _words(text: str) -> list[str]:
     if len(words) > MAX_WORDS:
         raise FieldError.of("text", text, f"holds more than {MAX_WORDS} words", code="too_large", remedy="Give fewer.")
     return words
+
+
+def _takes_accents(word: str) -> bool:
+    """Whether a word has a letter that other writers may write with an accent; an ideograph, or a kana, is none."""
+    return any(character.isalpha() and east_asian_width(character) != "W" for character in word)
 
 
 def _by_expression(expression: str, scope: dict[str, Any], limit: int) -> Steps[list[SearchHit]]:
@@ -144,18 +154,22 @@ def _among(ids: list[int], words: Sequence[str], limit: int) -> Steps[list[int]]
     return kept
 
 
-def _scan(sql: str, scope: dict[str, Any], words: Sequence[str], limit: int, most: int) -> Steps[list[int]]:
-    """The newest messages that hold every one of the folded words: at most `limit`, of the first `most` that there are."""
+def _scan(
+    sql: str, scope: dict[str, Any], words: Sequence[str], limit: int, most: int, found: Container[int], told: bool
+) -> Steps[dict[int, int]]:
+    """The newest messages that hold every one of the folded words, each with its seq: at most `limit`, of the first `most`
+    that there are, beside those that are found already, and where `told` beside those that are all ASCII."""
     args: dict[str, Any] = {**scope, "cursor_id": _BEHIND_ALL, "cursor_seq": BY_SEQ.behind_all[0]}
-    kept: list[int] = []
+    kept: dict[int, int] = {}
     while most > 0 and len(kept) < limit:
-        result = yield from execute(sql, {**args, "limit": min(most, _SLICE)})
-        if not result.tuples:
+        rows = (yield from execute(sql, {**args, "limit": min(most, _SLICE)})).tuples
+        if not rows:
             break
-        most -= len(result.tuples)
-        last = dict(zip(result.columns, result.tuples[-1], strict=True))
-        args["cursor_id"], args["cursor_seq"] = last["id"], last.get("seq")
-        kept += yield from _holding([(row[0], row[-1]) for row in result.tuples], words, limit - len(kept))
+        most -= len(rows)
+        args["cursor_id"], args["cursor_seq"] = rows[-1][:2]
+        seqs = {id: seq for id, seq, _, _ in rows}
+        sized = [(id, size) for id, _, length, size in rows if id not in found and not (told and length == size)]
+        kept.update({id: seqs[id] for id in (yield from _holding(sized, words, limit - len(kept)))})
     return kept
 
 

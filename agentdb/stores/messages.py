@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from agentdb.errors import FieldError, NotFoundError
+from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomically, execute, operation
 from agentdb.queries import messages, sessions
 from agentdb.stores.entity import Entity, Values
@@ -21,6 +21,7 @@ from agentdb.stores.fields import (
     JSON_OBJECT,
     TEXT,
     TIME,
+    TOKENS,
     JsonArray,
     JsonObject,
     one_of,
@@ -94,6 +95,9 @@ class MessageStats(Values):
     deleted_at: datetime | None
 
 
+#: The greatest seq that a message can have.
+LAST_SEQ = 2**53 - 1
+
 MESSAGE = Entity(
     Message,
     id=INTEGER,
@@ -104,7 +108,7 @@ MESSAGE = Entity(
     name=TEXT.or_none(),
     tool_call_id=TEXT.or_none(),
     tool_calls_json=JSON_ARRAY.or_none(),
-    token_count=COUNT.or_none(),
+    token_count=TOKENS.or_none(),
     usage_json=JSON_OBJECT.or_none(),
     metadata_json=JSON_OBJECT.or_none(),
     payload_json=JSON_ARRAY_OR_OBJECT.or_none(),
@@ -151,12 +155,13 @@ class MessageStore(Operations[W]):
         is_summary: bool = False,
         created_at: datetime | None = None,
     ) -> Steps[Message]:
-        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now.
+        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
+        content, that is the text of the payload's blocks, what tools gave included.
 
-        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), FieldError for a
-        value that its field cannot hold.
+        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), IntegrityError for
+        one that has no seq left (`session_full`), FieldError for a value that its field cannot hold.
         """
-        return (yield from _append(MESSAGE.new(locals())))
+        return (yield from _append(_new(locals())))
 
     @operation
     def append_many(self, session_id: str, new: Iterable[NewMessage]) -> Steps[list[Message]]:
@@ -173,7 +178,7 @@ class MessageStore(Operations[W]):
                 why = f"holds a {type(message).__name__}, not a NewMessage"
                 raise FieldError.of("new", message, why, code="wrong_type")
             given = {name: getattr(message, name) for name in NewMessage.__slots__}
-            rows.append(MESSAGE.new({**given, "session_id": session_id}))
+            rows.append(_new({**given, "session_id": session_id}))
         return (yield from atomically(_append_all(session_id, rows)))
 
     @operation
@@ -252,10 +257,11 @@ class MessageStore(Operations[W]):
 
         Words are what white space parts; case does not count, and a word is found inside others too, so also in the
         middle of Chinese, Japanese or Korean. Words of three characters and more are looked up in the index, the best
-        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word, and
-        where the index finds nothing, the newest `scan` messages (0: none) are read instead, the newest first, and
-        compared without case and accents. Beside a longer word, a short one is looked for in the `scan` best messages that
-        hold the longer one. What stands behind a NUL character is looked for like that, too.
+        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word,
+        where the index finds nothing, and where it finds fewer than `limit` and a word has a letter that may carry an
+        accent, the newest `scan` messages (0: none) are read too, and compared without case and accents; what they hold
+        comes behind, the newest first. Beside a longer word, a short one is looked for in the `scan` best messages that
+        hold the longer one. What stands behind a NUL character is looked for in the newest `scan` messages that hold one.
 
         syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), and nothing is scanned.
 
@@ -283,6 +289,15 @@ def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
     }
 
 
+def _new(given: dict[str, Any]) -> dict[str, Any]:
+    row = MESSAGE.new(given)
+    if row["content"] is None and row["payload_json"] is not None:
+        from agentdb.stores.blocks import text_of_typed
+
+        row["content"] = MESSAGE.columns["content"].encode("content", text_of_typed(given["payload_json"]))
+    return row
+
+
 def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Message]]:
     if not rows and not len((yield from execute(sessions.CHECK_LIVE, {"id": session_id, "include_deleted": 0}))):
         raise (yield from _refused(session_id))  # said also where there is nothing to add
@@ -294,11 +309,21 @@ def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Messa
 
 
 def _append(row: dict[str, Any]) -> Steps[Message]:
-    added = (yield from execute(messages.APPEND, row)).tuples
+    try:
+        added = (yield from execute(messages.APPEND, row)).tuples
+    except IntegrityError as error:
+        if "seq BETWEEN" in error.message:
+            raise session_full(row["session_id"]) from error
+        raise
     if not added:
         raise (yield from _refused(row["session_id"]))
     id, seq = added[0]
     return MESSAGE.of_encoded({"id": id, "seq": seq, **row})
+
+
+def session_full(session_id: str) -> IntegrityError:
+    """No seq is left behind the last one of a session; only a database from before migration 009 can have come to that."""
+    return IntegrityError(f"session_id: session {session_id!r} has no seq left", code="session_full")
 
 
 def _refused(session_id: str) -> Steps[NotFoundError]:

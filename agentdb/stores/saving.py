@@ -12,7 +12,7 @@ from agentdb.stores.alignment import kept, places
 from agentdb.stores.archive import put_back
 from agentdb.stores.compactions import COMPACTION_EVENT
 from agentdb.stores.message_dicts import key_of, with_extra
-from agentdb.stores.messages import MESSAGE
+from agentdb.stores.messages import LAST_SEQ, MESSAGE, session_full
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,8 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
         # The seq of a summary that goes is free: without it, no restore puts back what it stands for.
         taken = {row[0] for row in archived.tuples}.difference(seqs)
     chosen = places(seqs, pairs, len(said), last_seq, taken)
+    if chosen and chosen[-1] > LAST_SEQ:
+        raise session_full(session_id)
     # One that moves keeps its id and its time: it is taken out, and put in again at the end.
     moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
     stays = {old for position, old in pairs.items() if position not in moved}

@@ -31,9 +31,19 @@ def test_a_switch_and_its_context_change_together_under_raw_sql(connection: sqli
     insert(connection, "agent_switches", session_id="s", from_agent="coder", to_agent="tester", switched_at=AT)
     assert context_of(connection) == ("tester", 2, AT)
     connection.execute("DELETE FROM agent_switches WHERE to_agent = 'tester'")
-    assert context_of(connection)[1] == 1
+    assert context_of(connection)[1:] == (1, LATER)
+    connection.execute("DELETE FROM agent_switches WHERE to_agent = 'planner'")
+    assert context_of(connection)[1:] == (1, LATER)
     connection.execute("DELETE FROM agent_switches")
-    assert context_of(connection)[1] == 0
+    assert context_of(connection)[1:] == (0, None)
+
+
+def test_a_switch_that_others_follow_takes_no_time_with_it(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "agent_switches", session_id="s", from_agent="a", to_agent="b", switched_at=AT)
+    insert(connection, "agent_switches", session_id="s", from_agent="b", to_agent="c", switched_at=LATER)
+    connection.execute("UPDATE agent_contexts SET last_switch_at = ?", ("2020-02-02T00:00:00.000Z",))
+    connection.execute("DELETE FROM agent_switches WHERE to_agent = 'b'")
+    assert context_of(connection)[1:] == (1, "2020-02-02T00:00:00.000Z")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ NOT_IDS = [
     "1" * 5000,
     ("001",),
 ]
-UNKNOWN = ["0", "000", "999", "10", "9" * 20]
+UNKNOWN = ["0", "000", "999", "10000", "9" * 20]
 
 
 def test_the_registry_is_a_tuple_of_migrations_without_a_gap() -> None:

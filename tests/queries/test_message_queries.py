@@ -82,7 +82,16 @@ CONSTANTS: dict[tuple[str, str], tuple[set[str], list[str]]] = {
     ("message_search", "SIZES"): ({"ids"}, IN_LIST),
     ("message_search", "CONTENTS"): ({"ids"}, IN_LIST),
     ("message_search", "GET_BY_IDS"): ({"ids"}, IN_LIST),
-    ("sessions", "INSERT_WITH_TITLE"): (SESSION | {"created_at"}, []),
+    # A trigger follows this insert, so SQLite looks for what refers to the row.
+    ("sessions", "INSERT_WITH_TITLE"): (
+        SESSION | {"created_at"},
+        [
+            "SEARCH compaction_events USING COVERING INDEX idx_compaction_events_session_id (session_id=?)",
+            "SEARCH agent_contexts USING COVERING INDEX sqlite_autoindex_agent_contexts_1 (session_id=?)",
+            "SEARCH messages USING COVERING INDEX sqlite_autoindex_messages_1 (session_id=?)",
+            "SEARCH session_logs USING COVERING INDEX idx_session_logs_created_at (session_id=?)",
+        ],
+    ),
     ("sessions", "UPDATE_WITH_TITLE"): (SESSION | {"last_activity_at"}, [LIVE]),
     ("sessions", "SOFT_DELETE"): ({"id", "deleted_at"}, [LIVE]),
     ("sessions", "RESTORE"): ({"id"}, [LIVE]),
@@ -222,8 +231,11 @@ def test_sizes_are_bytes_and_a_message_that_lost_its_content_has_none(
     sizes = [{"id": 1, "bytes": 5}, {"id": 2, "bytes": 0}]
     assert fetch(connection, message_search.SIZES, ids="[1, 2, 3]") == sizes
     live = {"session_id": None, "agent_id": None, "include_deleted": 0, "cursor_id": 9, "limit": 9}
-    assert fetch(connection, message_search.NEWEST, **live) == sizes[:1]
-    assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == sizes[:1]
+    found = [{"id": 1, "seq": 1, "chars": 2, "bytes": 5}]
+    assert fetch(connection, message_search.NEWEST, **live) == found
+    assert fetch(connection, message_search.NEWEST_WITH_NUL, **live) == found
+    of_session = live | {"session_id": session, "cursor_seq": 9}
+    assert fetch(connection, message_search.NEWEST_OF_SESSION, **of_session) == found
 
 
 def test_title_and_metadata_are_written_beside_what_was_there_before(

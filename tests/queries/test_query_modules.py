@@ -98,7 +98,7 @@ CHILDREN_OF_SESSION = r"SEARCH \w+ USING COVERING INDEX \w+ (session_id=?)"
 LOGS_OF_SESSION = r"SEARCH session_logs USING COVERING INDEX \w+ (session_id=?)"
 CHILDREN = r"SEARCH session_logs USING COVERING INDEX idx_session_logs_parent_id (session_id=? AND parent_id=?)"
 PLANS: dict[tuple[str, str], list[str]] = {
-    ("agents", "INSERT"): [],
+    ("agents", "INSERT"): ["SEARCH sessions USING COVERING INDEX idx_sessions_main_agent_id (main_agent_id=?)"],
     ("agents", "UPDATE"): [BY_AGENT_ID],
     ("agents", "GET_BY_ID"): [BY_AGENT_ID],
     ("agents", "LIST"): ["SCAN agents USING INDEX idx_agents_created_at"],
@@ -108,7 +108,8 @@ PLANS: dict[tuple[str, str], list[str]] = {
     ],
     ("agents", "COUNT"): [r"SCAN agents USING COVERING INDEX \w+"],
     ("agents", "CHECK_EXISTS"): ["SEARCH agents USING COVERING INDEX sqlite_autoindex_agents_1 (id=?)"],
-    ("sessions", "INSERT"): [],
+    # A trigger follows this insert, so SQLite looks for what refers to the row.
+    ("sessions", "INSERT"): [CHILDREN_OF_SESSION],
     ("sessions", "UPDATE"): [BY_SESSION_ID],
     ("sessions", "UPDATE_STATUS"): [BY_SESSION_ID],
     ("sessions", "UPDATE_EXTERNAL_SESSION_ID"): [BY_SESSION_ID],

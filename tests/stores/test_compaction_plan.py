@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdb.stores.compaction_plan import Line, grouped, links, pruned, removable
+from agentdb.stores.compaction_plan import Line, grouped, links, pruned, pruned_message, removable
 
 CALL_IDS = st.sampled_from([None, "a", "b", "c"])
 LINKS = st.lists(CALL_IDS, max_size=2, unique=True).map(tuple)
@@ -124,6 +124,23 @@ def test_calls_and_results_without_ids_find_each_other() -> None:
     assert removable([line(1, results=("lost",)), line(2)], keep_last=1, protect_tokens=0) == [0]
 
 
+def test_results_without_ids_answer_each_of_the_calls_in_a_row_and_all_of_them_are_one_group() -> None:
+    def groups(lines: list[Line]) -> tuple[list[int], int]:
+        found, unanswered = grouped(lines)
+        return [found.index(group) for group in found], len(unanswered)
+
+    for call in (None, "a"):
+        calls = [line(n, calls=(call and f"{call}{n}",)) for n in (1, 2, 3)]
+        results = [line(n, results=(None,)) for n in (4, 5, 6)]
+        assert groups([*calls, *results]) == ([0] * 6, 0)
+        assert groups([*calls, *results[:2]]) == ([0] * 5, 1)
+    # What was given up before something else was said is answered last, and is no part of the other.
+    lost = [line(1, calls=(None,)), line(2), line(3, calls=(None,)), line(4, results=(None,))]
+    assert groups(lost) == ([0, 1, 2, 2], 1)
+    assert groups([*lost, line(5, results=(None,))]) == ([0, 1, 2, 2, 0], 0)
+    assert groups([lost[0], *lost[2:]]) == ([0, 1, 1], 1)  # also when what was between has gone
+
+
 def test_a_protected_tail_ends_before_it_has_too_many_tokens() -> None:
     lines = [line(number) for number in range(1, 7)]
     for protected, gone in ((0, 6), (9, 6), (10, 5), (29, 4), (30, 3), (1000, 0)):
@@ -173,12 +190,88 @@ def test_a_protected_tail_ends_before_it_has_too_many_tokens() -> None:
             ((), ()),
         ),
         ("user", None, None, [{"type": "phone_call", "about": "a result"}], ((), ())),
+        ("assistant", None, None, [{"type": "function", "id": "a", "function": {"name": "f"}}], (("a",), ())),
+        ("system", None, None, [{"type": "function", "function": {"name": "f", "parameters": {}}}], ((), ())),
+        ("assistant", None, None, {"type": "mcp_approval_request", "id": "a", "name": "f"}, (("a",), ())),
+        ("user", None, None, {"type": "mcp_approval_response", "approval_request_id": "a"}, ((), ("a",))),
+        (
+            "assistant",
+            None,
+            None,
+            {"type": "ai", "data": {"content": "", "tool_calls": [{"name": "f", "id": "a", "type": "tool_call"}]}},
+            (("a",), ()),
+        ),
+        ("tool", None, None, {"type": "tool", "data": {"content": "r", "tool_call_id": "a"}}, ((), ("a",))),
+        ("tool", None, None, {"lc": 1, "type": "constructor", "kwargs": {"tool_call_id": "a"}}, ((), ("a",))),
+        (
+            "assistant",
+            None,
+            None,
+            {
+                "lc": 1,
+                "type": "constructor",
+                "id": ["langchain", "AIMessage"],
+                "kwargs": {
+                    "content": [{"type": "text", "text": "x"}, {"type": "tool_use", "id": "a"}],
+                    "additional_kwargs": {"tool_calls": [{"id": "a", "function": {}}, {"id": "b"}]},
+                },
+            },
+            (("a", "b"), ()),
+        ),
+        ("assistant", None, None, {"additional_kwargs": {"function_call": {"name": "f"}}}, ((None,), ())),
+        (
+            "assistant",
+            None,
+            None,
+            {"data": {"tool_calls": [{"id": "a"}], "additional_kwargs": {"function_call": {"name": "f"}}}},
+            (("a",), ()),
+        ),
+        (
+            "assistant",
+            None,
+            None,
+            {"kind": "response", "parts": [{"part_kind": "text"}, {"part_kind": "tool-call", "tool_call_id": "a"}]},
+            (("a",), ()),
+        ),
+        (
+            "user",
+            None,
+            None,
+            {
+                "kind": "request",
+                "parts": [
+                    {"part_kind": "tool-return", "tool_call_id": "a", "content": {"tool_calls": [{"id": "no call"}]}},
+                    {"part_kind": "retry-prompt", "tool_call_id": "b"},
+                ],
+            },
+            ((), ("a", "b")),
+        ),
     ],
 )
 def test_calls_and_results_are_read_in_the_forms_that_providers_have(
     role: str, tool_call_id: str | None, tool_calls: Any, payload: Any, expected: Any
 ) -> None:
     assert links(role, tool_call_id, tool_calls, payload) == expected
+
+
+def test_what_stood_beside_a_message_in_a_callers_dict_may_call_too() -> None:
+    assert links("assistant", None, None, None, {"function_call": {"name": "f", "arguments": "{}"}}) == ((None,), ())
+    assert links("assistant", None, [{"id": "a"}], None, {"function_call": {"name": "f"}}) == (("a",), ())
+    assert links("user", None, None, None, {"type": "function_call_output", "call_id": "a"}) == ((), ("a",))
+    assert links("user", None, None, None, "odd") == ((), ())
+
+
+def test_a_result_that_no_call_explains_belongs_to_the_nearest_line_that_may_have_called() -> None:
+    strange = line(2, may_call=True)
+    for result in ("x", None):
+        lines = [line(1), strange, line(3), line(4, results=(result,)), line(5)]
+        assert removable(lines, keep_last=1, protect_tokens=0) == [0, 1, 2, 3]
+        assert removable(lines, keep_last=2, protect_tokens=0) == [0, 2]
+        # One that a call explains belongs to that.
+        known = [line(1, calls=(result,)), strange, line(3), line(4, results=(result,)), line(5)]
+        assert removable(known, keep_last=2, protect_tokens=0) == [1, 2]
+        answered = [line(0, calls=("a",)), line(1, results=("a",)), strange, line(4, results=(result,)), line(5)]
+        assert removable(answered, keep_last=2, protect_tokens=0) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -190,8 +283,41 @@ def test_calls_and_results_are_read_in_the_forms_that_providers_have(
         ([{"type": "text", "text": "x"}, {"type": "image"}], [{"type": "text", "text": "-"}]),
         ([{"type": "tool_result", "content": "x"}, {"type": "text"}], [{"type": "tool_result", "content": "-"}, {"type": "text"}]),
         ([{"type": "tool_result"}], None),
+        ([{"type": "tool_result"}, {"type": "tool_result", "content": "x"}], [{"type": "tool_result"}, {"type": "tool_result", "content": "-"}]),
+        ([{"type": "tool_result", "is_error": True}, {"type": "text"}], None),
         (["odd"], None),
     ],
 )  # fmt: skip
 def test_an_output_is_pruned_in_a_known_form_or_not_at_all(payload: Any, expected: Any) -> None:
     assert pruned(payload, "-") == expected
+
+
+LONG = "a long output of a tool"
+USED = {"type": "tool_result", "tool_use_id": "a", "content": LONG}
+
+
+@pytest.mark.parametrize(
+    ("content", "blocks", "expected"),
+    [
+        (f"{LONG}\nwhat is {LONG}?", [USED, {"type": "text", "text": f"what is {LONG}?"}], f"-\nwhat is {LONG}?"),
+        (f"what is {LONG}?\n{LONG}", [{"type": "text", "text": f"what is {LONG}?"}, USED], f"what is {LONG}?\n-"),
+        # A content that somebody else has made: the output may be there, or not.
+        (f"{LONG} / {LONG}!", [{"type": "text", "text": f"{LONG}!"}, USED], f"- / {LONG}!"),
+        (f"what is {LONG}? / {LONG}", [{"type": "text", "text": f"what is {LONG}?"}, USED], f"what is {LONG}? / -"),
+        (f"what is {LONG}?", [USED, {"type": "text", "text": f"what is {LONG}?"}], f"what is {LONG}?"),
+        (f"[{LONG}] [{LONG}] [{LONG}]", [USED, USED], f"[-] [-] [{LONG}]"),
+        ("in other words", [USED], "in other words"),
+        (None, [USED], None),
+        ("", [USED], ""),
+    ],
+)
+def test_what_a_user_says_of_an_output_is_not_pruned(
+    content: str | None, blocks: list[Any], expected: str | None
+) -> None:
+    left = [{**block, "content": "-"} if block is USED else block for block in blocks]
+    assert pruned_message("user", content, blocks, "-") == (expected, left)
+
+
+def test_an_item_whose_own_content_is_the_users_is_not_pruned() -> None:
+    item = {"content": "my words", "parts": [{"functionResponse": {"id": "a"}}]}
+    assert pruned_message("user", "my words", item, "-") is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,6 +108,20 @@ def test_restore_brings_back_what_was_there_row_by_row(stores: Facade) -> None:
         ([{"functionCall": {"id": "1"}}], [{"functionResponse": {"id": "1"}}]),
         ([{"type": "tool-call", "toolCallId": "1"}], [{"type": "tool-result", "toolCallId": "1"}]),
         ([{"toolUse": {"toolUseId": "1"}}], [{"toolResult": {"toolUseId": "1"}}]),
+        (
+            {"type": "ai", "data": {"content": "", "tool_calls": [{"name": "f", "args": {}, "id": "1"}]}},
+            {"type": "tool", "data": {"content": "r", "tool_call_id": "1"}},
+        ),
+        (
+            {"lc": 1, "type": "constructor", "kwargs": {"tool_calls": [{"id": "1"}]}},
+            {"lc": 1, "type": "constructor", "kwargs": {"tool_call_id": "1"}},
+        ),
+        ({"type": "mcp_approval_request", "id": "1"}, {"type": "mcp_approval_response", "approval_request_id": "1"}),
+        ({"a form": "of tomorrow", "tools": {"asked": "1"}}, {"tool_call_id": "1", "content": "r"}),
+        (
+            {"kind": "response", "parts": [{"part_kind": "tool-call", "tool_call_id": "1"}]},
+            {"kind": "request", "parts": [{"part_kind": "tool-return", "tool_call_id": "1", "content": "r"}]},
+        ),
     ],
 )
 def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
@@ -118,6 +133,21 @@ def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
     say(stores, "e")
     assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1, 2]
     assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 4
+
+
+def test_a_call_in_the_older_form_is_never_parted_from_its_result(stores: Facade) -> None:
+    chat = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "tool", "name": "f", "content": "r"},
+        {"role": "user", "content": "b"},
+    ]
+    stores.conversations.save_session("s", chat)
+    assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1]
+    assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 3
+    stores.messages.pop("s")
+    stores.messages.pop("s")
+    assert [message.seq for message in stores.compactions.plan("s", keep_last=0, protect_tokens=0).messages] == [1]
 
 
 def test_what_was_said_later_stays_where_it_is(stores: Facade) -> None:
@@ -210,6 +240,42 @@ def test_a_pruned_message_that_was_annotated_was_not_edited(stores: Facade) -> N
     stores.compactions.restore(event.id)
     message, _ = stores.messages.load("s")
     assert (message.content, message.metadata_json) == ("x" * 9000, {"a": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"role": "user", "is_preserved": True}, "takes message 2, which is preserved"),
+        (
+            {"role": "assistant", "tool_calls_json": [{"id": "1"}]},
+            "takes message 2, which waits for the result of a tool",
+        ),
+    ],
+)
+def test_a_plan_that_was_altered_to_take_what_no_plan_takes_is_refused(
+    stores: Facade, given: dict[str, Any], why: str
+) -> None:
+    say(stores, "a")
+    say(stores, "b", **given)
+    say(stores, *"cd")
+    before = rows(stores)
+    plan = stores.compactions.plan("s", keep_last=1, protect_tokens=0)
+    assert [message.content for message in plan.messages] == ["a", "c"]
+    with pytest.raises(FieldError, match=why) as refused:
+        shorten(stores, plan=replace(plan, messages=stores.messages.load("s")))
+    assert refused.value.remedy.startswith("Give the plan as plan() made it")
+    assert rows(stores) == before
+    assert shorten(stores, plan=plan).messages_removed == 2
+
+
+def test_a_summary_that_nobody_counted_has_the_tokens_that_its_event_says(stores: Facade) -> None:
+    say(stores, *"abcdef", token_count=250)
+    event = shorten(stores, "x" * 1000)
+    assert (event.original_tokens, event.compacted_tokens) == (1500, 750)
+    assert stores.messages.stats("s").total_tokens == 750
+    assert stores.messages.load("s")[0].token_count == 250
+    stores.compactions.restore(event.id)
+    assert stores.messages.stats("s").total_tokens == 1500
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "mark", "answer"])
@@ -450,3 +516,24 @@ def test_what_is_missing_is_none_or_an_error_that_names_it(stores: Facade) -> No
     ):
         with pytest.raises(NotFoundError, match="no session 'nowhere'"):
             call()
+
+
+def test_counts_of_tokens_never_break_a_sum(stores: Facade) -> None:
+    most = 2**53 - 1
+    say(stores, "a", token_count=most)
+    with pytest.raises(FieldError) as refused:
+        say(stores, "b", token_count=most + 1)
+    assert refused.value.code == "too_large"
+    with pytest.raises(IntegrityError, match="total_tokens"):
+        say(stores, "b", token_count=1)
+    say(stores, "b", "c", "d", token_count=0)
+    assert stores.compactions.should_compact("s") is True
+    with pytest.raises(FieldError) as refused:
+        shorten(stores, summary_tokens=most + 1)
+    assert refused.value.field == "summary_tokens"
+    with pytest.raises(FieldError, match="token_count"):
+        stores.conversations.save_session("s", [{"role": "user", "content": "a", "token_count": most + 1}])
+    event = shorten(stores)
+    assert (event.original_tokens, event.compacted_tokens) == (most, 2)
+    assert stores.compactions.restore(event.id).restored_at is not None
+    assert stores.messages.stats("s").total_tokens == most

@@ -149,7 +149,7 @@ class Conversations(RuleBasedStateMachine):
                 seq=gone[-1]["seq"],
                 role="system",
                 content=f"summary {self.next_id}",
-                token_count=count,
+                token_count=tokens(row(content=f"summary {self.next_id}", token_count=count)),
                 is_summary=1,
                 created_at=event.to_dict()["created_at"],
             )

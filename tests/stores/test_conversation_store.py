@@ -307,6 +307,22 @@ def test_a_context_for_a_missing_session_is_an_error(stores: Facade, chats: Any)
     assert stores.rows("SELECT count(*) FROM agent_contexts") == [(0,)]
 
 
+def test_a_shortened_history_has_the_time_of_the_last_switch_that_is_left(stores: Facade, chats: Any) -> None:
+    chats.save_session("s", [])
+    times = ["2024-01-01T00:00:00.000Z", "2024-02-01T00:00:00.000Z", "2024-03-01T00:00:00.000Z"]
+    steps = [(None, "a"), ("a", "b"), ("b", "c")]
+    history = [{"from": old, "to": new, "timestamp": at} for (old, new), at in zip(steps, times, strict=True)]
+    for length, last in ((3, times[2]), (2, times[1]), (1, None), (3, times[2]), (0, None), (2, times[1])):
+        chats.save_agent_context("s", "x", history[:length])
+        assert chats.load_agent_context("s")["last_switch_at"] == (last and datetime.fromisoformat(last)), length
+    chats.save_agent_context("s", "x", history, last_switch_at=AT)
+    chats.save_agent_context("s", "x", history)
+    chats.save_agent_context("s", "x", history[1:])
+    assert chats.load_agent_context("s")["last_switch_at"] == AT
+    chats.save_agent_context("s", "x", history[:2], last_switch_at=AT)
+    assert chats.load_agent_context("s")["last_switch_at"] == AT
+
+
 def test_the_time_of_the_last_switch_is_the_one_that_was_given(stores: Facade, chats: Any) -> None:
     chats.save_session("s", [])
     chats.save_agent_context("s", "b", [{"from": "a", "to": "b"}], last_switch_at=AT)

@@ -229,8 +229,9 @@ def test_no_statement_of_a_scan_holds_more_than_a_portion() -> None:
         while True:
             args = request.args
             if request.stmt == message_search.NEWEST:
-                rows = [(id, len(stored[id])) for id in sorted(stored, reverse=True) if id < args["cursor_id"]]
-                answer = Answer(("id", "bytes"), rows[: args["limit"]])
+                before = [id for id in sorted(stored, reverse=True) if id < args["cursor_id"]]
+                rows = [(id, id, len(stored[id]), len(stored[id])) for id in before]
+                answer = Answer(("id", "seq", "chars", "bytes"), rows[: args["limit"]])
             elif request.stmt == message_search.CONTENTS:
                 ids = json.loads(args["ids"])
                 held.append(sum(len(stored[id]) for id in ids))
@@ -255,6 +256,40 @@ def test_hits_of_the_index_leave_out_nul_messages_only_where_scanning_is_off(sto
     assert set(found(stores, "tide")) == {"tide before", "said\0tide behind", "tide after"}
     assert set(found(stores, "tide", scan=0)) == {"tide before", "tide after"}
     assert len(found(stores, "tide", limit=2)) == 2
+
+
+def test_a_message_with_a_nul_hides_no_other_from_a_scan(stores: Facade) -> None:
+    say(stores, "日本 one", "x\0日本", "日本 three")
+    assert found(stores, "日本") == found(stores, "日本", session_id="s") == ["日本 three", "x\0日本", "日本 one"]
+    assert found(stores, "日本", limit=2) == ["日本 three", "x\0日本"]
+    assert found(stores, "日本", scan=1) == ["日本 three", "x\0日本"]
+
+
+@pytest.mark.parametrize(
+    ("words", "index", "scanned"),
+    [
+        ("cafe", ["a cafe", "my CAFE\u0301"], ["x\0café", "a café"]),
+        ("café", ["a café", "my CAFE\u0301"], ["x\0café", "a cafe"]),
+        ("strasse", ["STRASSE"], ["straße"]),
+        ("Straße", ["straße"], ["STRASSE"]),
+        ("שלום", ["שלום"], ["שָׁלוֹם"]),
+        ("a cafe", ["a cafe", "CAFE\u0301 a"], ["x\0café", "a café"]),
+    ],
+)
+def test_what_the_index_finds_hides_nothing_that_is_written_with_other_accents(
+    stores: Facade, words: str, index: list[str], scanned: list[str]
+) -> None:
+    texts = ["a cafe", "a café", "straße", "STRASSE", "שלום", "שָׁלוֹם", "x\0café"]
+    say(stores, *texts, *[text for text in index if text not in texts], "cof", "something else")
+    for options in ({}, {"session_id": "s"}):
+        hits = stores.messages.search(words, **options)
+        ranked = [hit.message.content for hit in hits if hit.rank is not None]
+        assert sorted(ranked) == sorted(index)
+        assert {hit.message.content for hit in hits[len(index) :]} == set(scanned)
+        seqs = [hit.message.seq for hit in hits[len(index) :]]
+        assert seqs == sorted(seqs, reverse=True)
+    assert sorted(found(stores, words, scan=0)) == sorted(index)
+    assert found(stores, words, limit=len(index) + 1)[-1] == stores.messages.get(hits[len(index)].message.id).content
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)

@@ -159,7 +159,7 @@ def test_stats_and_cards_are_counted_by_the_database(stores: Facade) -> None:
 
 def test_append_many_is_all_or_nothing(stores: Facade) -> None:
     say(stores, "before")
-    good, huge = NewMessage(role="user", token_count=1), NewMessage(role="user", token_count=2**63 - 1)
+    good, huge = NewMessage(role="user", token_count=1), NewMessage(role="user", token_count=2**53 - 1)
     with pytest.raises(IntegrityError):  # together they are more than the session can count
         stores.messages.append_many("s", [good, huge, good])
     assert contents(stores.messages.load("s")) == ["before"]
@@ -196,6 +196,7 @@ def test_a_session_that_is_not_there_is_an_error_that_names_it(stores: Facade) -
         ("token_count", -1, "too_small"),
         ("token_count", True, "wrong_type"),
         ("token_count", 2**63, "too_large"),
+        ("token_count", 2**53, "too_large"),
         ("usage_json", [], "wrong_type"),
         ("metadata_json", {1: 2}, "not_json"),
         ("payload_json", "text", "wrong_type"),

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from store_harness import AT, Facade
 
+from agentdb.errors import IntegrityError
+from agentdb.stores.messages import NewMessage
+
 
 def says(*contents: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content} for content in contents]
@@ -205,3 +208,106 @@ def test_ids_do_not_keep_a_compaction_from_being_taken_back(stores: Facade) -> N
     stores.conversations.save_session("s", shown)
     assert stores.rows("SELECT * FROM messages") == before
     assert stores.compactions.get(event.id).restored_at is not None
+
+
+# -- what tools gave, in blocks
+
+
+def results() -> list[dict[str, Any]]:
+    """A tool's short answer, a long one in blocks, and what was said beside them."""
+    deep = [{"type": "text", "text": "harbour " * 900}, {"type": "image", "data": "x"}, {"type": "text", "text": "ebb"}]
+    return [
+        {"type": "tool_result", "tool_use_id": "1", "content": "lighthouse"},
+        {"type": "tool_result", "tool_use_id": "2", "content": deep},
+        {"type": "text", "text": "and go on"},
+    ]
+
+
+SAID_BY_RESULTS = "lighthouse\n" + "harbour " * 900 + "\nebb\nand go on"
+
+
+def test_what_tools_gave_in_blocks_is_found_pruned_and_restored_with_its_blocks(stores: Facade) -> None:
+    calls = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}, {"id": "2"}]}
+    said = [calls, {"role": "user", "content": results()}, *says("x")]
+    stores.conversations.save_session("s", said)
+    about = {"token_count": None, "created_at": AT}
+    stores.messages.append("s", role="user", payload_json=results(), **about)
+    item = {"type": "function_call_output", "call_id": "1", "output": "harbour"}
+    stores.messages.append("s", role="tool", payload_json=item, **about)
+    assert contents(stores)[1:] == [SAID_BY_RESULTS, "x", SAID_BY_RESULTS, "harbour"]
+    assert [hit.message.seq for hit in stores.messages.search("lighthouse ebb")] in ([2, 4], [4, 2])
+    assert stores.conversations.load_session("s")["messages"][:3] == said
+    before = stores.rows("SELECT * FROM messages ORDER BY id")
+
+    event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0, replacement="gone")
+    for message in (stores.messages.load("s")[at] for at in (1, 3)):
+        assert message.content == "gone\ngone\nand go on"
+        assert [block.get("content") for block in message.payload_json] == ["gone", "gone", None]
+    assert stores.messages.search("lighthouse") == []
+    stores.compactions.restore(event.id)
+    assert stores.rows("SELECT * FROM messages ORDER BY id") == before
+    assert len(stores.messages.search("lighthouse")) == 2
+
+
+def test_a_message_that_was_written_without_what_its_tools_gave_stays_as_it_is(stores: Facade) -> None:
+    stores.conversations.save_session("s", [])
+    about = {"token_count": 7, "created_at": AT}
+    stores.messages.append("s", role="user", content="and go on", payload_json=results(), **about)
+    stores.messages.append("s", role="user", content="", payload_json=results()[:2], **about)
+    before = stores.rows("SELECT * FROM messages ORDER BY id")
+    said = [{"role": "user", "content": results()}, {"role": "user", "content": results()[:2]}]
+    assert stores.conversations.load_session("s")["messages"] == said
+    stores.conversations.save_session("s", said)
+    assert stores.rows("SELECT * FROM messages ORDER BY id") == before
+    event = stores.compactions.prune_tool_outputs("s", keep_last=0, protect_tokens=0)
+    assert event is not None
+    assert contents(stores) == ["and go on", ""]
+    stores.compactions.restore(event.id)
+    assert stores.rows("SELECT * FROM messages ORDER BY id") == before
+
+
+def test_a_payload_of_an_unknown_form_gives_no_content(stores: Facade) -> None:
+    stores.conversations.save_session("s", [])
+    for payload in (
+        {"text": "a"},
+        ["a"],
+        [{"text": "a"}],
+        [{"type": "tool_use", "id": "a"}],
+        [],
+        {"type": "reasoning"},
+    ):
+        assert stores.messages.append("s", role="assistant", payload_json=payload).content is None
+
+
+# -- a seq that leaves none behind it
+
+
+def test_a_session_that_came_to_the_last_seq_says_so(stores: Facade) -> None:
+    stores.conversations.save_session("s", says("a"))
+    # As a statement could leave it before migration 009.
+    for statement in (
+        "INSERT INTO counting VALUES (1)",
+        "UPDATE sessions SET last_seq = 9007199254740991",
+        "DELETE FROM counting",
+    ):
+        stores.rows(statement)
+    before = stores.rows("SELECT * FROM messages")
+    new = [NewMessage(role="user", content="b")]
+    for call in (
+        lambda: stores.messages.append("s", role="user", content="b"),
+        lambda: stores.messages.append_many("s", new),
+        lambda: stores.conversations.save_session("s", says("a", "b")),
+    ):
+        with pytest.raises(IntegrityError, match="has no seq left") as refused:
+            call()
+        assert refused.value.code == "session_full"
+        assert "another session" in refused.value.remedy
+    assert stores.rows("SELECT * FROM messages") == before
+
+
+def test_a_huge_seq_put_in_by_hand_is_refused_and_appending_goes_on(stores: Facade) -> None:
+    stores.conversations.save_session("s", says("a"))
+    for seq in (2**53 - 1, 2**52 + 1):
+        with pytest.raises(IntegrityError, match="too few behind it"):
+            stores.rows(f"INSERT INTO messages (session_id, seq, role) VALUES ('s', {seq}, 'user')")
+    assert stores.messages.append("s", role="user", content="b").seq == 2

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agentdb import AgentDB, Migrator, create_client_sync
-from agentdb.migrations import migrations_up_to
+from agentdb.migrations import latest_migration_id, migrations_up_to
 from agentdb.queries import agents, messages, sessions
 from benchmarks import options
 from benchmarks.machine import machine_line
@@ -64,7 +64,7 @@ def row(number: int, session_id: str) -> dict[str, Any]:
 def make_file(database: str, count: int, *, up_to: str | None = None) -> str:
     """A file with two sessions: 's' holds so many messages, 'new' none."""
     with create_client_sync(database) as client:
-        Migrator(client, migrations_up_to(up_to or "004")).migrate()
+        Migrator(client, migrations_up_to(up_to or latest_migration_id())).migrate()
     agent = {**_nothing(agents.INSERT), "id": "a", "name": "Researcher", "model": "large"}
     with closing(floor.connect(database)) as connection:
         connection.execute("BEGIN")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -37,11 +36,9 @@ def the(result: ValidationResult, code: str) -> Finding:
 # -- what it finds
 
 
-def test_the_built_in_migrations_are_proved_and_quickly() -> None:
-    began = perf_counter()
+def test_the_built_in_migrations_are_proved() -> None:
     result = validate_migrations(migrations)
     assert (result.errors, result.warnings) == ((), ())
-    assert perf_counter() - began < 2
 
 
 def test_a_default_that_only_an_empty_table_bears() -> None:

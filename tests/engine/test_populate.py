@@ -377,6 +377,11 @@ def test_fixtures_of_a_virtual_table(client: LocalClient) -> None:
         # kinds that have to be guessed
         ["CREATE TABLE t (e NOT NULL CHECK (typeof(e) = 'blob'), f NOT NULL CHECK (typeof(f) = 'real'))"],
         ["CREATE TABLE t (b BLOB NOT NULL CHECK (length(b) = 16))"],
+        ["CREATE TABLE t (b BLOB NOT NULL CHECK (b IN (1, 'x')))"],
+        # a reference to the same table that the first row must have already
+        [
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT NOT NULL, p INT REFERENCES t, CHECK (a IS NULL OR p IS NOT NULL))"
+        ],
         # composite keys
         ["CREATE TABLE t (s INT NOT NULL, k INT NOT NULL, p INT, PRIMARY KEY (s, k), FOREIGN KEY (s, p) REFERENCES t)"],
         [
@@ -423,6 +428,7 @@ def test_odd_tables_are_filled(schema: list[str]) -> None:
     [
         (["CREATE TABLE p (a)", "CREATE TABLE c (a REFERENCES p (a))"], "foreign key mismatch"),
         (["CREATE TABLE c (a REFERENCES gone)"], "no such table: main.gone"),
+        (["CREATE TABLE c (a NOT NULL REFERENCES gone CHECK (a > 0))"], "it refers to a table that has no rows"),
         (["CREATE TABLE t (a)", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(IGNORE); END"], "keeps none"),
         (
             ["CREATE TABLE t (a)", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"],

@@ -162,7 +162,7 @@ def candidates(column: Column, checks: Sequence[str] = ()) -> list[Any]:
         elif any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
             found += [*texts, *_TEXTS, *lengths]
         elif "BLOB" in kind:
-            found += [*_BLOBS, *[length.encode() for length in lengths]]
+            found += [*_BLOBS, *[length.encode() for length in lengths], *texts, *numbers]
         elif any(word in kind for word in ("REAL", "FLOA", "DOUB")):
             found += [*map(float, numbers), *_REALS]
         else:

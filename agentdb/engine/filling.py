@@ -22,6 +22,8 @@ _FEWEST, _MOST, _COPIES = 4, 12, 4
 #: Tries for one row: with other values of the usual kind each, then with what is worth a try.
 _TRIES, _ODD_TRIES = 8, 40
 
+_NOBODY = "it refers to a table that has no rows"
+
 _COLUMNS = 'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid'
 _KEYS = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq'
 _UNIQUES = (
@@ -150,6 +152,8 @@ class Filling:
 
     def make(self) -> str:
         """Make rows. Why there is none, where there is none."""
+        if any(column.references == () and not column.nullable for column in self._columns):
+            return _NOBODY
         if self._domains.trouble:
             return self._domains.trouble[0]
         number = min(_MOST, max(_FEWEST, self._domains.variety))
@@ -159,7 +163,7 @@ class Filling:
             for shift in range(_TRIES if made else _TRIES + _ODD_TRIES):
                 values = self._row(row, shift, {})
                 if values is None:
-                    why = why or "it refers to a table that has no rows"
+                    why = why or _NOBODY
                     continue
                 refused = self._insert(values)
                 if refused is None:
@@ -210,12 +214,13 @@ class Filling:
                 if found:
                     values.update(zip(key.columns, found[(row + shift) % len(found)], strict=True))
                     continue
-                if not may_be_null and table.is_of(key):
+                if table.is_of(key) and (not may_be_null or shift % 2):
                     self._refer_to_itself(key, values, row, shift)
                 elif not may_be_null and folded(key.parent) in self._later:
                     values.update({name: self._unbound(name, row, shift) for name in missing})
-            if may_be_null:  # then it refers to nobody, whatever its other columns hold
-                values[may_be_null[0]] = None
+            unset = [name for name in may_be_null if name not in values]
+            if unset:  # then it refers to nobody, whatever its other columns hold
+                values[unset[0]] = None
         for name in self._keyed - values.keys():
             if name in table.nullable:
                 values[name] = None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from populate_harness import count, filled, is_shared, values
 
 from agentdb import Migration, Migrator, create_client_sync, migrations, validate_migrations
 from agentdb.clients.local import LocalClient
@@ -19,30 +20,6 @@ from agentdb.engine.populate import Populator
 def client() -> Iterator[LocalClient]:
     with create_client_sync(":memory:") as opened:
         yield opened
-
-
-def filled(client: LocalClient, *statements: str, fixtures: Any = None) -> Populator:
-    for sql in statements:
-        client.execute(sql)
-    populator = Populator(fixtures, ())
-    populator.fill(client, "001")
-    assert client.execute("PRAGMA foreign_key_check").tuples == []
-    return populator
-
-
-def values(client: LocalClient, column: str, table: str = "t") -> set[Any]:
-    return {value for (value,) in client.execute(f"SELECT {column} FROM {table}").tuples}
-
-
-def count(client: LocalClient, table: str) -> int:
-    ((number,),) = client.execute(f"SELECT count(*) FROM {table}").tuples
-    return int(number)
-
-
-def is_shared(client: LocalClient, column: str, table: str = "t") -> bool:
-    """Whether two rows have the same value there, other than NULL."""
-    sql = f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1"
-    return bool(client.execute(sql).tuples)
 
 
 @pytest.mark.parametrize(
@@ -277,77 +254,6 @@ def test_fixtures_of_a_circle_that_refer_to_nobody_are_an_error(client: LocalCli
     assert "FOREIGN KEY constraint failed" in populator.errors[0].message
 
 
-# -- virtual tables
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "fts5 (x, y UNINDEXED, tokenize = 'porter')",
-        "fts5 (x, content='')",
-        "fts4 (x, y, languageid='lid')",
-        'fts4 (x, tokenize=unicode61 "remove_diacritics=0")',
-        "fts3 ()",
-        "rtree (id, low, high)",
-        "rtree (id, x0, x1, y0, y1, +label TEXT, +more)",
-        "rtree_i32 (id, x0, x1, y0, y1)",
-    ],
-)
-def test_a_virtual_table_with_rows_of_its_own(client: LocalClient, module: str) -> None:
-    populator = filled(client, f'CREATE VIRTUAL TABLE "using" USING {module}')
-    assert populator.warnings == []
-    assert count(client, '"using"') == 3
-
-
-def test_full_text_without_content_that_cannot_be_counted(client: LocalClient) -> None:
-    populator = filled(client, "CREATE VIRTUAL TABLE f USING fts4 (content='', x)")
-    assert populator.warnings == []
-    assert count(client, "f_docsize") == 3
-
-
-@pytest.mark.parametrize(
-    "module", ["fts5 (x, content='t', content_rowid='id')", 'fts4 (content="t", x)', "fts5vocab ('w', 'row')"]
-)
-def test_a_virtual_table_that_shows_the_rows_of_another_is_left_to_it(client: LocalClient, module: str) -> None:
-    filled(
-        client,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)",
-        "CREATE VIRTUAL TABLE w USING fts5 (x)",
-        f"CREATE VIRTUAL TABLE f USING {module}",
-    )
-    assert not [name for name in ("f_docsize",) if _exists(client, name) and count(client, name)]
-
-
-def _exists(client: LocalClient, table: str) -> bool:
-    return bool(client.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).tuples)
-
-
-def test_what_the_triggers_of_others_fill_is_left_to_them(client: LocalClient) -> None:
-    filled(
-        client,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT NOT NULL)",
-        "CREATE VIRTUAL TABLE f USING fts5 (x)",
-        "CREATE TRIGGER found AFTER INSERT ON t BEGIN INSERT INTO f (rowid, x) VALUES (NEW.id, NEW.x); END",
-    )
-    assert client.execute("SELECT rowid, x FROM f").tuples == client.execute("SELECT id, x FROM t").tuples
-
-
-def test_a_full_text_table_that_loses_its_rows_is_seen() -> None:
-    first = Migration("001", "search", "CREATE VIRTUAL TABLE f USING fts5 (x)", "DROP TABLE f")
-    anew = ("DROP TABLE f", "CREATE VIRTUAL TABLE f USING fts5 (x, y)")
-    (finding,) = validate_migrations([first, Migration("002", "anew", anew, "SELECT 1")]).errors
-    assert (finding.code, finding.migration_id) == ("data_loss", "002")
-    assert "f 3 -> 0" in finding.message
-
-
-def test_fixtures_of_a_virtual_table(client: LocalClient) -> None:
-    populator = filled(
-        client, "CREATE VIRTUAL TABLE f USING fts5 (x)", fixtures={"F": [{"rowid": 4, "x": "words", "y": "of later"}]}
-    )
-    assert (populator.errors, populator.unused()) == ([], [])
-    assert client.execute("SELECT rowid, x FROM f").tuples == [(4, "words")]
-
-
 # -- odd tables
 
 
@@ -377,6 +283,11 @@ def test_fixtures_of_a_virtual_table(client: LocalClient) -> None:
         # kinds that have to be guessed
         ["CREATE TABLE t (e NOT NULL CHECK (typeof(e) = 'blob'), f NOT NULL CHECK (typeof(f) = 'real'))"],
         ["CREATE TABLE t (b BLOB NOT NULL CHECK (length(b) = 16))"],
+        ["CREATE TABLE t (b BLOB NOT NULL CHECK (b IN (1, 'x')))"],
+        # a reference to the same table that the first row must have already
+        [
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT NOT NULL, p INT REFERENCES t, CHECK (a IS NULL OR p IS NOT NULL))"
+        ],
         # composite keys
         ["CREATE TABLE t (s INT NOT NULL, k INT NOT NULL, p INT, PRIMARY KEY (s, k), FOREIGN KEY (s, p) REFERENCES t)"],
         [
@@ -423,6 +334,7 @@ def test_odd_tables_are_filled(schema: list[str]) -> None:
     [
         (["CREATE TABLE p (a)", "CREATE TABLE c (a REFERENCES p (a))"], "foreign key mismatch"),
         (["CREATE TABLE c (a REFERENCES gone)"], "no such table: main.gone"),
+        (["CREATE TABLE c (a NOT NULL REFERENCES gone CHECK (a > 0))"], "it refers to a table that has no rows"),
         (["CREATE TABLE t (a)", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(IGNORE); END"], "keeps none"),
         (
             ["CREATE TABLE t (a)", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END"],

@@ -24,7 +24,7 @@ _TRIES, _ODD_TRIES = 8, 40
 
 _NOBODY = "it refers to a table that has no rows"
 
-_COLUMNS = 'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid'
+_COLUMNS = 'SELECT name, type, "notnull", pk, hidden, dflt_value FROM pragma_table_xinfo(?) ORDER BY cid'
 _KEYS = 'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq'
 _UNIQUES = (
     "SELECT l.name, l.origin, l.partial, s.sql FROM pragma_index_list(?) l LEFT JOIN sqlite_master s "
@@ -47,7 +47,9 @@ class Table:
         self.name = name
         self.sql = sql
         found = client.execute(_COLUMNS, (name,)).tuples
-        self.primary = [column for column, _, _, pk, _ in sorted(found, key=lambda column: int(column[3])) if pk]
+        self.primary = [
+            column for column, _, _, pk, _ in sorted([row[:5] for row in found], key=lambda row: int(row[3])) if pk
+        ]
         #: Columns of which no two rows may have the same; and those in an index that is so under a condition.
         self.uniques: list[tuple[str, ...]] = []
         self.conditional: set[str] = set()
@@ -60,11 +62,15 @@ class Table:
         self.identity = [quoted(column) for column in self.primary] if without_rowid else ["rowid"]
         self.columns = [
             Column(column, kind, not notnull and not (pk and without_rowid))
-            for column, kind, notnull, pk, hidden in found
+            for column, kind, notnull, pk, hidden, _ in found
             if not hidden and column != self.rowid
         ]
+        with_default = {column for column, *_, default in found if default is not None}
+        #: What may be left out of a row where triggers refuse it: nothing; numbers that have a default, for a number that
+        #: triggers keep, as a counter, begins with that; all that have one.
+        self.spares = [set(), {column for column in with_default if _is_number(kinds[column])}, with_default]
         self.nullable = {column.name for column in self.columns if column.nullable}
-        self.generated = {column for column, _, _, _, hidden in found if hidden}
+        self.generated = {column for column, _, _, _, hidden, _ in found if hidden}
         #: Those that can be written; where a column of one is generated, the value comes as it may.
         self.keys = [key for key in self._keys(client) if self.generated.isdisjoint(key.columns)]
 
@@ -128,6 +134,7 @@ class Filling:
         tables that get their rows after this one, where foreign keys are deferred."""
         self._connection = connection
         self._table = table
+        self._spared: set[str] = set()  # left out of every row, to have their defaults
         self._later = later
         #: References that were written before there was somebody to refer to.
         self.owed: dict[tuple[Key, tuple[Any, ...]], None] = {}
@@ -159,7 +166,18 @@ class Filling:
         number = min(_MOST, max(_FEWEST, self._domains.variety))
         made: list[dict[str, Any]] = []
         why = ""
-        for row in range(number):
+        for spared in self._table.spares:
+            self._spared = spared - self._keyed
+            why = self._make(made, number) or why
+            if len(made) == number:
+                break
+        self._share(made, number)
+        return why or "it takes rows and keeps none"
+
+    def _make(self, made: list[dict[str, Any]], number: int) -> str:
+        """Make those of so many rows that are not made yet. Why not, for one that is refused."""
+        why = ""
+        for row in range(len(made), number):
             for shift in range(_TRIES if made else _TRIES + _ODD_TRIES):
                 values = self._row(row, shift, {})
                 if values is None:
@@ -170,8 +188,7 @@ class Filling:
                     made.append(values)
                     break
                 why = refused
-        self._share(made, number)
-        return why or "it takes rows and keeps none"
+        return why
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Why not, where it is refused."""
@@ -194,8 +211,9 @@ class Filling:
         """
         table = self._table
         values = {**self._domains.constrained(row, shift), **given}
+        values = {name: value for name, value in values.items() if name not in self._spared}
         for at, column in enumerate(self._columns):
-            if column.name in values or column.name in self._keyed:
+            if column.name in values or column.name in self._keyed or column.name in self._spared:
                 continue
             is_null = column.nullable and (row == 1 or (row > 1 and (row + at) % 2 == 0))
             values[column.name] = None if is_null else _free(column, row, shift)
@@ -314,6 +332,10 @@ def _domains(scratch: LocalClient, table: Table, columns: list[Column], bound: f
     if table.rowid is not None and any(folded(table.rowid) in names_in(check) for check in checks):
         columns = [Column(table.rowid, "INTEGER", False), *columns]
     return Domains(scratch, table.name, columns, checks, frozenset(map(folded, bound)))
+
+
+def _is_number(kind: str) -> bool:
+    return any(word in kind for word in ("INT", "REAL", "FLOA", "DOUB", "NUM", "DEC"))
 
 
 def _free(column: Column, row: int, shift: int) -> Any:

@@ -25,6 +25,8 @@ _REFERRING = (
     "SELECT t.name FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' "
     "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
 )
+#: What a down may do first, so that a table refers no more to the one that it drops.
+_TOUCHING = ("DELETE", "UPDATE", "ALTER DROP", "DROP TABLE")
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _KEYS = (
     'SELECT f.id, f."table", f."from", coalesce(f."to", (SELECT p.name FROM pragma_table_xinfo(f."table") p '
@@ -180,7 +182,7 @@ def check_dependents(items: Iterable[Item], gone: Iterable[str] = ()) -> Steps[N
     spared = {*dropped, *map(folded, gone)}
     for item in listed:
         statement = Statement(item) if isinstance(item, str) else None
-        if statement is not None and statement.verb in ("DELETE", "UPDATE") and statement.table is not None:
+        if statement is not None and statement.verb in _TOUCHING and statement.table is not None:
             spared.add(folded(statement.table))  # it looks after these itself
     held: dict[str, tuple[int, int]] = {}
     for (table,) in (yield from execute(_REFERRING)).tuples:

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentdb.cli.script import Expression, bind, closed, downgrade, literal, quoted_name, script, upgrade
-from agentdb.engine.executor import texts
 from agentdb.engine.history import History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
+from agentdb.engine.run import texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VISIBLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.engine.executor import _Run
+from agentdb.engine.run import Run
 from agentdb.requests import atomically
 from agentdb.runners import run
 
@@ -15,7 +15,7 @@ from agentdb.runners import run
 def run_unguarded(client: Any, items: Any, *, foreign_keys: bool = True, direction: Any = "up") -> None:
     """What the executor would do if nobody counted: every item, in one transaction."""
     migration = Migration("999", "unguarded", items)
-    work = _Run(direction, migration, migration.up, "999", False)
+    work = Run(direction, migration, migration.up, "999", False)
     run(client, atomically(work.execute_all(), foreign_keys=foreign_keys and migration.foreign_keys))
 
 

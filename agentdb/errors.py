@@ -101,6 +101,8 @@ REMEDIES: dict[str, str] = {
     "mark_reverted() or `agentdb repair mark-reverted` says so.",
     "interrupted_migration": "Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of "
     "it is done already, mark_applied() or `agentdb repair mark-applied` says so.",
+    "begun_otherwise": "Run the build that began it, which goes on where it stopped. Or finish it by hand and say so with "
+    "mark_applied() or `agentdb repair mark-applied`; or undo by hand what is done, and then mark_reverted().",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from agentdb.cli.output import plain
 from agentdb.clients.base import ResultSet
 from agentdb.engine.history import DOWN, UP, History, Row
+from agentdb.engine.loss_guard import is_bare
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.lexer import split
 from agentdb.requests import Execute, Steps
+
+if TYPE_CHECKING:
+    from agentdb.engine.migration import Item
 
 
 class Expression(str):
@@ -78,13 +83,23 @@ def upgrade(
     written = [closed(sql) for sql in statements]
     if use_transaction:
         return _unenforced(migration, [*lines, *written, *record, "COMMIT;"])
-    return [
-        *lines,
-        *record,
-        "COMMIT;",
-        *written,
-        *_written(history.settle(_placeholder(migration.id, begun), _UNKNOWN)),
-    ]
+    row = _placeholder(migration.id, begun)
+    done = len(migration.up) - len(written)
+    if done:
+        record += _written(history.progress(row, UP, migration.up[:done]))
+    each = _one_by_one(history, row, UP, migration.up, statements)
+    return [*lines, *record, "COMMIT;", *each, *_written(history.settle(row, _UNKNOWN))]
+
+
+def _one_by_one(
+    history: History, row: Row, direction: str, items: tuple[Item, ...], statements: Sequence[str]
+) -> list[str]:
+    """The last of the items, each in a transaction that records it as done, where it can have one."""
+    lines: list[str] = []
+    for number, sql in enumerate(statements, len(items) - len(statements) + 1):
+        recorded = _written(history.progress(row, direction, items[:number]))
+        lines += [closed(sql), *recorded] if is_bare(sql) else ["BEGIN IMMEDIATE;", closed(sql), *recorded, "COMMIT;"]
+    return lines
 
 
 def _placeholder(migration_id: str, begun: Row | None) -> Row:
@@ -102,18 +117,21 @@ def _unenforced(migration: Migration, lines: list[str]) -> list[str]:
 def downgrade(history: History, reversal: Reversal, statements: Sequence[str], row: Row) -> list[str]:
     """What rollback() runs for one migration. statements: what its down comes to. row: what the table has of it."""
     name = quoted_name(history.table)
-    guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE id = :id);"
+    seen = "id = :id AND in_progress IS :in_progress" + (" AND note IS :note" if row.note is not None else "")
+    guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {seen});"
     begin = [
         f"-- {plain(reversal.migration.label)}",
         "BEGIN IMMEDIATE;",
         "-- Fails if it is not applied.",
-        bind(guard, {"id": reversal.recorded_id}),
+        bind(guard, {"id": reversal.recorded_id, "in_progress": row.in_progress, "note": row.note}),
     ]
-    forget = _written(history.forget(row, _NOW))
-    written = [closed(sql) for sql in statements]
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"  # of the script: it stands in a note
+    forget = _written(history.forget(row, at))
     if reversal.migration.use_transaction:
-        return _unenforced(reversal.migration, [*begin, *written, *forget, "COMMIT;"])
-    return [*begin, *_written(history.progress(row, DOWN, 0)), "COMMIT;", *written, *forget]
+        return _unenforced(reversal.migration, [*begin, *map(closed, statements), *forget, "COMMIT;"])
+    items = reversal.statements
+    begun = _written(history.progress(row, DOWN, items[: len(items) - len(statements)]))
+    return [*begin, *begun, "COMMIT;", *_one_by_one(history, row, DOWN, items, statements), *forget]
 
 
 def _written(steps: Steps[Any]) -> list[str]:

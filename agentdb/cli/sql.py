@@ -12,7 +12,7 @@ from agentdb.cli.script import downgrade, script, upgrade
 from agentdb.clients.local import LocalClient
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner
-from agentdb.engine.history import UP, History, Row
+from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.preview import expanded
@@ -65,8 +65,10 @@ def sql(
             reversals = planner.plan_downgrade(registered, rows, limit=last, target=target)
             ids = [reversal.recorded_id for reversal in reversals]
             made = [migration.up for migration in registered] if everything else []
-            texts = run(client, expanded([*made, *[reversal.statements for reversal in reversals]]))[len(made) :]
             recorded = {row.id: row for row in rows}
+            done = [planner.done_before(recorded[r.recorded_id], DOWN, r.statements) for r in reversals]
+            left = [r.statements[number:] for r, number in zip(reversals, done, strict=True)]
+            texts = run(client, expanded([*made, *left]))[len(made) :]
             parts = [
                 downgrade(history, reversal, statements, recorded[reversal.recorded_id])
                 for reversal, statements in zip(reversals, texts, strict=True)
@@ -81,7 +83,7 @@ def sql(
                 allow_out_of_order=allow_out_of_order,
             )
             begun = {planner.recorded_number(row): row for row in rows if row.in_progress == UP}
-            done = [begun[m.number].done_of(m) if m.number in begun else 0 for m in plan]
+            done = [planner.done_before(begun[m.number], UP, m.up) if m.number in begun else 0 for m in plan]
             ids = [migration.id for migration in plan]
             texts = run(client, expanded([m.up[number:] for m, number in zip(plan, done, strict=True)]))
             parts = [

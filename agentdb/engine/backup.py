@@ -134,7 +134,7 @@ class UpgradeBackup(_Task):
             if not self._is_still_so(copy):
                 return False
             standing = next((backup for backup in reversed(earlier) if self._is_of(backup, copy, settings)), None)
-            if standing is not None and standing.age < SAME_ATTEMPT:
+            if standing is not None and (standing.age < SAME_ATTEMPT or self._is_begun(copy)):
                 return True
             check_space(path, shelf.folder)
             final = shelf.name(self._before, self._after)
@@ -143,7 +143,8 @@ class UpgradeBackup(_Task):
                 remove(shelf.partial)
                 shelf.mark(standing.path)
                 return True
-            shelf.settle()  # whatever was tried before, the database has been used since
+            if standing is None or standing.before == int(self._before):
+                shelf.settle()  # whatever was tried before, the database has been used since
             shelf.mark(final)
             self._name(shelf.partial, final)
         shelf.prune(self._kept)
@@ -162,6 +163,13 @@ class UpgradeBackup(_Task):
         except AgentDBError:  # it is damaged, or no database
             return False
         return set(then) <= set(now)
+
+    def _is_begun(self, copy: Copy) -> bool:
+        """Whether a migration outside a transaction is under way: no build does anything else with the database then."""
+        rows = [
+            Row.noted(id, note, None, UP) for id, note in copy.source.execute(self._history.select_begun, ()).tuples
+        ]
+        return any(not row.is_struck_out for row in rows)
 
     def _is_still_so(self, copy: Copy) -> bool:
         try:

@@ -6,6 +6,7 @@ from agentdb.engine import history as h
 from agentdb.engine.events import Applied, Reverted, Started
 from agentdb.engine.history import Row
 from agentdb.engine.migration import MANUAL
+from agentdb.engine.planner import done_before
 from agentdb.engine.run import Run
 from agentdb.errors import (
     AgentDBError,
@@ -84,7 +85,7 @@ def _is_applied(history: History, run: Run, checksums: bool) -> Steps[bool]:
     if row is None or row.in_progress == h.UP:
         run.row = row
         if row is not None and not row.is_struck_out:
-            run.done = row.done_of(migration)
+            run.done = done_before(row, run.direction, run.items)
             log(WARNING, "migration %s was begun before; it goes on behind statement %d", migration.label, run.done)
         if run.application_id is not None:
             yield from _mark_file(history, run.application_id)
@@ -154,7 +155,7 @@ def _apply_outside(
         )
         run.recorded_id = run.migration.id
         if run.done:
-            yield from history.progress((yield from _found(history, run)), h.UP, run.done)
+            yield from history.progress((yield from _found(history, run)), h.UP, run.items[: run.done])
         return True
 
     if not (yield from atomically(begin())):
@@ -167,14 +168,19 @@ def _apply_outside(
             yield from atomically(_withdraw(history, run))
         raise
     row = yield from history.find(run.recorded_id)
-    return row is not None and (yield from history.settle(row, run.milliseconds))
+    if row is None or row.done_of(h.UP, run.items) != len(run.items):
+        return False
+    return (yield from history.settle(row, run.milliseconds))
 
 
 def _withdraw(history: History, run: Run) -> Steps[None]:
     """Take the row of a migration out, of which nothing is done; another process may be at it by now."""
     row = yield from _found(history, run)
     if row.in_progress == h.UP and not row.statements_done(h.UP):
-        yield from history.remove(row.id)
+        if run.row is not None:  # it was there for the sake of its note
+            yield from history.restore(Row.noted(row.id, run.row.note, None, h.UP))
+        else:
+            yield from history.remove(row.id)
 
 
 def _found(history: History, run: Run) -> Steps[Row]:
@@ -208,7 +214,7 @@ def _revert_inside(history: History, run: Run) -> Steps[bool]:
         row = yield from history.find(run.recorded_id)
         if row is None or row.is_struck_out:
             return False
-        run.done = row.statements_done(h.DOWN)
+        run.done = done_before(row, run.direction, run.items)
         yield from run.guarded()
         yield from history.forget(row, run.timestamp)
         return True
@@ -222,21 +228,34 @@ def _revert_outside(history: History, run: Run) -> Steps[bool]:
         row = yield from history.find(run.recorded_id)
         if row is None or row.is_struck_out:
             return False
-        run.done = row.statements_done(h.DOWN)
+        run.row = row
+        run.done = done_before(row, run.direction, run.items)
         if not run.done:
             from agentdb.engine.references import check_dependents
 
             yield from check_dependents(run.items)
-        yield from history.progress(row, h.DOWN, run.done)
+        yield from history.progress(row, h.DOWN, run.items[: run.done])
         return True
+
+    def give_up() -> Steps[None]:
+        row = yield from history.find(run.recorded_id)
+        if row is not None and run.row is not None and row.in_progress == h.DOWN and not row.statements_done(h.DOWN):
+            yield from history.restore(run.row)
 
     def end() -> Steps[bool]:
         row = yield from history.find(run.recorded_id)
-        if row is None or row.in_progress != h.DOWN:
+        if row is None or row.done_of(h.DOWN, run.items) != len(run.items):
             return False
         yield from history.forget(row, run.timestamp)
         return True
 
-    if not (yield from atomically(begin())) or not (yield from run.execute_outside(history)):
+    if not (yield from atomically(begin())):
         return False
+    try:
+        if not (yield from run.execute_outside(history)):
+            return False
+    except AgentDBError:
+        if run.number == 1:  # nothing of it is done
+            yield from atomically(give_up())
+        raise
     return (yield from atomically(end()))

@@ -22,8 +22,8 @@ UP: Literal["up"] = "up"
 DOWN: Literal["down"] = "down"
 #: What the last line of a note holds where its row stands for a migration that is not applied.
 STRUCK_OUT = " mark_reverted: "
-#: How the last line of a note ends while a migration outside a transaction is under way; see History.progress().
-_DONE = " statements done"
+#: What stands in the last line of a note while a migration outside a transaction is under way; see History.progress().
+_DONE = " statements done, "
 
 # What every start reads stands first, so that the texts, which may be long, are not read on the way to it.
 _COLUMNS = """
@@ -126,13 +126,12 @@ class Row(tuple["Any", ...]):
         """What was repaired by hand, a line each; see agentdb.engine.repair."""
         return self._get(11)  # type: ignore[no-any-return]
 
-    def _progress(self) -> tuple[str, int] | None:
-        """Direction and number of the statements that are done, where the last line of the note is about that."""
-        last = (self.note or "").rpartition("\n")[2]
-        for direction in (UP, DOWN):
-            number = last.removeprefix(f"{direction}: ").removesuffix(_DONE)
-            if number.isdigit() and last == f"{direction}: {number}{_DONE}":
-                return direction, int(number)
+    def _progress(self) -> tuple[str, int, str] | None:
+        """Direction, number and fingerprint of the statements that are done, where the last line of the note tells that."""
+        direction, _, rest = (self.note or "").rpartition("\n")[2].partition(": ")
+        number, _, mark = rest.partition(_DONE)
+        if direction in (UP, DOWN) and number.isdigit() and len(mark) == _MARK_LENGTH:
+            return direction, int(number), mark
         return None
 
     @property
@@ -143,18 +142,29 @@ class Row(tuple["Any", ...]):
 
     def statements_done(self, direction: str) -> int:
         """How many statements of a migration that is under way in this direction, outside a transaction, are done."""
-        found = self._progress()
+        found = self._progress() if self.in_progress == direction else None
         return found[1] if found is not None and found[0] == direction else 0
 
-    def done_of(self, migration: Migration) -> int:
-        """How many statements of this up are done, by an earlier run outside a transaction that did not end."""
-        # Of another text nothing is: what was done is not what is to be done.
-        return self.statements_done(UP) if self.in_progress == UP and self.checksum == migration.checksum else 0
+    def done_of(self, direction: str, items: tuple[Item, ...]) -> int | None:
+        """How many of these are done. None where those that are done are others."""
+        done = self.statements_done(direction)
+        found = self._progress()
+        return done if not done or (found is not None and found[2] == _mark_of(items[:done])) else None
 
     @property
     def is_struck_out(self) -> bool:
         """Whether mark_reverted() has declared it not applied: it is kept for its note alone."""
         return self.in_progress == UP and STRUCK_OUT in (self.note or "").rpartition("\n")[2]
+
+
+#: Hexadecimal digits of a fingerprint of statements.
+_MARK_LENGTH = 16
+
+
+def _mark_of(items: tuple[Item, ...]) -> str:
+    from agentdb.engine.migration import fingerprint
+
+    return fingerprint(as_json(items))[:_MARK_LENGTH]
 
 
 def as_json(statements: tuple[Item, ...]) -> str:
@@ -203,6 +213,7 @@ class History:
         self._read = f"SELECT id, checksum, in_progress FROM {name}"
         #: What tells databases of one build apart.
         self.select_times = f"SELECT id, checksum, applied_at FROM {name} WHERE in_progress IS NULL"
+        self.select_begun = f"SELECT id, note FROM {name} WHERE in_progress = 'up'"
         self._read_full = f"SELECT {_FULL} FROM {name}"
         self._find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
@@ -325,13 +336,15 @@ class History:
         )
         return settled.rows_affected == 1
 
-    def progress(self, row: Row, direction: str, done: int) -> Steps[None]:
-        """A migration outside a transaction is under way: so many of its statements are done."""
+    def progress(self, row: Row, direction: str, done: tuple[Item, ...]) -> Steps[None]:
+        """A migration outside a transaction is under way, and these of its statements are done."""
         note = f"{row.own_note}\n" if row.own_note else ""
-        yield from execute(
-            self._note,
-            {"id": row.id, "note": f"{note}{direction}: {done}{_DONE}", "in_progress": direction},
-        )
+        line = f"{direction}: {len(done)}{_DONE}{_mark_of(done)}"
+        yield from execute(self._note, {"id": row.id, "note": f"{note}{line}", "in_progress": direction})
+
+    def restore(self, row: Row) -> Steps[None]:
+        """What was begun and has done nothing was not begun: the state and the note of a row are again what they were."""
+        yield from execute(self._note, {"id": row.id, "note": row.note, "in_progress": row.in_progress})
 
     def annotate(self, row: Row, line: str, in_progress: str | None) -> Steps[None]:
         """Add a line to the note of a row, and say what state it is in."""

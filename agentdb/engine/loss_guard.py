@@ -43,8 +43,8 @@ _DOES_MORE = (
     "AND (type = 'view' OR sql LIKE '%REPLACE%' OR sql LIKE 'CREATE VIRTUAL%')) LIMIT 1"
 )
 _COLUMNS = (
-    'SELECT DISTINCT c.name FROM pragma_foreign_key_list(?) f JOIN pragma_table_xinfo(?) c ON c.name = f."from" '
-    'COLLATE NOCASE AND NOT c."notnull"'
+    "SELECT DISTINCT c.name FROM pragma_foreign_key_list(?, 'main') f JOIN pragma_table_xinfo(?, 'main') c "
+    'ON c.name = f."from" COLLATE NOCASE AND NOT c."notnull"'
 )
 #: Statements that cannot run in a transaction, or need none: they have no rows to lose.
 _BARE = frozenset(("VACUUM", "PRAGMA", "ANALYZE", "REINDEX", "ATTACH", "DETACH"))
@@ -115,7 +115,7 @@ def _count(
     # The rows together with the first column: its index has them all.
     for group in ([pairs[:2]] if len(pairs) > 1 else [pairs]) + [[pair] for pair in pairs[2:]]:
         wanted = ", ".join(["count(*)" if column is None else f"count({quoted(column)})" for _, column in group])
-        (values,) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)}")).tuples
+        (values,) = (yield from execute(f"SELECT {wanted} FROM main.{quoted(table)}")).tuples
         for (key, _), value in zip(group, values, strict=True):
             counts[name, key] = value
 
@@ -162,13 +162,13 @@ def _count_left(table: str, column: str | None, renamed: str | None) -> Steps[in
     if column is None:
         wanted = "count(*)"
     else:
-        names = (yield from execute("SELECT name FROM pragma_table_xinfo(?)", (table,))).tuples
+        names = (yield from execute("SELECT name FROM pragma_table_xinfo(?, 'main')", (table,))).tuples
         there = {folded(name) for (name,) in names}
         kept = [name for name in (folded(column), renamed) if name in there and name is not None]
         if not kept:
             return 0
         wanted = f"max({', '.join([f'count({quoted(name)})' for name in kept])}, 0)"
-    ((left,),) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)}")).tuples
+    ((left,),) = (yield from execute(f"SELECT {wanted} FROM main.{quoted(table)}")).tuples
     return int(left)
 
 

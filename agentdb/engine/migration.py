@@ -252,7 +252,12 @@ def _checksum(number: int, up: tuple[Item, ...], joined: str | None) -> str:
     else:
         items = '"' + joined.replace("\n", "\\n") + '"'
     text = f'{{"id":"{number}","up":[{items}]}}'
-    return "v1:" + (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
+    return "v1:" + fingerprint(text)
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
 
 
 def _is_text(text: str) -> bool:

@@ -244,8 +244,9 @@ class MigratorOperations(Operations[W]):
                 except AgentDBError as error:
                     error.after(results)
                     raise
-                numbers = {migration.number for migration in plan}
-                plan = [migration for migration in left if migration.number in numbers]
+                # This one, too, where it is not applied: another build has others of its statements under way.
+                numbers = {other.number for other in (migration, *plan)}
+                plan = [other for other in left if other.number in numbers]
         if newer:
             yield from self._tell_newer(newer)
         return results

@@ -283,6 +283,20 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
     return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
 
 
+def done_before(row: Row, direction: str, items: tuple[Item, ...]) -> int:
+    """How many of these statements an earlier run outside a transaction has done. Raises MigrationError `begun_otherwise`
+    where it has done others."""
+    done = row.done_of(direction, items)
+    if done is None:
+        what = f"migration {row.id}" if direction == UP else f"taking back migration {row.id}"
+        raise MigrationError(
+            f"{what} was begun with other statements, and {row.statements_done(direction)} of those are done",
+            code="begun_otherwise",
+            migration_id=row.id,
+        )
+    return done
+
+
 def refusal(found: Sequence[Finding], registered: Sequence[Migration]) -> MigrationError:
     """The exception for what survey() found: all findings of the gravest kind in one."""
     code = found[0].code

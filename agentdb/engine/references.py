@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 
 _REFERRING = (
     "SELECT t.name FROM pragma_table_list t WHERE t.schema = 'main' AND t.type = 'table' "
-    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name)) ORDER BY t.name"
+    "AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(t.name, 'main')) ORDER BY t.name"
 )
 #: What a down may do first, so that a table refers no more to the one that it drops.
 _TOUCHING = ("DELETE", "UPDATE", "ALTER DROP", "DROP TABLE")
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _KEYS = (
-    'SELECT f.id, f."table", f."from", coalesce(f."to", (SELECT p.name FROM pragma_table_xinfo(f."table") p '
-    "WHERE p.pk = f.seq + 1)) FROM pragma_foreign_key_list(?) f ORDER BY f.id, f.seq"
+    'SELECT f.id, f."table", f."from", coalesce(f."to", (SELECT p.name FROM '
+    "pragma_table_xinfo(f.\"table\", 'main') p WHERE p.pk = f.seq + 1)) "
+    "FROM pragma_foreign_key_list(?, 'main') f ORDER BY f.id, f.seq"
 )
-
-
 _KEEP_UNIQUE = (
     "Nothing was changed. Give the columns that they refer to a UNIQUE index: keep UNIQUE in the table's `create`, or make the "
     "index in the same migration; or let the tables that refer go to another column first."
@@ -54,7 +53,7 @@ def dangling() -> Steps[Dangling]:
     found: Dangling = Counter()
     for (table,) in (yield from execute(_REFERRING)).tuples:
         try:
-            violations = yield from execute(f"PRAGMA foreign_key_check({quoted(table)})")
+            violations = yield from execute(f"PRAGMA main.foreign_key_check({quoted(table)})")
         except StatementError:  # what it refers to has no such column, or no unique index there
             found[folded(table), None, None, None] += 1
             continue
@@ -69,13 +68,13 @@ def _identify(found: Dangling, table: str, violations: list[tuple[Any, ...]]) ->
         key = keys.setdefault(number, _Key(parent))
         key.columns.append(column)
         key.referred.append(referred)
-    columns = {folded(row[1]) for row in (yield from execute(f"PRAGMA table_xinfo({quoted(table)})")).tuples}
+    columns = {folded(row[1]) for row in (yield from execute(f"PRAGMA main.table_xinfo({quoted(table)})")).tuples}
     rowid = next((name for name in _ROWID_NAMES if name not in columns), None)
     by_rowid = [(at, key) for _, at, _, key in violations if at is not None and rowid is not None]
     for at, number in by_rowid:
         key = keys[number]
         wanted = ", ".join(map(quoted, key.columns))
-        (values,) = (yield from execute(f"SELECT {wanted} FROM {quoted(table)} WHERE {rowid} = ?", (at,))).tuples
+        (values,) = (yield from execute(f"SELECT {wanted} FROM main.{quoted(table)} WHERE {rowid} = ?", (at,))).tuples
         found[_named(table, key, values)] += 1
     if len(by_rowid) < len(violations):  # the table has no rowid, or none that can be named
         for number in {number for _, _, _, number in violations}:
@@ -88,14 +87,14 @@ def _orphans(table: str, key: _Key) -> str:
     child = ", ".join([f"c.{quoted(column)}" for column in key.columns])
     is_set = " AND ".join([f"c.{quoted(column)} IS NOT NULL" for column in key.columns])
     if None in key.referred:  # there is no such table
-        return f"SELECT {child} FROM {quoted(table)} c WHERE {is_set}"
+        return f"SELECT {child} FROM main.{quoted(table)} c WHERE {is_set}"
     # The parent's column stands on the left: its collation counts.
     meets = " AND ".join(
         [f"p.{quoted(str(to))} = c.{quoted(column)}" for column, to in zip(key.columns, key.referred, strict=True)]
     )
     return (
-        f"SELECT {child} FROM {quoted(table)} c WHERE {is_set} "
-        f"AND NOT EXISTS (SELECT 1 FROM {quoted(key.parent)} p WHERE {meets})"
+        f"SELECT {child} FROM main.{quoted(table)} c WHERE {is_set} "
+        f"AND NOT EXISTS (SELECT 1 FROM main.{quoted(key.parent)} p WHERE {meets})"
     )
 
 
@@ -147,7 +146,7 @@ def _why_unchecked(tables: Iterable[str]) -> Steps[str]:
     said = []
     for table in tables:
         try:
-            yield from execute(f"PRAGMA foreign_key_check({quoted(table)})")
+            yield from execute(f"PRAGMA main.foreign_key_check({quoted(table)})")
         except StatementError as error:
             said.append(error.message.partition(" in: PRAGMA")[0])
     return "; ".join(said)
@@ -202,11 +201,11 @@ def _rows_under(table: str, parents: Iterable[str]) -> Steps[int]:
     """How many rows of a table refer to one of those."""
     keys: dict[int, list[str]] = {}
     wanted = set(parents)
-    for row in (yield from execute(f"PRAGMA foreign_key_list({quoted(table)})")).tuples:
+    for row in (yield from execute(f"PRAGMA main.foreign_key_list({quoted(table)})")).tuples:
         if folded(row[2]) in wanted:
             keys.setdefault(row[0], []).append(row[3])
     if not keys:
         return 0
     refers = " OR ".join([" AND ".join([f"{quoted(c)} IS NOT NULL" for c in columns]) for columns in keys.values()])
-    ((number,),) = (yield from execute(f"SELECT count(*) FROM {quoted(table)} WHERE {refers}")).tuples
+    ((number,),) = (yield from execute(f"SELECT count(*) FROM main.{quoted(table)} WHERE {refers}")).tuples
     return int(number)

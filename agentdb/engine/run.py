@@ -65,7 +65,7 @@ class Run:
     @property
     def is_repeated(self) -> bool:
         """Whether it was begun before and did not end."""
-        return self.row is not None
+        return self.row is not None and not self.row.is_struck_out
 
     def execute_all(self) -> Steps[None]:
         """Every item that is not done, as it stands: without a look at what becomes of the rows; see guarded()."""
@@ -127,16 +127,17 @@ class Run:
         return True
 
     def _is_wanted(self, history: History, number: int) -> Steps[bool | None]:
-        """Whether this item is not done yet. None where the whole is."""
+        """Whether this item is not done yet. None where the whole is, or where another build has others under way."""
         row = yield from history.find(self.recorded_id)
         if row is None or row.in_progress != self.direction or row.is_struck_out:
             return None
-        return row.statements_done(self.direction) < number
+        done = row.done_of(self.direction, self.items)
+        return None if done is None else done < number
 
     def _record_done(self, history: History, number: int) -> Steps[None]:
         row = yield from history.find(self.recorded_id)
         if row is not None and row.in_progress == self.direction and row.statements_done(self.direction) < number:
-            yield from history.progress(row, self.direction, number)
+            yield from history.progress(row, self.direction, self.items[:number])
 
     def _execute_and_record(self, history: History, number: int, item: Item) -> Steps[bool | None]:
         is_wanted = yield from self._is_wanted(history, number)

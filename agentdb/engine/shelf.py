@@ -93,10 +93,13 @@ class Shelf:
                 remove(name)
 
     def prune(self, kept: int) -> None:
-        """Keep the newest ones."""
-        for backup in self.backups()[:-kept]:
-            remove(backup.path)
-            remove(backup.path + _MARK)
+        """Keep the newest ones, and the first of an upgrade that has not come to its end: it is from before any change."""
+        all_of_them = self.backups()
+        first = next((backup for backup in all_of_them if backup.is_unfinished), None)
+        for backup in all_of_them[:-kept]:
+            if first is None or backup.path != first.path:
+                remove(backup.path)
+                remove(backup.path + _MARK)
 
     def _marks(self) -> Iterator[str]:
         for name in os.listdir(self.folder):

@@ -279,3 +279,47 @@ def test_a_rebuild_is_written_down_as_the_statements_that_it_comes_to(
     cli("rollback", "migrated.db", "--migrations", "rebuilt_7")
     assert state("fed.db") == state("migrated.db")
     assert query("fed.db", "SELECT count(*) FROM children") == [(3,)]
+
+
+BEGUN = """
+from agentdb import Migration
+UP = ("CREATE TABLE a (x)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (x)", "VACUUM", "INSERT INTO b VALUES (2)")
+DOWN = ("DELETE FROM a", "DROP TABLE b", "DROP TABLE a")
+MIGRATIONS = (Migration("1", "long", UP, DOWN, use_transaction=False),)
+"""
+
+
+def test_a_script_goes_on_behind_what_is_done_and_a_command_behind_what_a_script_has_done(
+    cli: Any, place: Path, query: Any
+) -> None:
+    (place / "begun_8.py").write_text(BEGUN, encoding="utf-8")
+    up = cli("sql", "a.db", "--migrations", "begun_8").stdout
+    with closing(sqlite3.connect("a.db", isolation_level=None)) as connection, pytest.raises(sqlite3.OperationalError):
+        connection.executescript(up.replace("VACUUM;", "DROP TABLE nowhere;"))  # it dies at its fourth statement
+    assert query("a.db", "SELECT id, in_progress FROM migrations") == [("1", "up")]
+    rest = cli("sql", "a.db", "--migrations", "begun_8").stdout
+    assert "CREATE TABLE b" not in rest.split("COMMIT;", 1)[1]
+    by_executescript(Path("a.db"), rest)
+    assert query("a.db", "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)") == [(1, 1)]
+    assert query("a.db", "SELECT in_progress, note FROM migrations") == [(None, None)]
+    down = cli("sql", "a.db", "--down", "--migrations", "begun_8").stdout
+    with closing(sqlite3.connect("a.db", isolation_level=None)) as connection, pytest.raises(sqlite3.OperationalError):
+        connection.executescript(down.replace("DROP TABLE a;", "DROP TABLE nowhere;"))
+    rest = cli("sql", "a.db", "--down", "--migrations", "begun_8").stdout
+    assert "DROP TABLE b" not in rest
+    assert cli("rollback", "a.db", "--migrations", "begun_8").exit_code == 0
+    assert query("a.db", "SELECT name FROM sqlite_master WHERE type = 'table'") == [("migrations",)]
+
+
+def test_a_script_for_a_row_with_a_note_takes_it_back_once(cli: Any, place: Path, query: Any) -> None:
+    (place / "begun_9.py").write_text(BEGUN, encoding="utf-8")
+    cli("migrate", "a.db", "--migrations", "begun_9")
+    for action in ("mark-reverted", "mark-applied"):
+        assert cli("repair", action, "1", "a.db", "--migrations", "begun_9", "--reason", "r").exit_code == 0
+    down = cli("sql", "a.db", "--down", "--migrations", "begun_9").stdout
+    by_executescript(Path("a.db"), down)
+    ((note,),) = query("a.db", "SELECT note FROM migrations")
+    assert "strftime" not in note
+    assert note.endswith("mark_reverted: taken back by a rollback")
+    with pytest.raises(sqlite3.IntegrityError):
+        by_executescript(Path("a.db"), down)

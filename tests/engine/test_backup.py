@@ -143,6 +143,33 @@ def test_a_later_attempt_at_the_rest_has_a_backup_of_what_came_before_it(db: Dat
     assert rows(backups(path)[1]) == ["mine", "weeks of work"]
 
 
+def test_the_backup_from_before_any_change_outlives_a_crash_loop_that_gets_on(db: Database, path: Path) -> None:
+    numbers = range(2, 7)
+    db.migrator([ONE], backup=False).migrate()
+    db.execute("INSERT INTO t1 VALUES ('mine')")
+    for number in numbers:  # each start gets one further, and then no further
+        bad = Migration(f"{number + 1:03}", "bad", "INSERT INTO nowhere VALUES (1)")
+        rest = [make(later) for later in range(number + 2, 9)]
+        caught(db.migrator([ONE, *map(make, range(2, number + 1)), bad, *rest], backup=1).migrate)
+        an_hour_later(path)
+    assert "agents.db.0001.001-008.backup" in names(path)
+    assert len(names(path)) == 2
+    assert ids(db.migrator([make(number) for number in range(1, 9)], backup=1).migrate()) == ["007", "008"]
+    db.migrator([make(number) for number in range(1, 10)], backup=1).migrate()
+    assert len(names(path)) == 1
+
+
+def test_what_a_migration_outside_a_transaction_has_done_makes_no_second(db: Database, path: Path) -> None:
+    up = ["INSERT INTO t1 VALUES ('half')", "CREATE TABLE t2 (x)", "INSERT INTO nowhere VALUES (1)"]
+    bad = Migration("002", "bad", up, use_transaction=False)
+    caught(upgrade_from_one, db, bad)
+    for _ in range(5):
+        an_hour_later(path)
+        caught(db.migrator([ONE, bad]).migrate)
+    assert names(path) == ["agents.db.0001.001-002.backup"]
+    assert rows(backups(path)[0]) == ["mine"]
+
+
 def test_a_clock_that_was_set_back_hides_nothing(db: Database, path: Path) -> None:
     caught(upgrade_from_one, db, BAD)
     for mark in folder_of(path).glob("*.upgrading"):

@@ -10,7 +10,7 @@ import pytest
 from engine_harness import Database, applied_ids, caught, outside
 from guard_harness import rows, run_unguarded, snapshot
 
-from agentdb import Migration, create_client_sync
+from agentdb import Migration, Migrator, create_client_sync
 from agentdb.engine.loss_guard import can_lose, consent_of
 from agentdb.errors import DanglingReferencesError, DataLossError, DependentRowsError, InvalidMigrationError
 from agentdb.runners import run
@@ -232,6 +232,19 @@ def test_a_plain_insert_that_replaces_by_the_word_of_its_table_is_seen(family: D
     error = caught(family.migrator([SCHEMA, strict, again], backup=False).migrate)
     assert isinstance(error, DataLossError)
     assert error.tables == {"lines": (2, 1)}
+
+
+def test_a_temporary_table_does_not_stand_in_for_the_one_of_its_name(family: Database, path: Path) -> None:
+    with create_client_sync(path) as client:
+        client.execute("CREATE TEMP TABLE aside (x)")
+        up = "DELETE FROM main.aside"
+        error = caught(Migrator(client, [SCHEMA, Migration("002", "x", up)], backup=False).migrate)
+        assert isinstance(error, DataLossError)
+        client.execute("CREATE TEMP TABLE cascades (x)")
+        up = "UPDATE main.cascades SET parent = 900"
+        dangles = Migration("002", "x", up, foreign_keys=False)
+        error = caught(Migrator(client, [SCHEMA, dangles], backup=False).migrate)
+        assert isinstance(error, DanglingReferencesError)
 
 
 def test_a_trigger_that_was_there_makes_an_insert_count(family: Database) -> None:

@@ -96,6 +96,17 @@ def foreign_keys_off(db: Database) -> Any:
 
 
 @situation("""
+applying migration 001 (d) failed: migration 001 was begun with other statements, and 1 of those are done
+Run the build that began it, which goes on where it stopped. Or finish it by hand and say so with mark_applied() or `agentdb repair mark-applied`; or undo by hand what is done, and then mark_reverted(). [begun_otherwise]
+""")
+def a_migration_that_was_begun_otherwise(db: Database) -> Any:
+    first = Migration("001", "d", ["CREATE TABLE t (x)", "DROP TABLE nowhere"], use_transaction=False)
+    caught(db.migrator([first]).migrate)
+    other = Migration("001", "d", ["CREATE TABLE u (x)", "CREATE TABLE t (x)"], use_transaction=False)
+    return caught(db.migrator([other]).migrate)
+
+
+@situation("""
 statement 2 of the up of migration 001 sets ignore_check_constraints, which would stay set: PRAGMA ignore_check_constraints = ON
 Leave it out: it switches the connection, which the application goes on with, not the database. Where a table must change under its rows, RebuildTable needs none of these. [session_pragma]
 """)

@@ -273,3 +273,87 @@ def test_a_down_outside_a_transaction_leaves_no_rows_of_others_without_their_par
     assert caught(migrator.rollback_last).code == "dependent_rows"
     assert rows(path) == [("001", None)]
     assert ask(path, "SELECT * FROM children") == [(1,)]
+
+
+def test_a_corrected_build_goes_on_behind_what_is_done_and_the_same(db: Database, path: Path) -> None:
+    up = ["CREATE TABLE t1 (x)", "INSERT INTO t1 VALUES (1)", "CREATE TABLE t2 (x) bogus"]
+    caught(db.migrator([make(1, up=up, use_transaction=False)]).migrate)
+    mended = make(1, up=[*up[:2], "CREATE TABLE t2 (x)"], use_transaction=False)
+    assert ids(db.migrator([mended]).migrate()) == ["001"]
+    assert ask(path, "SELECT x FROM t1") == [(1,)]
+    assert ask(path, "SELECT checksum, note FROM migrations") == [(mended.checksum, None)]
+
+
+def test_a_build_that_would_have_begun_otherwise_is_refused_and_the_one_that_began_goes_on(
+    db: Database, path: Path
+) -> None:
+    up = ["CREATE TABLE t1 (x)", "INSERT INTO later VALUES (1)"]
+    first = make(1, up=up, use_transaction=False)
+    caught(db.migrator([first]).migrate)
+    before = ask(path, "SELECT * FROM migrations")
+    other = make(1, up=["CREATE TABLE other (x)", *up], use_transaction=False)
+    for migration in (other, make(1, up=other.up)):  # outside a transaction, and in one
+        assert caught(db.migrator([migration]).migrate).code == "begun_otherwise"
+    assert ask(path, "SELECT * FROM migrations") == before
+    with outside(path) as connection:
+        connection.execute("CREATE TABLE later (x)")
+    assert ids(db.migrator([first]).migrate()) == ["001"]
+
+
+def test_another_build_that_takes_it_over_is_not_mixed_with_this_one(
+    open_database: Callable[..., Database], path: Path
+) -> None:
+    mine = make(1, up=["CREATE TABLE a (x)", "CREATE TABLE b (x)"], use_transaction=False)
+    theirs = make(1, up=["CREATE TABLE n (x)", "INSERT INTO nowhere VALUES (1)"], use_transaction=False)
+
+    def on_event(event: Any) -> None:
+        if type(event).__name__ == "StatementDone" and event.number == 1:
+            with create_client_sync(path) as other:
+                client = Migrator(other, [theirs])
+                client.mark_reverted("001", reason="another build is at it")
+                caught(client.migrate)
+
+    error = caught(open_database().migrator([mine], on_event=on_event).migrate)
+    assert error.code == "begun_otherwise"
+    assert tables(path) == {"a", "n"}
+
+
+def test_a_rollback_that_goes_on_with_another_down_is_refused(db: Database, path: Path) -> None:
+    up = ["CREATE TABLE a (x)", "CREATE TABLE b (x)"]
+    down = ["DROP TABLE a", "DROP TABLE nowhere", "DROP TABLE b"]
+    migrator = db.migrator([make(1, up=up, down=down, use_transaction=False)])
+    migrator.migrate()
+    caught(migrator.rollback_last)
+    other = make(1, up=up, down=["DROP TABLE IF EXISTS b", "DROP TABLE IF EXISTS a"], use_transaction=False)
+    assert caught(db.migrator([other]).rollback_last).code == "begun_otherwise"
+    mended = make(1, up=up, down=["DROP TABLE a", "DROP TABLE b"], use_transaction=False)
+    assert ids([db.migrator([mended]).rollback_last()]) == ["001"]
+    assert tables(path) == set()
+
+
+def test_a_rollback_that_has_done_nothing_was_not_begun(db: Database, path: Path) -> None:
+    up = ["CREATE TABLE a (x)", "INSERT INTO later VALUES (1)"]
+    migrator = db.migrator([make(1), make(2, up=up, down="DROP TABLE nowhere", use_transaction=False)])
+    caught(migrator.migrate)
+    before = ask(path, "SELECT * FROM migrations")
+    caught(migrator.rollback_last)
+    assert ask(path, "SELECT * FROM migrations") == before
+    with outside(path) as connection:
+        connection.execute("CREATE TABLE later (x)")
+    assert ids(migrator.migrate()) == ["002"]
+    caught(migrator.rollback_last)
+    assert rows(path) == [("001", None), ("002", None)]
+    assert migrator.migrate() == []
+
+
+def test_what_was_struck_out_and_has_done_nothing_stays_struck_out(db: Database, path: Path) -> None:
+    migrator = db.migrator([make(1), make(2, use_transaction=False)])
+    migrator.migrate()
+    with outside(path) as connection:
+        connection.execute("DROP TABLE t2")
+    migrator.mark_reverted("002", reason="by hand")
+    bad = make(2, up="INSERT INTO nowhere VALUES (1)", use_transaction=False)
+    error = caught(db.migrator([make(1), bad]).migrate)
+    assert "begun once before" not in error.remedy
+    assert ids([db.migrator([make(1), bad]).rollback_last(dry_run=True)]) == ["001"]
+    assert ids(migrator.migrate()) == ["002"]

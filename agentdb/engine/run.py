@@ -71,7 +71,8 @@ class Run:
         """Every item that is not done, as it stands: without a look at what becomes of the rows; see guarded()."""
         for number, item in self._left():
             yield from self._execute_item(item)
-            yield from self._tell_done(number)
+            if self.told:
+                yield from self._tell_done(number)
         self.number = 0
         self.statement = None
 
@@ -97,8 +98,7 @@ class Run:
             yield from rebuild(item, self.change)  # type: ignore[arg-type]
 
     def _tell_done(self, number: int) -> Steps[None]:
-        if self.told:
-            yield from emit(StatementDone(self.direction, self.migration, number, len(self.items)))
+        yield from emit(StatementDone(self.direction, self.migration, number, len(self.items)))
 
     def execute_outside(self, history: History) -> Steps[bool]:
         """Every item that is not done, each in a transaction of its own that records it as done, where it can have one.
@@ -120,7 +120,7 @@ class Run:
                 is_wanted = yield from atomically(self._execute_and_record(history, number, item))
             if is_wanted is None:
                 return False
-            if is_wanted:
+            if is_wanted and self.told:
                 yield from self._tell_done(number)
         self.number = 0
         self.statement = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agentdb.cli.output import plain
@@ -13,6 +12,7 @@ from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.loss_guard import is_bare
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
+from agentdb.engine.repair import now
 from agentdb.lexer import split
 from agentdb.requests import Execute, Steps
 
@@ -70,20 +70,20 @@ def upgrade(
     if begun is not None:
         lines.append(bind(f"DELETE FROM {name} WHERE id = :begun AND in_progress = '{UP}';", values))
     lines += ["-- Fails if it is applied already.", bind(f"INSERT INTO {name} (id) VALUES (:id);", values)]
+    row = _placeholder(migration.id, begun)
     record = _written(
         history.write(
             migration,
             applied_at=_NOW,
             execution_time=_UNKNOWN,
             app_version=None,
-            instead_of=_placeholder(migration.id, begun),
+            instead_of=row,
             in_progress=None if use_transaction else UP,
         )
     )
     written = [closed(sql) for sql in statements]
     if use_transaction:
         return _unenforced(migration, [*lines, *written, *record, "COMMIT;"])
-    row = _placeholder(migration.id, begun)
     done = len(migration.up) - len(written)
     if done:
         record += _written(history.progress(row, UP, migration.up[:done]))
@@ -125,8 +125,7 @@ def downgrade(history: History, reversal: Reversal, statements: Sequence[str], r
         "-- Fails if it is not applied.",
         bind(guard, {"id": reversal.recorded_id, "in_progress": row.in_progress, "note": row.note}),
     ]
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"  # of the script: it stands in a note
-    forget = _written(history.forget(row, at))
+    forget = _written(history.forget(row, now()))  # of the script: it stands in a note
     if reversal.migration.use_transaction:
         return _unenforced(reversal.migration, [*begin, *map(closed, statements), *forget, "COMMIT;"])
     items = reversal.statements

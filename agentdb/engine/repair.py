@@ -91,12 +91,12 @@ def baseline(
 
 
 def _record(history: History, migration: Migration, row: Row | None, line: str, app_version: str | None) -> Steps[None]:
-    yield from history.write(migration, applied_at=_now(), execution_time=None, app_version=app_version, instead_of=row)
+    yield from history.write(migration, applied_at=now(), execution_time=None, app_version=app_version, instead_of=row)
     yield from history.annotate(Row.noted(migration.id, row.own_note if row else None), line, None)
 
 
 def _repair(history: History, action: str, what: str, reason: str, body: Body) -> Steps[None]:
-    line = f"{_now()} {action}: {_reason(reason)}"
+    line = f"{now()} {action}: {_reason(reason)}"
 
     def inside() -> Steps[None]:
         yield from history.create()
@@ -134,5 +134,6 @@ def _nothing(migration: Migration, why: str) -> MigrationError:
     return MigrationError(f"migration {migration.label} {why}", code="nothing_to_repair", migration=migration)
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as the tracking table has it, in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"

@@ -255,11 +255,16 @@ def test_a_trigger_that_was_there_makes_an_insert_count(family: Database) -> Non
     assert error.tables == {"cascades": (3, 0)}
 
 
-@pytest.mark.parametrize("kind", ["fts5(x, content='')", 'fts5(x, content = "")', "fts4(content='', x)"])
-@pytest.mark.parametrize("up", ["DROP TABLE words", "INSERT INTO words (words) VALUES ('delete-all')"])
+@pytest.mark.parametrize(
+    ("kind", "up"),
+    [
+        ("fts5(x, content='')", "DROP TABLE words"),
+        ("fts5(x, content='')", "INSERT INTO words (words) VALUES ('delete-all')"),
+        ('fts5(x, content = "")', "DROP TABLE words"),
+        ("fts4(content='', x)", "DROP TABLE words"),
+    ],
+)
 def test_a_full_text_index_without_contents_is_nowhere_else(family: Database, kind: str, up: str) -> None:
-    if "fts4" in kind and "INSERT" in up:
-        return  # it has no such command
     words = Migration(
         "002", "words", (f"CREATE VIRTUAL TABLE words USING {kind}", "INSERT INTO words (rowid, x) VALUES (1, 'a')")
     )

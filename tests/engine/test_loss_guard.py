@@ -542,8 +542,14 @@ def test_an_old_violation_is_not_this_migrations_fault(family: Database, path: P
             "DROP TABLE cascades",
             "ALTER TABLE new RENAME TO cascades",
         ),
+        (
+            "CREATE TABLE new (id INTEGER PRIMARY KEY, parent REAL NOT NULL REFERENCES parents ON DELETE CASCADE)",
+            "INSERT INTO new SELECT id, parent FROM cascades",
+            "DROP TABLE cascades",
+            "ALTER TABLE new RENAME TO cascades",
+        ),
     ],
-    ids=["tables renamed", "a column renamed", "another type"],
+    ids=["tables renamed", "a column renamed", "another type", "a number of another kind"],
 )
 def test_an_old_violation_stays_old_under_another_name_and_type(family: Database, path: Path, up: Any) -> None:
     with create_client_sync(path) as client:

@@ -145,8 +145,9 @@ def named(args: Any) -> list[tuple[str, Any]]:
 
 def shorten(sql: str, limit: int = 160) -> str:
     """SQL on one line, cut to `limit` characters."""
-    line = " ".join(sql.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    read = 64 * limit  # of a statement of many megabytes, what is beyond is not shown
+    line = " ".join(sql[:read].split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= limit and len(sql) <= read else line[: limit - 1] + "…"
 
 
 def _is_only_readable(path: str) -> bool:

@@ -18,6 +18,7 @@ from agentdb.requests import execute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import TypeAlias
 
     from agentdb.engine.migration import Item
@@ -30,6 +31,10 @@ _TABLES = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
     "AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
 )
+_TABLE = _TABLES.replace("pragma_table_list", "pragma_table_list(?)")
+#: So many tables are asked for one by one, before all are listed.
+_FEW = 8
+_VIRTUAL = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE %'"
 #: The tables in which FTS and R-tree keep what may be in no other table, and how their names end.
 _OWN_ROWS = (
     "SELECT s.name, v.name, m.sql FROM pragma_table_list s JOIN pragma_table_list v ON v.type = 'virtual' AND v.schema = 'main' "
@@ -82,25 +87,43 @@ def is_bare(sql: str) -> bool:
     return Statement(sql).verb in _BARE
 
 
-def count() -> Steps[Counts]:
-    """Count everything."""
+def count(reached: AbstractSet[str] | None = None) -> Steps[Counts]:
+    """Count everything; or only tables of those folded names, where nothing else can be lost. See agentdb.engine.reach."""
     counts: Counts = {}
-    for (name,) in (yield from execute(_TABLES)).tuples:
+    for name in (yield from _tables(reached)):
         columns = [column for (column,) in (yield from execute(_COLUMNS, (name, name))).tuples]
         yield from _count(counts, name, name, [None, *columns], [None, *columns])
-    for shadow, owner in (yield from _own_rows()):
+    for shadow, owner in (yield from _own_rows(reached)):
         yield from _count(counts, owner, shadow, [None], [None])
     return counts
 
 
-def _own_rows() -> Steps[list[tuple[str, str]]]:
+def _tables(wanted: AbstractSet[str] | None) -> Steps[list[str]]:
+    """The ordinary tables that there are, as they are written; of those folded names only, or all."""
+    if wanted is None or len(wanted) > _FEW:
+        listed = (yield from execute(_TABLES)).tuples
+        return [name for (name,) in listed if wanted is None or folded(name) in wanted]
+    found = []
+    for wish in sorted(wanted):
+        found += [name for (name,) in (yield from execute(_TABLE, (wish,))).tuples]
+    return found
+
+
+def _own_rows(wanted: AbstractSet[str] | None) -> Steps[list[tuple[str, str]]]:
     """For each full-text or R-tree table that has what no other table has: where it keeps that, and its name.
 
     A full-text index without contents, or with those of another table, has no `_content`; of the first kind nothing can
     make the index again.
     """
+    owners = {folded(name) for (name,) in (yield from execute(_VIRTUAL)).tuples}
+    if wanted is not None:
+        owners &= wanted
+    if not owners:
+        return []
     found = []
     for shadow, owner, sql in (yield from execute(_OWN_ROWS)).tuples:
+        if folded(owner) not in owners:
+            continue
         options = "".join(sql.split()).replace('"', "'").replace("`", "'").lower()
         if not shadow.endswith("_docsize") or "content=''" in options:
             found.append((shadow, owner))
@@ -126,10 +149,11 @@ def check(before: Counts, ran: Sequence[Item], allowed: Iterable[str]) -> Steps[
     allowed: "table", "table.column" or "table.*", which is all columns of it. Raises DataLossError.
     """
     renames = Renames(ran)
-    present = {folded(name): name for (name,) in (yield from execute(_TABLES)).tuples}
-    for shadow, owner in (yield from _own_rows()):
-        present[folded(owner)] = shadow
     names = {folded(table) for table, _ in before}
+    there = names | {renames.table(name) for name in names}
+    present = {folded(name): name for name in (yield from _tables(there))}
+    for shadow, owner in (yield from _own_rows(there)):
+        present[folded(owner)] = shadow
     #: Where a table that was there before is now: it cannot stand in for one that has gone.
     moved = {renames.table(name): name for name in names if renames.table(name) != name}
     consented = frozenset(map(folded, allowed))
@@ -216,11 +240,31 @@ def consent_of(items: Iterable[Item]) -> set[str]:
     """What a rollback agrees to lose, for check(): the tables that its down drops, deletes from or replaces in, and columns
     of those that it updates or rebuilds."""
     agreed: set[str] = set()
+    origins = Origins()
     for item in items:
         if not isinstance(item, str):
-            agreed.add(f"{item.table}.*")
+            agreed |= {f"{item.table}.*", f"{origins.of(item.table)}.*"}
             continue
         statement = Statement(item)
+        origins.follow(statement)
         if statement.table is not None and not statement.is_harmless:
-            agreed.add(f"{statement.table}.*" if statement.verb in _CHANGING else statement.table)
+            columns = ".*" if statement.verb in _CHANGING else ""
+            agreed |= {f"{statement.table}{columns}", f"{origins.of(statement.table)}{columns}"}
     return agreed
+
+
+class Origins:
+    """What tables were called before the statements so far have renamed them."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, str] = {}
+
+    def follow(self, statement: Statement) -> None:
+        """One more statement."""
+        if statement.renamed_table is not None:
+            before, after = statement.renamed_table
+            self._before[after] = self._before.pop(before, before)
+
+    def of(self, name: str) -> str:
+        """The folded name of then."""
+        return self._before.get(folded(name), folded(name))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import ResultSet
     from agentdb.engine.events import Direction
     from agentdb.engine.history import History, Row
+    from agentdb.engine.loss_guard import Counts
     from agentdb.engine.migration import Item, Migration
     from agentdb.operations import Steps
 
@@ -109,6 +110,10 @@ class Run:
         from agentdb.engine.loss_guard import is_bare
 
         self.is_outside = True
+        if self.direction == h.DOWN:
+            from agentdb.engine.references import drops
+
+            self.drops = drops(self.items)
         for number, item in self._left():
             self.statement = str(item)
             if is_bare(str(item)):
@@ -164,23 +169,24 @@ class Run:
             return
         from agentdb.engine import loss_guard, references
 
+        left = self.items[self.done :]
         if self.direction == h.DOWN:
             yield from references.check_dependents(self.items)
             self.drops = references.drops(self.items)
-        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose(self.items)) else None
+        counts = yield from _counted(left)
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, self.items[self.done :], self._consent())
+            yield from loss_guard.check(counts, left, self._consent())
         if dangling is not None:
-            yield from references.check_dangling(dangling, self.items[self.done :])
+            yield from references.check_dangling(dangling, left)
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
         from agentdb.engine import loss_guard
 
-        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose((sql,))) else None
-        yield from self.change(sql)
+        counts = yield from _counted((sql,))
+        yield from self._execute_item(sql)
         if counts is not None:
             yield from loss_guard.check(counts, (sql,), self._consent())
 
@@ -227,6 +233,16 @@ class Run:
             failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
+
+
+def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:
+    """What there is before the items run, of all that they could lose; None where they can lose nothing."""
+    from agentdb.engine import loss_guard
+    from agentdb.engine.reach import reached
+
+    if not (yield from loss_guard.can_lose(items)):
+        return None
+    return (yield from loss_guard.count((yield from reached(items))))
 
 
 def _only_creates(items: Iterable[Item]) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from engine_harness import Database, applied_ids, caught, outside
 from guard_harness import rows, run_unguarded, snapshot
 
-from agentdb import Migration, Migrator, create_client_sync
+from agentdb import Migration, Migrator, RebuildTable, create_client_sync
 from agentdb.engine.loss_guard import can_lose, consent_of
 from agentdb.errors import DanglingReferencesError, DataLossError, DependentRowsError, InvalidMigrationError
 from agentdb.runners import run
@@ -479,6 +479,86 @@ def test_a_host_is_told_also_where_a_down_renames_before_it_drops(family: Databa
     with outside(path) as connection:
         connection.execute("DELETE FROM marks")
     migrator.rollback_last()  # what it drops under its new name it may lose
+
+
+LOOKED_AFTER = {
+    "RebuildTable": (RebuildTable("child", "CREATE TABLE child (id INTEGER PRIMARY KEY)"),),
+    "a rebuild under another name": (
+        "ALTER TABLE child RENAME TO kid",
+        RebuildTable("kid", "CREATE TABLE kid (id INTEGER PRIMARY KEY)"),
+        "ALTER TABLE kid RENAME TO child",
+    ),
+    "a rebuild by hand": (
+        "CREATE TABLE child_new (id INTEGER PRIMARY KEY)",
+        "INSERT INTO child_new SELECT id FROM child",
+        "DROP TABLE child",
+        "ALTER TABLE child_new RENAME TO child",
+    ),
+    "a rebuild by hand that renames first": (
+        "ALTER TABLE child RENAME TO child_old",
+        "CREATE TABLE child (id INTEGER PRIMARY KEY)",
+        "INSERT INTO child SELECT id FROM child_old",
+        "DROP TABLE child_old",
+    ),
+    "an update under another name": ("ALTER TABLE child RENAME TO kid", "UPDATE kid SET q = NULL"),
+    "names that are swapped": (
+        "ALTER TABLE child RENAME TO x",
+        "ALTER TABLE x RENAME TO y",
+        "ALTER TABLE y DROP COLUMN q",
+        "ALTER TABLE y RENAME TO child",
+    ),
+}
+
+
+def grown(down: Any) -> Migration:
+    return Migration(
+        "002",
+        "a parent",
+        (
+            "CREATE TABLE q (id INTEGER PRIMARY KEY)",
+            "INSERT INTO q VALUES (1)",
+            "CREATE TABLE child (id INTEGER PRIMARY KEY, q REFERENCES q ON DELETE CASCADE)",
+            "INSERT INTO child VALUES (1, 1), (2, 1), (3, NULL)",
+        ),
+        (*down, "DROP TABLE q"),
+    )
+
+
+@pytest.mark.parametrize("down", LOOKED_AFTER.values(), ids=LOOKED_AFTER)
+def test_a_down_may_look_after_a_child_by_a_rebuild_or_under_another_name(
+    family: Database, path: Path, down: Any
+) -> None:
+    migrator = family.migrator([SCHEMA, grown(down)], backup=False)
+    migrator.migrate()
+    migrator.rollback_last()
+    name = "kid" if "update" in str(down).lower() else "child"
+    assert rows(path, f"SELECT count(*) FROM {name}") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "down",
+    [
+        (RebuildTable("child", "CREATE TABLE child (id INTEGER PRIMARY KEY, q REFERENCES q ON DELETE CASCADE)"),),
+        ("ALTER TABLE child RENAME TO kid", "UPDATE kid SET id = id + 10"),
+        ("ALTER TABLE child RENAME TO kid", "ALTER TABLE kid RENAME TO child"),
+    ],
+)
+@pytest.mark.parametrize("use_transaction", [True, False])
+def test_a_child_that_still_refers_after_all_that_is_seen_at_the_drop(
+    family: Database, path: Path, down: Any, use_transaction: bool
+) -> None:
+    if not use_transaction and not isinstance(down[0], str):
+        return  # a rebuild has a transaction always
+    second = grown(down)
+    second = Migration("002", "a parent", second.up, second.down, use_transaction=use_transaction)
+    migrator = family.migrator([SCHEMA, second], backup=False)
+    migrator.migrate()
+    error = caught(migrator.rollback_last)
+    assert type(error) is DependentRowsError
+    assert list(error.tables.values()) == [(2, 0)]
+    with outside(path) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert connection.execute(f"SELECT count(*) FROM {(tables & {'kid', 'child'}).pop()}").fetchall() == [(3,)]
 
 
 def test_what_may_be_lost_may_be_named_as_it_is_called_then(family: Database, path: Path) -> None:

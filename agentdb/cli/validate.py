@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 @click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
 @table_option
 @busy_timeout_option
+@click.option(
+    "--every-version",
+    is_flag=True,
+    help="Also upgrade a database of its own from each version. The time grows with the square of their number.",
+)
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @answers
 def validate(
@@ -44,6 +49,7 @@ def validate(
     database: str | None,
     table: str,
     busy_timeout: float,
+    every_version: bool,
     strict: bool,
 ) -> Answer:
     """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
@@ -57,7 +63,7 @@ def validate(
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
     """
-    proof = validate_migrations(migrations, base, fixtures)
+    proof = validate_migrations(migrations, base, fixtures, every_version=every_version)
     errors, warnings = list(proof.errors), list(proof.warnings)
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
         against = _against(database, migrations, table, busy_timeout)

@@ -151,8 +151,7 @@ def schemas(draw: st.DrawFn) -> list[str]:
             f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, r REFERENCES {refers} (id) "
             f"ON DELETE {draw(actions)} ON UPDATE {draw(actions)})"
         )
-    for name in TABLES:
-        found.append(f"INSERT INTO {name} (id) VALUES (1), (2), (3)")
+    found += [f"INSERT INTO {name} (id) VALUES (1), (2), (3)" for name in TABLES]
     found += [f"UPDATE {name} SET r = 1 WHERE id < 3" for name in TABLES if " ghost " not in found[TABLES.index(name)]]
     for number in range(draw(st.integers(0, 3))):
         body = draw(names.flatmap(changes))

@@ -145,6 +145,8 @@ def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is
             code="wrong_world",
             remedy="Use AgentDB with create_client_sync() and AsyncAgentDB with create_client().",
         )
+    if borrowed is not None and "on_connect" in options:
+        borrowed.on_connect = options.pop("on_connect")
     if options:
         raise InvalidArgumentError(f"{', '.join(options)}: a ready client has been opened with options of its own")
     if borrowed is not None:

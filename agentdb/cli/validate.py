@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agentdb.cli import places
-from agentdb.cli.options import busy_timeout_option, load, migrations_option, table_option
+from agentdb.cli.options import busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
 from agentdb.engine.migration import Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
@@ -15,6 +15,7 @@ from agentdb.engine.validation import validate_migrations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
 
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
 @table_option
 @busy_timeout_option
+@on_connect_option
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @answers
 def validate(
@@ -44,6 +46,7 @@ def validate(
     database: str | None,
     table: str,
     busy_timeout: float,
+    on_connect: OnConnect | None,
     strict: bool,
 ) -> Answer:
     """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
@@ -57,10 +60,10 @@ def validate(
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
     """
-    proof = validate_migrations(migrations, base, fixtures)
+    proof = validate_migrations(migrations, base, fixtures, on_connect=on_connect)
     errors, warnings = list(proof.errors), list(proof.warnings)
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
-        against = _against(database, migrations, table, busy_timeout)
+        against = _against(database, migrations, table, busy_timeout, on_connect)
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]
     good = not errors and not (strict and warnings)
@@ -93,6 +96,12 @@ def _fixtures(path: str) -> Any:
         raise click.UsageError(f"the fixtures of {path} cannot be read: {error}") from error
 
 
-def _against(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float) -> ValidationResult:
-    with places.to_read(database, busy_timeout) as client:
+def _against(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    on_connect: OnConnect | None,
+) -> ValidationResult:
+    with places.to_read(database, busy_timeout, on_connect) as client:
         return Migrator(client, migrations, table=table).validate_migrations()

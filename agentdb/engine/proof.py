@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migration import Item, Migration
 
@@ -45,6 +46,7 @@ class Proof:
         tables: tuple[str, str],
         read_schema: ReadSchema,
         difference: Difference,
+        on_connect: OnConnect | None = None,
     ) -> None:
         """migrations: sorted, and proved on empty tables. tables: where the base and they keep their history.
 
@@ -55,6 +57,7 @@ class Proof:
         self._base_table, self._table = tables
         self._read_schema = read_schema
         self._difference = difference
+        self._on_connect = on_connect
         self._populator = Populator(fixtures, tables)
         self._told: set[tuple[str, str | None]] = set()
         self.errors: list[Finding] = []
@@ -79,7 +82,7 @@ class Proof:
         """A database with the base and the first `number` migrations."""
         from agentdb.clients import create_client_sync
 
-        client = create_client_sync(":memory:")
+        client = create_client_sync(":memory:", on_connect=self._on_connect)
         Migrator(client, self._base, table=self._base_table).migrate()
         if number:
             Migrator(client, self._migrations[:number], table=self._table).migrate()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migrator import Migrations
 
@@ -26,7 +27,11 @@ _TABLE, _BASE_TABLE = "agentdb_proof", "agentdb_proof_base"
 
 
 def validate_migrations(
-    migrations: Migrations, base: Migrations = (), fixtures: Fixtures | None = None
+    migrations: Migrations,
+    base: Migrations = (),
+    fixtures: Fixtures | None = None,
+    *,
+    on_connect: OnConnect | None = None,
 ) -> ValidationResult:
     """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, that up,
     down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to
@@ -36,7 +41,8 @@ def validate_migrations(
     host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows for tables that cannot be
     filled from their definition alone, instead of generated ones: {"table": [{"column": value}]}, where columns that a
     version does not have are left out; or in place of the list what gives one for the id of a version. An empty list leaves
-    the table empty.
+    the table empty. on_connect: as for create_client_sync(), for migrations that use functions, collations or extensions of
+    the application.
 
     Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`; with rows: `populated_up_failed`, `data_loss`,
     `schema_differs`, `dangling_references`, `populated_down_failed`, `dependent_rows`, `bad_fixture`. Warnings: `gap`,
@@ -51,7 +57,7 @@ def validate_migrations(
     warnings = gaps(given)
     from agentdb.clients import create_client_sync
 
-    with create_client_sync(":memory:") as client:
+    with create_client_sync(":memory:", on_connect=on_connect) as client:
         try:
             Migrator(client, standing, table=_BASE_TABLE).migrate()
         except MigrationError as error:
@@ -76,6 +82,7 @@ def validate_migrations(
             tables=(_BASE_TABLE, _TABLE),
             read_schema=_schema,
             difference=_difference,
+            on_connect=on_connect,
         )
         proof.make()
         errors += proof.errors

@@ -184,7 +184,7 @@ class AgentDB(_Database[Sync]):
         migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
         Migrator; pass None for a file that is first of all the host application's. default_agent: on what
         db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
-        create_client_sync(), for a path or URL.
+        create_client_sync(), for a path or URL; on_connect also for a client of libsql-client.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
         """

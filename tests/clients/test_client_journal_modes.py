@@ -53,9 +53,7 @@ def test_a_file_in_another_mode_is_switched_at_the_first_write(both: Both, path:
         both(client.close())
 
 
-def test_a_file_that_is_in_use_stays_as_it_is(
-    both: Both, path: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_is_in_use_stays_as_it_is(both: Both, path: str, caplog: pytest.LogCaptureFixture) -> None:
     first = both.open(path)
     both(first.execute("CREATE TABLE t (v)"))
     client = both.open(path, journal_mode="delete", busy_timeout=0.1)

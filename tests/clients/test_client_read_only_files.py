@@ -153,7 +153,9 @@ def test_a_reader_without_the_right_to_write_sees_every_commit(place: Path, wal:
             assert reader.stdout.readline() == "ready\n"
             assert asked() == "300 300\n"
             for number in range(301, 341):
-                client.batch([f"INSERT INTO t VALUES ({number})", f"UPDATE t SET v = v - {number} WHERE rowid = {number}"])
+                client.batch(
+                    [f"INSERT INTO t VALUES ({number})", f"UPDATE t SET v = v - {number} WHERE rowid = {number}"]
+                )
                 if wal and number % 10 == 0:
                     client.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 assert asked() == f"{number} 300\n"

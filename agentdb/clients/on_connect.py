@@ -23,8 +23,7 @@ def call_on_connect(function: OnConnect, connection: sqlite3.Connection) -> None
     except Exception as error:
         raise _failed(function, f"raised {type(error).__name__}: {error}") from error
     if hasattr(answer, "__await__"):
-        if hasattr(answer, "close"):
-            answer.close()
+        getattr(answer, "close", bool)()  # a coroutine that is never awaited would be a warning
         raise _failed(function, "is a coroutine function; a plain function is wanted")
     try:
         if connection.in_transaction:

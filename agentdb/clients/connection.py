@@ -396,6 +396,8 @@ class Connection:
                 mode = self._sqlite.execute("PRAGMA journal_mode").fetchone()[0]
                 if mode == wanted:
                     break
+                if wanted == "wal" and not self._wal_is_possible():
+                    break
                 mode = self._sqlite.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0]
                 if mode != wanted:
                     log(WARNING, "%s stays in journal mode %s: %s is not possible here", self.path, mode, wanted)
@@ -420,6 +422,15 @@ class Connection:
         if mode != "wal" and self._settings.synchronous == "NORMAL":
             self._run("PRAGMA synchronous=FULL")
         self._writable = True
+
+    def _wal_is_possible(self) -> bool:
+        from agentdb.clients import journal
+
+        if journal.wal_is_possible(self.path):
+            return True
+        journal.warn(self.path)
+        self._file.journal_mode = "delete"
+        return False
 
     def _wal_works(self) -> bool:
         """Whether the file, just switched to WAL, can be written so; else it is switched back."""

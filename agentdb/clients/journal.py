@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
+from stat import S_ISREG
 from time import monotonic, sleep
 
 from agentdb.clients.faults import translate
@@ -17,8 +19,42 @@ if TYPE_CHECKING:
     from agentdb.errors import AgentDBError
 
 _PAUSE = 0.01
+#: The folder may not be written, or the disk is full: that is for SQLite to say.
+_OTHERWISE_WRONG = (EACCES, EPERM, EROFS, ENOSPC, EDQUOT)
+#: Of a new -shm file, in bytes.
+_SHM_SIZE = 32_768
 #: How SQLite calls a -shm file that it cannot open, map or lock; READONLY where it may only be read.
 _OF_SHARED_MEMORY = ("SQLITE_CANTOPEN", "SQLITE_IOERR_SHM", "SQLITE_PROTOCOL", "SQLITE_READONLY")
+
+
+def wal_is_possible(path: str) -> bool:
+    """Whether files in this folder can be mapped into memory and locked, as a -shm file must be.
+
+    Asked before a file is switched to WAL: a program that has it open then could not go on, nor let it be switched back.
+    """
+    try:
+        if not S_ISREG(os.lstat(f"{path}-shm").st_mode):
+            return False
+    except OSError:
+        pass
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, lockf
+        from mmap import mmap
+    except ImportError:  # Windows, or a Python without them: SQLite will find out
+        return True
+    probe = f"{path}-{os.urandom(4).hex()}.probe"  # not the -shm itself, which another program may be about to use
+    try:
+        descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.unlink(probe)
+            os.ftruncate(descriptor, _SHM_SIZE)
+            lockf(descriptor, LOCK_EX | LOCK_NB, 1)
+            mmap(descriptor, _SHM_SIZE).close()  # not written: on a full disk that would be a SIGBUS
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return error.errno in _OTHERWISE_WRONG
+    return True
 
 
 def is_of_shared_memory(error: AgentDBError) -> bool:
@@ -58,9 +94,14 @@ def leave_wal(path: str, timeout: float, interrupted: Callable[[], bool]) -> boo
     finally:
         connection.close()
     if left:
-        log(
-            WARNING,
-            "%s is back in journal mode DELETE: its -shm file cannot be shared here. Open it with journal_mode='delete'",
-            path,
-        )
+        warn(path)
     return left
+
+
+def warn(path: str) -> None:
+    """Say that there is no WAL for this file."""
+    log(
+        WARNING,
+        "%s is in journal mode DELETE: the -shm file of WAL cannot be shared here. Open it with journal_mode='delete'",
+        path,
+    )

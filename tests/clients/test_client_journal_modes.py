@@ -15,6 +15,7 @@ import pytest
 from client_harness import Both, outside, rows
 
 from agentdb import AgentDB
+from agentdb.clients import journal
 from agentdb.clients.faults import translate
 from agentdb.errors import BusyError, InvalidArgumentError, StorageError
 
@@ -93,11 +94,20 @@ OBSTACLES = [
 ]
 
 
+@pytest.mark.parametrize("foreseen", [True, False])
 @pytest.mark.parametrize("obstruct", OBSTACLES)
-def test_a_file_for_which_there_is_no_shared_memory_comes_back_to_the_rollback_journal(
-    both: Both, path: str, obstruct: Callable[[str], None], caplog: pytest.LogCaptureFixture
+def test_a_file_for_which_there_is_no_shared_memory_stays_in_the_rollback_journal_or_comes_back_to_it(
+    both: Both,
+    path: str,
+    obstruct: Callable[[str], None],
+    foreseen: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """foreseen: False where what is tried before the switch goes well, and SQLite fails all the same."""
     obstruct(path)
+    if not foreseen:
+        monkeypatch.setattr(journal, "wal_is_possible", lambda _: True)
     client = both.open(path)
     with caplog.at_level(logging.WARNING, "agentdb"):
         both(client.batch(["CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"]))
@@ -111,6 +121,28 @@ def test_a_file_for_which_there_is_no_shared_memory_comes_back_to_the_rollback_j
     both(transaction.execute("INSERT INTO t VALUES (3)"))
     both(transaction.commit())
     assert rows(path) == [(1,), (2,), (3,)]
+
+
+def test_nothing_is_left_of_what_is_tried_before_the_switch(both: Both, path: str) -> None:
+    client = both.open(path)
+    both(client.execute("CREATE TABLE t (v)"))
+    assert {found.name for found in Path(path).parent.iterdir()} == {"test.db", "test.db-wal", "test.db-shm"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the memory that can be mapped")
+def test_a_folder_whose_files_cannot_be_mapped_is_seen_before_the_switch(path: str) -> None:
+    """Where no address space is left, no file can be mapped; the file system need not be a special one."""
+    program = """
+import fcntl, mmap, resource, sqlite3, sys, agentdb.clients.journal as journal
+assert journal.wal_is_possible(sys.argv[1])
+with open("/proc/self/statm") as status:
+    used = int(status.read().split()[0]) * resource.getpagesize()
+journal._SHM_SIZE = 1 << 30
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28), -1))
+assert not journal.wal_is_possible(sys.argv[1])
+"""
+    subprocess.run([sys.executable, "-c", program, path], check=True)
+    assert list(Path(path).parent.iterdir()) == []
 
 
 def test_a_client_tries_wal_once_only(both: Both, path: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,6 +193,44 @@ def test_a_reader_changes_nothing_where_there_is_no_shared_memory(both: Both, pa
     with pytest.raises(StorageError):
         both.open(path, read_only=True)
     assert Path(path).read_bytes() == before
+
+
+STARTS_AGAIN_AND_AGAIN = """
+import sys
+from agentdb import create_client_sync
+print("ready", flush=True)
+while sys.stdin.read(1):
+    with create_client_sync(sys.argv[1]) as client:
+        client.execute("INSERT INTO t VALUES (2)")
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_other_processes_that_start_there_do_no_harm(both: Both, path: str, journal_mode: str) -> None:
+    """A switch to WAL, if only for a moment, would lock everybody out: whoever has the file open cannot go on, or let go."""
+    loop(path)
+    client = both.open(path, journal_mode=journal_mode)
+    both(client.execute("CREATE TABLE t (v)"))
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_AGAIN_AND_AGAIN, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        written = 0
+        for _ in range(25):
+            other.stdin.write("x")
+            other.stdin.flush()
+            for _ in range(20):
+                both(client.execute("SELECT count(*) FROM t"))
+                both(client.execute("INSERT INTO t VALUES (1)"))
+                written += 1
+            assert other.stdout.readline() == "done\n"
+        other.stdin.close()
+        assert other.wait() == 0
+    assert both(client.execute("SELECT v, count(*) FROM t GROUP BY v")).tuples == [(1, written), (2, 25)]
+    assert in_header(path) == (1, 1)
 
 
 # -- what it is called

@@ -240,17 +240,37 @@ def test_what_cannot_be_checked_is_noted_and_the_copy_is_whole(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+def damage_a_table(path: str) -> None:
+    with outside(path) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'own'").fetchone()
+    overwrite(path, (root - 1) * 4096, b"\xff" * 100)
+
+
+def damage_a_value(path: str) -> None:
+    """The pages of a long value are a chain; one of them is its end now."""
+    whole = Path(path).read_bytes()
+    for at in range(4096, len(whole), 4096):
+        if whole[at : at + 4] != bytes(4) and whole[at + 4 : at + 4096] == bytes(4092):
+            return overwrite(path, at, bytes(4))
+    raise AssertionError("there is no such page")
+
+
+def overwrite(path: str, at: int, what: bytes) -> None:
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(what)
+
+
+@pytest.mark.parametrize("damage", [damage_a_table, damage_a_value])
 @pytest.mark.parametrize("ddl", FOREIGN.values(), ids=FOREIGN)
-def test_damage_beside_what_cannot_be_checked_is_still_found(path: str, tmp_path: Path, ddl: str) -> None:
+def test_damage_beside_what_cannot_be_checked_is_still_found(
+    path: str, tmp_path: Path, ddl: str, damage: Callable[[str], None]
+) -> None:
     from agentdb import backup
     from agentdb.errors import BackupError
 
     made(path, ddl)
-    with outside(path) as connection:
-        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'own'").fetchone()
-    whole = bytearray(Path(path).read_bytes())
-    whole[(root - 1) * 4096 : (root - 1) * 4096 + 100] = b"\xff" * 100
-    Path(path).write_bytes(whole)
+    damage(path)
     with pytest.raises(BackupError) as caught:
         backup(path, tmp_path / "copy")
     assert caught.value.code == "backup_damaged"

@@ -18,8 +18,6 @@ def call_on_connect(function: OnConnect, connection: sqlite3.Connection) -> None
     """Prepare a connection. Raises AgentDBError `on_connect_failed` for whatever the function raises or leaves undone."""
     try:
         answer = function(connection)
-    except AgentDBError:
-        raise
     except Exception as error:
         raise _failed(function, f"raised {type(error).__name__}: {error}") from error
     if hasattr(answer, "__await__"):

@@ -52,6 +52,13 @@ def test_every_command_on_a_database_calls_it(cli: Any, loud: Path, query: Any, 
     assert cli.json("repair", "mark-applied", "002", "a.db", "--reason", "test", *options)["current_version"] == "002"
 
 
+def test_backup_calls_it(cli: Any, query: Any) -> None:
+    query("a.db", "CREATE TABLE t (v)")
+    assert Path(cli.json("backup", "a.db", *ON_CONNECT)["backup"]).exists()
+    error = cli.error("backup", "a.db", "--on-connect", "agentdb_test_host:fails")
+    assert error["code"] == "on_connect_failed"
+
+
 def test_validate_calls_it(cli: Any, loud: Path) -> None:
     codes = {finding["code"] for finding in cli.json("validate", "--migrations", loud, code=1)["errors"]}
     assert codes == {"up_failed"}

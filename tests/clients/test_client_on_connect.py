@@ -240,6 +240,20 @@ def test_what_cannot_be_checked_is_noted_and_the_copy_is_whole(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.parametrize("ddl", FOREIGN.values(), ids=FOREIGN)
+def test_with_it_all_of_the_copy_is_checked(
+    path: str, tmp_path: Path, ddl: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from agentdb import backup
+
+    made(path, ddl)
+    counting = Counting()
+    with caplog.at_level(logging.WARNING, "agentdb"):
+        backup(path, tmp_path / "copy", on_connect=counting)
+    assert caplog.records == []
+    assert len(counting.connections) == 2  # the snapshot, and the copy
+
+
 def damage_a_table(path: str) -> None:
     with outside(path) as connection:
         (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'own'").fetchone()

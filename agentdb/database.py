@@ -145,6 +145,8 @@ def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is
             code="wrong_world",
             remedy="Use AgentDB with create_client_sync() and AsyncAgentDB with create_client().",
         )
+    if borrowed is not None and "on_connect" in options:
+        borrowed.on_connect = options.pop("on_connect")
     if options:
         raise InvalidArgumentError(f"{', '.join(options)}: a ready client has been opened with options of its own")
     if borrowed is not None:
@@ -182,7 +184,7 @@ class AgentDB(_Database[Sync]):
         migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
         Migrator; pass None for a file that is first of all the host application's. default_agent: on what
         db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
-        create_client_sync(), for a path or URL.
+        create_client_sync(), for a path or URL; on_connect also for a client of libsql-client.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
         """

@@ -42,7 +42,15 @@ REMEDIES: dict[str, str] = {
     "cannot_open": "Check that the path can be opened by this user, then try again.",
     "not_a_database": "Point to a SQLite file. If this one should be one, restore it from a backup; it was not changed.",
     "corrupt": "Keep the file, and restore from a backup; `sqlite3 FILE .recover` may save what is left.",
-    "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it).",
+    "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it). "
+    "Where it is only to be read, have a program that may write keep it open, or switch it to journal_mode='delete'.",
+    "file_replaced": "Close the client and open it again, which opens the file that has the name now. What the old file "
+    "holds can be read until this client is closed.",
+    "recovery_needed": "Open it once as a user who may write it, which rolls back what was not finished. Or copy it, with its "
+    "-journal or -wal, to a folder that you may write, and open the copy.",
+    "wal_unavailable": "Move the file to a local disk, or open it with journal_mode='delete': WAL does not "
+    "work in a network folder.",
+    "on_connect_failed": "Correct that function: it takes a sqlite3.Connection, registers what the schema needs, and returns.",
     "disk_full": "Free some space on that disk, then try again; nothing was changed.",
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",

@@ -230,6 +230,10 @@ SHOWN_ELSEWHERE = {
     "summary_removed": "stores/test_compaction_store.py",
     "in_use": "stores/test_agent_store.py",
     "default_agent": "stores/test_conversation_store.py",
+    "recovery_needed": "clients/test_client_read_only_files.py",
+    "file_replaced": "clients/test_client_replaced_files.py",
+    "wal_unavailable": "clients/test_client_journal_modes.py",
+    "on_connect_failed": "clients/test_client_on_connect.py",
 }
 
 

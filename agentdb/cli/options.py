@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
@@ -36,8 +37,8 @@ def migrations_option(command: Command) -> Command:
 
 
 def database_options(command: Command) -> Command:
-    """DATABASE, --migrations, --table and --busy-timeout: what every command on a database takes."""
-    return database_argument(migrations_option(table_option(busy_timeout_option(command))))
+    """DATABASE, --migrations, --table, --busy-timeout and --on-connect: what every command on a database takes."""
+    return database_argument(migrations_option(table_option(busy_timeout_option(on_connect_option(command)))))
 
 
 def table_option(command: Command) -> Command:
@@ -61,6 +62,38 @@ def busy_timeout_option(command: Command) -> Command:
         show_default=True,
         help="How long to wait for a lock that another process has.",
     )(command)
+
+
+def on_connect_option(command: Command) -> Command:
+    """--on-connect, which gives the function what it names."""
+    return click.option(
+        "--on-connect",
+        metavar="MODULE:FUNCTION",
+        callback=lambda _context, _option, name: None if name is None else _function(name),
+        help="Call this function with every sqlite3.Connection first: it registers what the schema needs.",
+    )(command)
+
+
+def _function(name: str) -> Callable[[Any], object]:
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise click.UsageError(f"--on-connect {name}: write it as module:function.")
+    _find_modules_here()
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # a module runs its author's code, so anything may come out of it
+        raise click.UsageError(f"--on-connect {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise click.UsageError(f"--on-connect {name} is no function.")
+    return found  # type: ignore[no-any-return]
+
+
+def _find_modules_here() -> None:
+    """In the current folder first, as `python -m` does."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def range_options(limit: str, target: str) -> Callable[[Command], Command]:
@@ -114,8 +147,8 @@ def load(source: str) -> tuple[Migration, ...]:
     """
     from agentdb.engine.loader import load_migrations
 
-    if source != BUILT_IN and "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if source != BUILT_IN:
+        _find_modules_here()
     try:
         return load_migrations(source)
     except StorageError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agentdb.cli import places
-from agentdb.cli.options import busy_timeout_option, load, migrations_option, table_option
+from agentdb.cli.options import busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
 from agentdb.engine.migration import Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
@@ -15,6 +15,7 @@ from agentdb.engine.validation import validate_migrations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
 
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also upgrade a database of its own from each version. The time grows with the square of their number.",
 )
+@on_connect_option
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @answers
 def validate(
@@ -50,6 +52,7 @@ def validate(
     table: str,
     busy_timeout: float,
     every_version: bool,
+    on_connect: OnConnect | None,
     strict: bool,
 ) -> Answer:
     """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
@@ -63,10 +66,10 @@ def validate(
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
     """
-    proof = validate_migrations(migrations, base, fixtures, every_version=every_version)
+    proof = validate_migrations(migrations, base, fixtures, every_version=every_version, on_connect=on_connect)
     errors, warnings = list(proof.errors), list(proof.warnings)
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
-        against = _against(database, migrations, table, busy_timeout)
+        against = _against(database, migrations, table, busy_timeout, on_connect)
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]
     good = not errors and not (strict and warnings)
@@ -99,6 +102,12 @@ def _fixtures(path: str) -> Any:
         raise click.UsageError(f"the fixtures of {path} cannot be read: {error}") from error
 
 
-def _against(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float) -> ValidationResult:
-    with places.to_read(database, busy_timeout) as client:
+def _against(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    on_connect: OnConnect | None,
+) -> ValidationResult:
+    with places.to_read(database, busy_timeout, on_connect) as client:
         return Migrator(client, migrations, table=table).validate_migrations()

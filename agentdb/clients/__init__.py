@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
+    from agentdb.clients.on_connect import OnConnect
 
 _OF_BASE = ("AsyncClient", "AsyncTransaction", "Client", "ResultSet", "Row", "Statement", "Transaction")
 
@@ -36,21 +37,31 @@ def create_client_sync(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    journal_mode: str = "wal",
+    on_connect: OnConnect | None = None,
 ) -> LocalClient:
     """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
 
     busy_timeout: seconds to wait for a lock, of another process and of this one. synchronous: OFF, NORMAL, FULL or
     EXTRA; with NORMAL a power cut may cost the last transactions, never the file. journal_size_limit: bytes that the
     -wal file is cut down to after a checkpoint, -1 for no limit. readers: how many reads may run at once, beside the one
-    writer. read_only: create nothing, change nothing, and refuse to write.
+    writer. read_only: create nothing, change nothing, and refuse to write. journal_mode: wal, delete, truncate or
+    persist; a file is switched at its first write. In a network folder use delete: where the -shm file of WAL cannot be
+    shared, agentdb goes back to it by itself. With anything but wal, synchronous NORMAL becomes FULL.
+
+    on_connect: a function that is called with every sqlite3.Connection that agentdb opens for this database, before
+    anything else is done with it, on whatever thread opens it. It registers functions and collations, or loads extensions.
 
     Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
-    InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported`.
+    InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported` and
+    `on_connect_failed`.
     """
     from agentdb.clients.local import LocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    settings = Settings(
+        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect
+    ).check()
     return LocalClient(local_path(url), settings)
 
 
@@ -62,11 +73,15 @@ def create_client(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    journal_mode: str = "wal",
+    on_connect: OnConnect | None = None,
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    settings = Settings(
+        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect
+    ).check()
     return AsyncLocalClient(local_path(url), settings)

@@ -7,6 +7,7 @@ import sqlite3
 from re import compile
 from time import monotonic, sleep
 
+from agentdb.clients.checking import quick_check
 from agentdb.clients.connection import Connection
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.settings import Settings
@@ -34,7 +35,7 @@ class Copy:
     """One snapshot of a database, held open from the beginning to the end, and the way to write it down."""
 
     def __init__(self, path: str, settings: Settings) -> None:
-        """Open the database and begin the snapshot. `settings`: of the client that asks; its busy timeout counts.
+        """Open the database and begin the snapshot. `settings`: of the client that asks: its busy timeout and on_connect.
 
         In WAL mode no writer is delayed by it; in another journal mode writers wait until close().
 
@@ -43,7 +44,10 @@ class Copy:
         self.path = path
         self._stopped = False
         self._target: sqlite3.Connection | None = None
-        self.source = Connection(path, Settings(busy_timeout=settings.busy_timeout, read_only=True)).open()
+        self._on_connect = settings.on_connect
+        self.source = Connection(
+            path, Settings(busy_timeout=settings.busy_timeout, read_only=True, on_connect=settings.on_connect)
+        ).open()
         try:
             self.source.begin(writing=False)
             self.tables = self.source.execute("SELECT count(*) FROM sqlite_master", ()).tuples[0][0]
@@ -77,6 +81,10 @@ class Copy:
             raise
 
     def _fill(self, target: sqlite3.Connection, place: str, tell: Tell) -> None:
+        if self._on_connect is not None:
+            from agentdb.clients.on_connect import call_on_connect
+
+            call_on_connect(self._on_connect, target)
         # Its name says that it is not finished: a crash needs no journal, and sync_file() comes before the name.
         target.execute("PRAGMA journal_mode=OFF")
         target.execute("PRAGMA synchronous=OFF")
@@ -103,7 +111,7 @@ class Copy:
 
         target.set_progress_handler(look, _LOOK)
         try:
-            found = [str(line) for (line,) in target.execute("PRAGMA quick_check(10000)")]
+            found = quick_check(target, self.path)
         except sqlite3.Error:
             if failure:
                 raise failure[0] from None

@@ -35,6 +35,20 @@ _STORAGE = {
     "PERM": ("cannot_open", "{path} cannot be opened"),
     "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
 }
+_WAL_UNAVAILABLE = ("wal_unavailable", "the -shm file of {path} cannot be shared or locked here")
+_UNFINISHED = (
+    "recovery_needed",
+    "{path} was left in the middle of a write, which only a user who may write the file and its folder can roll back",
+)
+#: What it means that a file is read-only, where SQLite says more than that.
+_READ_ONLY = {
+    "SQLITE_READONLY_ROLLBACK": _UNFINISHED,
+    "SQLITE_READONLY_RECOVERY": _UNFINISHED,
+    "SQLITE_READONLY_DBMOVED": (
+        "file_replaced",
+        "{path} was deleted or renamed while it was open. Nothing was written",
+    ),
+}
 #: A value of the wrong type in a STRICT table; the sqlite3 module of some Pythons has no name for it.
 _CONSTRAINT_DATATYPE = 3091
 _CONSTRAINTS = {
@@ -56,17 +70,29 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     if getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE:
         engine_code = "SQLITE_CONSTRAINT_DATATYPE"
     family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
-    if family in ("BUSY", "LOCKED", "PROTOCOL"):
+    if family in ("BUSY", "LOCKED"):
         return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)
+    if family == "PROTOCOL" or detail.startswith("SHM"):
+        code, text = _STORAGE["FULL"] if _is_full(path) else _WAL_UNAVAILABLE
+        return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
+    if engine_code in _READ_ONLY:
+        code, text = _READ_ONLY[engine_code]
+        return StorageError(f"{text.format(path=path)}{where}", code=code, engine_code=engine_code)
     if family in _STORAGE:
         code, text = _STORAGE[family]
         if code == "io_error" and _is_full(path):
             code, text = _STORAGE["FULL"]
-        elif code == "cannot_open" and _is_only_readable(path):
+        elif code in ("cannot_open", "io_error") and _is_only_readable(path):
             code, text = _STORAGE["READONLY"]
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
         return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
+    if str(error).startswith("no such collation sequence: "):
+        return StatementError(
+            f"{error}{where}",
+            remedy="Register it on every connection: open the database with on_connect=…, or --on-connect on the command line.",
+            engine_code=engine_code,
+        )
     if str(error).startswith(("no such module: ", "no such tokenizer: ")):
         part = str(error).removeprefix("no such ").replace(": ", " ")
         message = f"this SQLite, {sqlite3.sqlite_version}, was built without the {part}{where}"

@@ -7,9 +7,14 @@ import sqlite3
 from agentdb.errors import AgentDBError, InvalidArgumentError
 from agentdb.records import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 #: The first SQLite with all that the schema uses (STRICT 3.37, unixepoch and JSON built in 3.38).
 MINIMUM_SQLITE = (3, 38, 0)
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
 
 class Settings(Record):
@@ -20,6 +25,8 @@ class Settings(Record):
     journal_size_limit: int = 64 * 1024 * 1024
     readers: int = 4
     read_only: bool = False
+    journal_mode: str = "wal"
+    on_connect: OnConnect | None = None
 
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
@@ -35,6 +42,12 @@ class Settings(Record):
             raise InvalidArgumentError(f"readers is {self.readers!r}; it is a number from 1 to 64")
         if type(self.read_only) is not bool:
             raise InvalidArgumentError(f"read_only is {self.read_only!r}; it is True or False")
+        if self.journal_mode not in JOURNAL_MODES:
+            raise InvalidArgumentError(
+                f"journal_mode is {self.journal_mode!r}; it is one of {', '.join(JOURNAL_MODES)}"
+            )
+        if self.on_connect is not None and not callable(self.on_connect):
+            raise InvalidArgumentError(f"on_connect is {self.on_connect!r}; it is called with a sqlite3.Connection")
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise AgentDBError(
                 f"this Python has SQLite {sqlite3.sqlite_version}",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.location import Place
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.history import History, Key
     from agentdb.engine.migration import Migration
     from agentdb.engine.shelf import Shelved
@@ -259,11 +260,14 @@ def backup(
     *,
     on_event: Callable[[Any], None] | None = None,
     busy_timeout: float = 5.0,
+    on_connect: OnConnect | None = None,
 ) -> str:
     """Write a verified copy of a database, beside writers of any process, and return its path. It is never removed.
 
     to: a folder, or the file to write, which must not exist; by default a file in the folder DATABASE.backups.
     on_event: called with BackingUp and BackedUp of agentdb.engine.events. busy_timeout: in seconds, as of a client.
+    on_connect: as of a client; without it, tables that need functions or collations of the application are not checked,
+    which the log says.
 
     Raises BackupError, StorageError, BusyError, InvalidArgumentError; then nothing is left there.
     """
@@ -283,7 +287,7 @@ def backup(
             )
         check_space(path, os.path.dirname(final))
         _remove_dead_partials(final)
-        with Copy(path, Settings(busy_timeout=busy_timeout).check()) as copy:
+        with Copy(path, Settings(busy_timeout=busy_timeout, on_connect=on_connect).check()) as copy:
             task._write(copy, f"{final}.{os.getpid()}.partial", final, tell, _nothing)
     tell(BackedUp(final))
     return final

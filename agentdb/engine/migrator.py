@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentdb.clients.adapters import BorrowedFile
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, check_mark, revert
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.backup import Setting
     from agentdb.engine.history import Key
     from agentdb.engine.migration import Item
@@ -81,8 +83,16 @@ class MigratorOperations(Operations[W]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         self._bind(client, on_event)
+        if on_connect is not None:
+            if not isinstance(self._target, BorrowedFile):
+                raise InvalidArgumentError(
+                    "on_connect: the client is open already",
+                    remedy="Pass on_connect to create_client_sync(), create_client() or AgentDB.open().",
+                )
+            self._target.on_connect = on_connect
         if hasattr(client, "savepoint"):
             raise InvalidArgumentError("a migrator works on a client, not inside a transaction", code="foreign_client")
         if app_version is not None and type(app_version) is not str:
@@ -369,7 +379,8 @@ class Migrator(MigratorOperations[Sync]):
     upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
     there, a number: keep so many, of which three are kept else; False: none. application_id: what the first migration
     marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
-    `other_application`. None: neither.
+    `other_application`. None: neither. on_connect: as for create_client_sync(), for a client of libsql-client; one of
+    agentdb has its own.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -385,6 +396,7 @@ class Migrator(MigratorOperations[Sync]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -395,6 +407,7 @@ class Migrator(MigratorOperations[Sync]):
             on_event=on_event,
             backup=backup,
             application_id=application_id,
+            on_connect=on_connect,
         )
         if self._target.is_async:
             raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
@@ -414,6 +427,7 @@ class AsyncMigrator(MigratorOperations[Async]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -424,6 +438,7 @@ class AsyncMigrator(MigratorOperations[Async]):
             on_event=on_event,
             backup=backup,
             application_id=application_id,
+            on_connect=on_connect,
         )
         if not self._target.is_async:
             raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migration import Item, Migration
 
@@ -58,6 +59,7 @@ class Proof:
         every_version: bool = False,
         bad_downs: frozenset[str] = frozenset(),
         is_whole: bool = True,
+        on_connect: OnConnect | None = None,
     ) -> None:
         """migrations: sorted, and proved on empty tables. tables: where the base and they keep their history. every_version:
         each version is also upgraded from a database of its own. bad_downs: ids whose downs are known to fail. is_whole:
@@ -73,6 +75,7 @@ class Proof:
         self._every_version = every_version
         self._bad_downs = bad_downs
         self._is_whole = is_whole
+        self._on_connect = on_connect
         self._populator = Populator(fixtures, tables)
         self._told: set[tuple[str, str | None]] = set()
         self.errors: list[Finding] = []
@@ -105,7 +108,7 @@ class Proof:
         """A database with the base and the first `number` migrations."""
         from agentdb.clients import create_client_sync
 
-        client = create_client_sync(":memory:")
+        client = create_client_sync(":memory:", on_connect=self._on_connect)
         Migrator(client, self._base, table=self._base_table).migrate()
         if number:
             Migrator(client, self._migrations[:number], table=self._table).migrate()

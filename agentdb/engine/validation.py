@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migrator import Migrations
 
@@ -32,6 +33,7 @@ def validate_migrations(
     fixtures: Fixtures | None = None,
     *,
     every_version: bool = False,
+    on_connect: OnConnect | None = None,
 ) -> ValidationResult:
     """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, that up,
     down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to
@@ -41,7 +43,8 @@ def validate_migrations(
     host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows for tables that cannot be
     filled from their definition alone, instead of generated ones: {"table": [{"column": value}]}, where columns that a
     version does not have are left out; or in place of the list what gives one for the id of a version. An empty list leaves
-    the table empty.
+    the table empty. on_connect: as for create_client_sync(), for migrations that use functions, collations or extensions of
+    the application.
 
     The rows are made at each version and carried on through one database, so that the work grows with the number of
     migrations. every_version: upgrade also a database of its own from each version, filled anew, with all that is pending at
@@ -61,7 +64,7 @@ def validate_migrations(
     if errors:
         return ValidationResult.of(errors)
     warnings = gaps(given)
-    client = _built(standing, ())
+    client = _built(standing, (), on_connect)
     if isinstance(client, MigrationError):
         return ValidationResult.of([Finding("up_failed", f"in base: {client.message}", client.migration_id)], warnings)
     proved: list[Migration] = []
@@ -75,7 +78,7 @@ def validate_migrations(
         proved.append(migration)
         if migration.down and len(errors) + len(warnings) > known:
             client.close()
-            client = _built(standing, proved)  # what its down has left shall not meet the next one
+            client = _built(standing, proved, on_connect)  # what its down has left shall not meet the next one
             if isinstance(client, MigrationError):
                 errors.append(Finding("up_failed", client.message, client.migration_id))
                 return ValidationResult.of(errors, warnings)
@@ -93,6 +96,7 @@ def validate_migrations(
             every_version=every_version,
             bad_downs=frozenset([finding.migration_id for finding in errors if finding.migration_id is not None]),
             is_whole=len(proved) == len(given),
+            on_connect=on_connect,
         )
         try:
             proof.make()
@@ -103,11 +107,13 @@ def validate_migrations(
     return ValidationResult.of(errors, warnings)
 
 
-def _built(base: Sequence[Migration], migrations: Sequence[Migration]) -> LocalClient | MigrationError:
+def _built(
+    base: Sequence[Migration], migrations: Sequence[Migration], on_connect: OnConnect | None
+) -> LocalClient | MigrationError:
     """A database with both; or why there is none."""
     from agentdb.clients import create_client_sync
 
-    client = create_client_sync(":memory:")
+    client = create_client_sync(":memory:", on_connect=on_connect)
     try:
         Migrator(client, base, table=_BASE_TABLE).migrate()
         migrator = Migrator(client, migrations, table=_TABLE)

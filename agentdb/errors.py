@@ -95,7 +95,8 @@ REMEDIES: dict[str, str] = {
     "out_of_order": "Give the new migration a number above the newest applied one, or pass allow_out_of_order=True.",
     "duplicate_in_table": "Delete the row that is wrong from the tracking table; ids are compared as numbers.",
     "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
-    "foreign_table": "This table belongs to something else: pass table='another_name' to Migrator.",
+    "bad_value_in_table": "Nothing; it is not used. Correct that row of the tracking table where it disturbs.",
+    "foreign_table": "This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator.",
     "no_down": "Write a down for it, or roll back to a target above it.",
     "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",

@@ -176,7 +176,7 @@ class UpgradeBackup(_Task):
             found = copy.source.execute(self._history.select_keys, ()).tuples
         except StatementError:
             return False
-        return set(found) == set(self._applied)
+        return set(self._history.keys_of(found)) == set(self._applied)
 
 
 class _Settle(_Task):

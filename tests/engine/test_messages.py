@@ -259,8 +259,8 @@ def an_id_in_the_table_that_is_none(db: Database) -> Any:
 
 
 @situation("""
-the table 'migrations' is not a tracking table of agentdb: no such column: id in: SELECT id, checksum, in_progress FROM "migrations"
-This table belongs to something else: pass table='another_name' to Migrator. [foreign_table]
+the table 'migrations' is not a tracking table of agentdb: it has no column id
+This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator. [foreign_table]
 """)
 def somebody_elses_table(db: Database) -> Any:
     with outside(db.path) as other:

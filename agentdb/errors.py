@@ -75,6 +75,7 @@ REMEDIES: dict[str, str] = {
     "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
     "cannot run in one.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
+    "skipped_file": "Nothing, if it is none. A migration is named NNN_name.up.sql, and what undoes it NNN_name.down.sql.",
     # migrations: what would be lost
     "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
     'RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)).',

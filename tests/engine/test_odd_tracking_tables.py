@@ -54,7 +54,11 @@ NOT_OURS = {
         f"a huge {column}": "CREATE TABLE migrations ("
         + ", ".join([f"{name} {HUGE}" if name == column else name for name in COLUMNS])
         + "); "
-        + ("INSERT INTO migrations (id) VALUES ('001')" if column != "id" else "INSERT INTO migrations (note) VALUES (1)")
+        + (
+            "INSERT INTO migrations (id) VALUES ('001')"
+            if column != "id"
+            else "INSERT INTO migrations (note) VALUES (1)"
+        )
         for column in ("id", "checksum", "in_progress", "description", "note")
     },
 }

@@ -105,6 +105,7 @@ REMEDIES: dict[str, str] = {
     "it is done already, mark_applied() or `agentdb repair mark-applied` says so.",
     "begun_otherwise": "Run the build that began it, which goes on where it stopped. Or finish it by hand and say so with "
     "mark_applied() or `agentdb repair mark-applied`; or undo by hand what is done, and then mark_reverted().",
+    "name_taken": "Nothing was changed. Rename or drop the other table, or keep the two in files of their own.",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",

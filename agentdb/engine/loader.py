@@ -6,6 +6,7 @@ import os
 import re
 from types import ModuleType
 
+from agentdb.engine.file_remedies import in_file
 from agentdb.engine.migration import Migration
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, StorageError
 from agentdb.lexer import split
@@ -34,12 +35,6 @@ _ALLOWS_LOSS = "allows_loss"
 _LINES = (
     "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
     "`allows_loss=TABLE, TABLE`. They stand in the up file, before the first statement."
-)
-#: Arguments of Migration, as the remedies name them, and the lines that stand for them in a file.
-_FLAGS = (
-    ("Migration(…, foreign_keys=False)", "the line `-- agentdb: foreign_keys=false`"),
-    ("use_transaction=False", "the line `-- agentdb: use_transaction=false`"),
-    ("foreign_keys=False", "the line `-- agentdb: foreign_keys=false`"),
 )
 
 
@@ -185,12 +180,13 @@ def _of_pair(stem: str, up: Traversable, down: Traversable | None) -> Migration:
     for _, at, line in _meant(undo):
         raise _bad(f"{up.name[: -len(_UP)]}{_DOWN}, line {at},", f"says {line!r}, which a down file cannot", _LINES)
     try:
-        return Migration(number, name.replace("_", " ").strip() or name, split(text), split(undo), **flags)
+        migration = Migration(number, name.replace("_", " ").strip() or name, split(text), split(undo), **flags)
     except InvalidMigrationError as error:
         error.args = (f"{up.name}: {error.message}",)
-        for argument, directive in _FLAGS:
-            error.remedy = error.remedy.replace(argument, directive)
+        error.remedy = in_file(error.remedy)
         raise
+    migration.__dict__["_is_of_file"] = True
+    return migration
 
 
 def _read(file: Traversable) -> str:

@@ -171,7 +171,7 @@ class Run:
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, self.items[self.done :], self._consent())
+            yield from loss_guard.check(counts, self.items[self.done :], self._consent(), self._dropped())
         if dangling is not None:
             yield from references.check_dangling(dangling, self.items[self.done :])
 
@@ -182,7 +182,22 @@ class Run:
         counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose((sql,))) else None
         yield from self.change(sql)
         if counts is not None:
-            yield from loss_guard.check(counts, (sql,), self._consent())
+            yield from loss_guard.check(counts, (sql,), self._consent(), self._dropped())
+
+    def _dropped(self) -> Iterable[str]:
+        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
+        whose name another statement of it gives to something that it creates."""
+        if self.direction != h.UP:
+            return ()
+        from agentdb.engine.names import Statement, folded, tokens
+        from agentdb.engine.references import drops
+
+        named = drops(self.items).values()
+        if not self.is_outside:
+            return named
+        creating = [item for item in self.items if isinstance(item, str) and Statement(item).verb == "CREATE"]
+        created = {folded(token.text) for item in creating for token in tokens(item)[:9]}
+        return [name for name in named if folded(name) not in created]
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
@@ -201,6 +216,10 @@ class Run:
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
+        if self.migration.is_of_file:
+            from agentdb.engine.file_remedies import in_file
+
+            remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
         if self.is_outside and number and number > 1:
             remedy += (
                 " It ran outside a transaction: the statements before it stay done, and the next start goes on here."

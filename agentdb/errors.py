@@ -44,6 +44,8 @@ REMEDIES: dict[str, str] = {
     "corrupt": "Keep the file, and restore from a backup; `sqlite3 FILE .recover` may save what is left.",
     "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it).",
     "disk_full": "Free some space on that disk, then try again; nothing was changed.",
+    "temp_folder_full": "Nothing was changed. VACUUM writes the whole database there once more: free some space in the folder "
+    "for temporary files, or name another in SQLITE_TMPDIR before the program starts.",
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
     # backups
@@ -65,6 +67,8 @@ REMEDIES: dict[str, str] = {
     "check": "Give a value that the column's CHECK allows.",
     "module_missing": "Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python "
     "uses the system's SQLite, install a complete one.",
+    "needs_no_transaction": "VACUUM runs outside a transaction only: in a migration of its own with use_transaction=False, or "
+    "with execute() on the client.",
     "too_big": "Store less in one value; SQLite's limit is 1,000,000,000 bytes.",
     "interrupted": "The statement was interrupted and has changed nothing; run it again if it is still wanted.",
     # migrations: how they are written
@@ -72,8 +76,8 @@ REMEDIES: dict[str, str] = {
     "invalid_id": "Use digits, as in '001'.",
     "duplicate_id": "Give each migration a number of its own; ids are compared as numbers, so '1' is '001'.",
     "no_statement": "Write at least one statement, or delete the entry.",
-    "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
-    "cannot run in one.",
+    "control_statement": "Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not needed. "
+    "One that cannot run in one says use_transaction=False.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
     "skipped_file": "Nothing, if it is none. A migration is named NNN_name.up.sql, and what undoes it NNN_name.down.sql.",
     # migrations: what would be lost

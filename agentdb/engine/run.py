@@ -189,15 +189,16 @@ class Run:
         whose name another statement of it gives to something that it creates."""
         if self.direction != h.UP:
             return ()
-        from agentdb.engine.names import Statement, folded, tokens
+        from agentdb.engine.names import folded
         from agentdb.engine.references import drops
+        from agentdb.engine.taken_names import created
 
         named = drops(self.items).values()
         if not self.is_outside:
             return named
-        creating = [item for item in self.items if isinstance(item, str) and Statement(item).verb == "CREATE"]
-        created = {folded(token.text) for item in creating for token in tokens(item)[:9]}
-        return [name for name in named if folded(name) not in created]
+        made = [created(item) for item in self.items if isinstance(item, str)]
+        living = {folded(one[0]) for one in made if one is not None}
+        return [name for name in named if folded(name) not in living]
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""

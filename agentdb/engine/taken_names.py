@@ -32,14 +32,13 @@ def taken(plan: Sequence[Migration], applied: Sequence[Key]) -> Steps[list[tuple
         for item in migration.up:
             if not isinstance(item, str):
                 continue
-            name = _created(item)
-            if name is not None:
-                if folded(name) in there:
-                    found.append((there.pop(folded(name)), migration))
-            else:
+            made = created(item)
+            if made is not None:
+                if made[1] and folded(made[0]) in there:
+                    found.append((there.pop(folded(made[0])), migration))
+            elif "drop" in item.lower() or "rename" in item.lower():
                 statement = Statement(item)
-                freed = statement.verb in ("DROP", "DROP TABLE") or statement.renamed_table is not None
-                if freed:
+                if statement.verb in ("DROP", "DROP TABLE") or statement.renamed_table is not None:
                     for token in tokens(item):
                         there.pop(folded(token.text), None)
     return found
@@ -55,14 +54,14 @@ def name_taken(found: Sequence[tuple[str, Migration]]) -> MigrationError:
     )
 
 
-def _created(sql: str) -> str | None:
-    """The name of the table that a statement creates and that must not be there; None where it creates none."""
-    if sql[:1] not in "Cc-/ \n":
+def created(sql: str) -> tuple[str, bool] | None:
+    """The name of the table or view that a statement creates, and whether it must not be there. None where it creates
+    none, or in the TEMP schema."""
+    found = tokens(sql[:2000])
+    words = [token.text.upper() if token.is_name else token.text for token in found]
+    at = 2 if words[1:2] == ["VIRTUAL"] else 1
+    if words[:1] != ["CREATE"] or words[at : at + 1] not in (["TABLE"], ["VIEW"]):
         return None
-    found = tokens(sql[:1000])
-    words = [token.text.upper() if token.is_name else token.text for token in found[:6]]
-    at = 2 if words[:2] == ["CREATE", "TABLE"] else 3 if words[:3] == ["CREATE", "VIRTUAL", "TABLE"] else 0
-    if not at or words[at : at + 1] == ["IF"]:
-        return None
-    where = name_at(found, at)
-    return found[where].text if where is not None else None
+    is_lenient = words[at + 1 : at + 4] == ["IF", "NOT", "EXISTS"]
+    where = name_at(found, at + 4 if is_lenient else at + 1)
+    return None if where is None else (found[where].text, not is_lenient)

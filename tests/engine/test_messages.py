@@ -81,7 +81,7 @@ def two_statements_in_one(db: Database) -> Any:
 
 @situation("""
 statement 1 of the up of migration 001 is COMMIT: commit
-Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that cannot run in one. [control_statement]
+Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not needed. One that cannot run in one says use_transaction=False. [control_statement]
 """)
 def transaction_control(db: Database) -> Any:
     return caught(Migration, "001", "d", "commit")

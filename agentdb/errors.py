@@ -76,8 +76,8 @@ REMEDIES: dict[str, str] = {
     "invalid_id": "Use digits, as in '001'.",
     "duplicate_id": "Give each migration a number of its own; ids are compared as numbers, so '1' is '001'.",
     "no_statement": "Write at least one statement, or delete the entry.",
-    "control_statement": "Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not needed. "
-    "One that cannot run in one says use_transaction=False.",
+    "control_statement": "Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not "
+    "needed. One that cannot run in one says use_transaction=False.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
     "skipped_file": "Nothing, if it is none. A migration is named NNN_name.up.sql, and what undoes it NNN_name.down.sql.",
     # migrations: what would be lost

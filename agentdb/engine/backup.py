@@ -119,7 +119,8 @@ class UpgradeBackup(_Task):
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
         """True: it is there. False: the database is not at that version any more. None: this database needs none."""
-        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK):
+        is_asked = os.access in os.supports_effective_ids
+        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK, effective_ids=is_asked):
             return None  # what cannot be changed is not in danger; the upgrade itself says what is wrong
         path = os.path.realpath(path)
         shelf = Shelf(path, self._folder, self._history.table)
@@ -189,7 +190,7 @@ class UpgradeBackup(_Task):
     def _rows(self, copy: Copy, select: str) -> list[Key]:
         """What the tracking table has; nothing where there is none yet."""
         try:
-            return copy.source.execute(select, ()).tuples  # type: ignore[no-any-return]
+            return copy.source.execute(select, ()).tuples
         except StatementError:
             if self._has_table(copy):
                 raise

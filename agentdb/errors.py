@@ -67,8 +67,6 @@ REMEDIES: dict[str, str] = {
     "check": "Give a value that the column's CHECK allows.",
     "module_missing": "Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python "
     "uses the system's SQLite, install a complete one.",
-    "needs_no_transaction": "VACUUM runs outside a transaction only: in a migration of its own with use_transaction=False, or "
-    "with execute() on the client.",
     "too_big": "Store less in one value; SQLite's limit is 1,000,000,000 bytes.",
     "interrupted": "The statement was interrupted and has changed nothing; run it again if it is still wanted.",
     # migrations: how they are written

@@ -36,6 +36,10 @@ _STORAGE = {
     "PERM": ("cannot_open", "{path} cannot be opened"),
     "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
 }
+_OUTSIDE = (
+    "VACUUM runs outside a transaction only: in a migration of its own with use_transaction=False, or with execute() on the "
+    "client."
+)
 #: Functions that an SQLite which agentdb runs on may lack, and the version that brought them.
 _FUNCTIONS = {
     "unixepoch": "3.38.0",
@@ -108,7 +112,7 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     if text.startswith("no such function: "):
         return StatementError(f"{text}{where}", code="statement_failed", remedy=_since(text), engine_code=engine_code)
     if text.startswith("cannot VACUUM from within"):
-        return StatementError(f"{text}{where}", code="needs_no_transaction", engine_code=engine_code)
+        return StatementError(f"{text}{where}", remedy=_OUTSIDE, engine_code=engine_code)
     code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
 

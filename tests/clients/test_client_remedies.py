@@ -43,13 +43,12 @@ def test_vacuum_in_a_transaction_names_the_way_out(tmp_path: Path) -> None:
     with create_client_sync(tmp_path / "a.db") as client:
         with pytest.raises(MigrationError) as refused:
             Migrator(client, [Migration("001", "x", "VACUUM")]).migrate()
-        assert refused.value.code == "needs_no_transaction"
         assert "use_transaction=False" in refused.value.remedy
         transaction = client.transaction()
         with pytest.raises(StatementError, match="VACUUM") as caught:
             transaction.execute("VACUUM")
         transaction.close()
-        assert caught.value.code == "needs_no_transaction"
+        assert "use_transaction=False" in caught.value.remedy
 
 
 @pytest.mark.parametrize("function", ["unhex('00')", "concat('a')", "json_pretty('1')", "unistr('a')"])

@@ -18,6 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: The dotted name of the built-in migrations, which --migrations could as well be given.
 BUILT_IN = "agentdb.migrations"
+#: Where a command that tells of files that are no migrations finds them in the context.
+SKIPPED = "agentdb.skipped"
 
 
 def database_argument(command: Command) -> Command:
@@ -31,7 +33,7 @@ def migrations_option(command: Command) -> Command:
         "--migrations",
         metavar="MODULE_OR_FOLDER",
         default=BUILT_IN,
-        callback=lambda _context, _option, source: load(source),
+        callback=lambda context, _option, source: load(source, context.meta.get(SKIPPED)),
         help="Where the migrations are: a folder, or the dotted name of a module.  [default: the built-in ones]",
     )(command)
 
@@ -140,22 +142,26 @@ def backup_options(command: Command) -> Command:
     )(decorated)
 
 
-def load(source: str) -> tuple[Migration, ...]:
+def load(source: str, skipped: list[str] | None = None) -> tuple[Migration, ...]:
     """The migrations of a folder or a module; modules are found in the current folder first, as `python -m` does.
+
+    skipped: gets the names of files that are no migrations, which else the log names.
 
     Raises InvalidArgumentError where there is no such place, InvalidMigrationError for what is in it.
     """
-    from agentdb.engine.loader import load_migrations
+    from agentdb.engine.loader import load_and_tell, load_migrations
 
     if source != BUILT_IN:
         _find_modules_here()
     try:
-        return load_migrations(source)
+        return load_migrations(source) if skipped is None else load_and_tell(source, skipped)
     except StorageError as error:
         raise InvalidArgumentError(error.message, code=error.code, remedy=error.remedy) from error
     except AgentDBError:
         raise
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         # A module runs its author's code, so anything may come out of it.
         raise InvalidMigrationError(
             f"the migrations of {source} cannot be loaded: {type(error).__name__}: {error}",

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from agentdb.cli import places
-from agentdb.cli.options import busy_timeout_option, load, migrations_option, on_connect_option, table_option
+from agentdb.cli.options import SKIPPED, busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
-from agentdb.engine.migration import Migration, ValidationResult
+from agentdb.engine.migration import Finding, Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.validation import validate_migrations
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from agentdb.engine.fixtures import Fixtures
 
 
-@click.command(short_help="Prove the migrations themselves: every up and every down runs.")
+class _Validate(click.Command):
+    """Has the files that are no migrations told to it."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        if parent is not None:
+            parent.meta[SKIPPED] = []
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Validate, short_help="Prove the migrations themselves: every up and every down runs.")
 @migrations_option
 @click.option(
     "--base",
@@ -68,6 +77,10 @@ def validate(
     """
     proof = validate_migrations(migrations, base, fixtures, every_version=every_version, on_connect=on_connect)
     errors, warnings = list(proof.errors), list(proof.warnings)
+    warnings += [
+        Finding("skipped_file", f"the file {name} is no migration; it was left out")
+        for name in click.get_current_context().meta.get(SKIPPED, ())
+    ]
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
         against = _against(database, migrations, table, busy_timeout, on_connect)
         errors += against.errors

@@ -15,6 +15,7 @@ from agentdb.errors import (
     StatementError,
     StorageError,
 )
+from agentdb.lexer import keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,36 @@ _READ_ONLY = {
         "{path} was deleted or renamed while it was open. Nothing was written",
     ),
 }
+_OUTSIDE = (
+    "VACUUM runs outside a transaction only: in a migration of its own with use_transaction=False, or with execute() on the "
+    "client."
+)
+#: Functions that an SQLite which agentdb runs on may lack, and the version that brought them.
+_FUNCTIONS = {
+    "unixepoch": "3.38.0",
+    "format": "3.38.0",
+    "unhex": "3.41.0",
+    "octet_length": "3.43.0",
+    "timediff": "3.43.0",
+    "string_agg": "3.44.0",
+    "concat": "3.44.0",
+    "concat_ws": "3.44.0",
+    "jsonb": "3.45.0",
+    "jsonb_array": "3.45.0",
+    "jsonb_extract": "3.45.0",
+    "jsonb_group_array": "3.45.0",
+    "jsonb_group_object": "3.45.0",
+    "jsonb_insert": "3.45.0",
+    "jsonb_object": "3.45.0",
+    "jsonb_patch": "3.45.0",
+    "jsonb_remove": "3.45.0",
+    "jsonb_replace": "3.45.0",
+    "jsonb_set": "3.45.0",
+    "json_pretty": "3.46.0",
+    "if": "3.48.0",
+    "unistr": "3.50.0",
+    "unistr_quote": "3.50.0",
+}
 #: A value of the wrong type in a STRICT table; the sqlite3 module of some Pythons has no name for it.
 _CONSTRAINT_DATATYPE = 3091
 _CONSTRAINTS = {
@@ -78,6 +109,12 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     if engine_code in _READ_ONLY:
         code, text = _READ_ONLY[engine_code]
         return StorageError(f"{text.format(path=path)}{where}", code=code, engine_code=engine_code)
+    if family in ("FULL", "IOERR", "CANTOPEN") and _is_vacuum(sql) and not _is_full(path):
+        return StorageError(
+            f"there is no room, or no right, in the folder where SQLite puts temporary files: {error}{where}",
+            code="temp_folder_full",
+            engine_code=engine_code,
+        )
     if family in _STORAGE:
         code, text = _STORAGE[family]
         if code == "io_error" and _is_full(path):
@@ -97,8 +134,28 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         part = str(error).removeprefix("no such ").replace(": ", " ")
         message = f"this SQLite, {sqlite3.sqlite_version}, was built without the {part}{where}"
         return StatementError(message, code="module_missing", engine_code=engine_code)
+    text = str(error)
+    if text.startswith("no such function: "):
+        return StatementError(f"{text}{where}", code="statement_failed", remedy=_since(text), engine_code=engine_code)
+    if text.startswith("cannot VACUUM from within"):
+        return StatementError(f"{text}{where}", remedy=_OUTSIDE, engine_code=engine_code)
     code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
+
+
+def _is_vacuum(sql: str) -> bool:
+    return keyword(sql) == "VACUUM" and " into " not in f" {' '.join(sql.lower().split())} "
+
+
+def _since(text: str) -> str | None:
+    """What to do about a function that is missing; None where no version of SQLite is known to have it."""
+    version = _FUNCTIONS.get(text.removeprefix("no such function: ").lower())
+    if version is None:
+        return None
+    have = sqlite3.sqlite_version
+    if tuple(map(int, have.split("."))) >= tuple(map(int, version.split("."))):
+        return f"SQLite has it since {version}, and this is {have}, but built without it: use another way to say it."
+    return f"SQLite has it since {version}, and this Python uses {have}: run one with a newer SQLite, or say it in another way."
 
 
 def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:

@@ -51,6 +51,12 @@ _PAUSE = 0.05
 SAME_ATTEMPT = 60.0
 
 
+_HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+#: The version, in the name of a backup, of a file that has tables of others and none of ours.
+NOTHING = "0"
+
+
 class _Task:
     """What the runner makes away from the event loop; see agentdb.requests.Backup."""
 
@@ -114,7 +120,8 @@ class UpgradeBackup(_Task):
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
         """True: it is there. False: the database is not at that version any more. None: this database needs none."""
-        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK):
+        is_asked = os.access in os.supports_effective_ids
+        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK, effective_ids=is_asked):
             return None  # what cannot be changed is not in danger; the upgrade itself says what is wrong
         path = os.path.realpath(path)
         shelf = Shelf(path, self._folder, self._history.table)
@@ -159,25 +166,40 @@ class UpgradeBackup(_Task):
             return False
         try:
             with Copy(backup.path, settings) as older:
-                then = older.source.execute(self._history.select_times, ()).tuples
-            now = copy.source.execute(self._history.select_times, ()).tuples
+                is_ours = backup.before != int(NOTHING) or self._has_table(older)
+                select = self._history.select_times if is_ours else _SCHEMA
+                then = older.source.execute(select, ()).tuples
+            if not then:
+                return False
+            now = copy.source.execute(select, ()).tuples
         except AgentDBError:  # it is damaged, or no database
             return False
         return set(then) <= set(now)
 
     def _is_begun(self, copy: Copy) -> bool:
         """Whether a migration outside a transaction is under way: no build does anything else with the database then."""
-        rows = [
-            Row.noted(id, note, None, UP) for id, note in copy.source.execute(self._history.select_begun, ()).tuples
-        ]
+        rows = [Row.noted(id, note, None, UP) for id, note in self._rows(copy, self._history.select_begun)]
         return any(not row.is_struck_out for row in rows)
 
     def _is_still_so(self, copy: Copy) -> bool:
         try:
-            found = copy.source.execute(self._history.select_keys, ()).tuples
+            found = self._rows(copy, self._history.select_keys)
         except StatementError:
             return False
-        return set(found) == set(self._applied)
+        return set(self._history.keys_of(found)) == set(self._applied)
+
+    def _rows(self, copy: Copy, select: str) -> list[Key]:
+        """What the tracking table has; nothing where there is none yet."""
+        try:
+            return copy.source.execute(select, ()).tuples
+        except StatementError:
+            if self._has_table(copy):
+                raise
+            return []
+
+    def _has_table(self, copy: Copy) -> bool:
+        found = copy.source.execute(_HAS_TABLE, (self._history.table,)).tuples
+        return bool(found)
 
 
 class _Settle(_Task):
@@ -233,16 +255,18 @@ def check_callback(on_event: object) -> None:
 def before_upgrade(
     history: History, setting: Setting, plan: Sequence[Migration], applied: Sequence[Key]
 ) -> Steps[bool]:
-    """Have a backup before `plan` is applied to a database that has something applied. Whether there is one now.
+    """Have a backup before `plan` is applied to a database that has something applied, or tables of others. Whether there
+    is one now.
 
     Raises BackupError, BusyError; then nothing was changed.
     """
     while True:
         numbers = {int(key[0]): str(key[0]) for key in applied if Row(key).in_progress != UP}
         pending = [migration for migration in plan if migration.number not in numbers]
-        if not numbers or not pending:
+        if not pending or not (numbers or (yield from history.has_company())):
             return False
-        task = UpgradeBackup(setting, history, applied, numbers[max(numbers)], pending[-1].id)
+        before = numbers[max(numbers)] if numbers else NOTHING
+        task = UpgradeBackup(setting, history, applied, before, pending[-1].id)
         found: bool | None = yield from ask_for(task)
         if found is not False:
             return bool(found)

@@ -177,6 +177,14 @@ class Migration(Record):
         )
         return migration
 
+    #: Whether it was loaded from SQL files, which have lines where Migration has arguments; see agentdb.engine.loader.
+    _is_of_file = False
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether it was loaded from SQL files."""
+        return self._is_of_file
+
     @property
     def label(self) -> str:
         """`001 (description)`, for messages."""

@@ -188,10 +188,12 @@ class MigratorOperations(Operations[W]):
         if plan and not applied and self._application_id is not None:
             yield from check_mark(self._application_id)  # also before a write has changed the file's journal mode
         backed_up = False
-        if plan and applied and self._backup is not False:
+        if len(plan) > 1:  # one alone is applied whole or not at all
+            yield from self._check_names(plan, applied)
+        if plan and self._backup is not False and (applied or (yield from self._history.has_company())):
             from agentdb.engine.backup import before_upgrade
 
-            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
+            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied or ())
         results = yield from self._apply_all(plan, applied, use_transaction, rules)
         if backed_up:
             from agentdb.engine.backup import after_upgrade
@@ -211,6 +213,15 @@ class MigratorOperations(Operations[W]):
             rows = yield from self._history.read()
             plan = planner.plan_upgrade(self._registered(), rows, **rules)
             return applied, plan, planner.newer(self._registered(), rows)
+
+    def _check_names(self, plan: list[Migration], applied: list[Key] | None) -> Steps[None]:
+        """Raises MigrationError `name_taken` where a later migration of a plan would find a table in its place: the ones
+        before it would stay."""
+        from agentdb.engine.taken_names import name_taken, taken
+
+        found = yield from taken(plan, applied or ())
+        if found and (yield from self._history.read_keys()) == applied:  # no other process has made them meanwhile
+            raise name_taken(found)
 
     def _tell_newer(self, newer: list[Row]) -> Steps[None]:
         ids = tuple([row.id for row in newer])

@@ -177,7 +177,7 @@ class Run:
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, left, self._consent())
+            yield from loss_guard.check(counts, left, self._consent(), self._dropped())
         if dangling is not None:
             yield from references.check_dangling(dangling, left)
 
@@ -188,7 +188,23 @@ class Run:
         counts = yield from _counted((sql,))
         yield from self._execute_item(sql)
         if counts is not None:
-            yield from loss_guard.check(counts, (sql,), self._consent())
+            yield from loss_guard.check(counts, (sql,), self._consent(), self._dropped())
+
+    def _dropped(self) -> Iterable[str]:
+        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
+        whose name another statement of it gives to something that it creates."""
+        if self.direction != h.UP:
+            return ()
+        from agentdb.engine.names import folded
+        from agentdb.engine.references import drops
+        from agentdb.engine.taken_names import created
+
+        named = drops(self.items).values()
+        if not self.is_outside:
+            return named
+        made = [created(item) for item in self.items if isinstance(item, str)]
+        living = {folded(one[0]) for one in made if one is not None}
+        return [name for name in named if folded(name) not in living]
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
@@ -207,6 +223,10 @@ class Run:
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
+        if self.migration.is_of_file:
+            from agentdb.engine.file_remedies import in_file
+
+            remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
         if self.is_outside and number and number > 1:
             remedy += (
                 " It ran outside a transaction: the statements before it stay done, and the next start goes on here."

@@ -68,9 +68,9 @@ class Connection:
         self._patient = patient
         place = self.path
         if on_disk and _is_sealed(self.path):
-            place = _uri_of_existing(self.path) + "&immutable=1"
+            place = uri_of_existing(self.path) + "&immutable=1"
         elif on_disk and settings.read_only:
-            place = _uri_of_existing(self.path)
+            place = uri_of_existing(self.path)
         forks.track(self)
         try:
             connection = sqlite3.connect(
@@ -429,7 +429,7 @@ def _is_sealed(path: str) -> bool:
     return os.path.exists(path) and not os.access(path, os.W_OK) and not os.path.exists(f"{path}-wal")
 
 
-def _uri_of_existing(path: str) -> str:
+def uri_of_existing(path: str) -> str:
     """A URI that opens the file without creating it. Not mode=ro, which leaves -wal and -shm files behind."""
     from urllib.parse import quote
 

@@ -58,7 +58,7 @@ class Copy:
         StatementError `interrupted`; then nothing is left at `place`.
         """
         try:
-            _create(place, like or self.path)
+            create_like(place, like or self.path)
             self._target = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
             try:
                 self._fill(self._target, place, tell)
@@ -206,7 +206,7 @@ class Lock:
             self._held = None
 
 
-def _create(place: str, like: str) -> None:
+def create_like(place: str, like: str) -> None:
     """An empty file with the rights of another, from its first byte on: it will hold the same secrets."""
     found = os.stat(like)
     remove(place)

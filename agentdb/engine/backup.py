@@ -329,15 +329,19 @@ def _remove_dead_partials(final: str) -> None:
                 pass
 
 
-def check_space(path: str, folder: str) -> None:
-    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare."""
+def check_space(path: str, folder: str, *others: str) -> None:
+    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare.
+
+    others: files whose size is needed as well, as often as they are named, if they are there.
+    """
     from shutil import disk_usage
 
     size = os.path.getsize(path)
-    try:
-        size += os.path.getsize(f"{path}-wal")
-    except OSError:
-        pass
+    for other in (f"{path}-wal", *others, *[f"{other}-wal" for other in others]):
+        try:
+            size += os.path.getsize(other)
+        except OSError:
+            pass
     needed, free = size + max(size // 10, 4 << 20), disk_usage(folder).free
     if free < needed:
         raise BackupError(

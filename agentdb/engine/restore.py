@@ -50,7 +50,8 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
     A database in WAL mode that any program has open is refused. One in another journal mode is refused while it is being
     read or written; a program that has it open and idle reads the new content afterwards. This holds on every platform.
 
-    A damaged database, which SQLite cannot work with, is overwritten by hand: see agentdb.engine.overwrite.
+    A damaged database, which SQLite cannot work with, is overwritten by hand; a crash meanwhile leaves it damaged, never half
+    new. Programs are kept out on POSIX systems, not on Windows: see agentdb.engine.overwrite.
 
     Raises BackupError `not_a_backup`, `backup_damaged`, `file_in_use`, `backup_no_space`, `restore_failed`; then nothing was
     changed. InvalidArgumentError, BusyError where another restore of the same database is under way.
@@ -301,8 +302,9 @@ def _is_damaged(path: str) -> bool:
     """Whether SQLite cannot work with it. Asked by a connection that cannot write: closing another one would write the -wal
     of the database into it, and one that opens a file without a header would empty the -wal."""
     with open(path, "rb") as file:
-        if file.read(16) not in (b"", b"SQLite format 3\0"):
-            return True
+        header = file.read(20)
+    if header and (header[:16] != b"SQLite format 3\0" or header[18:] not in (b"\1\1", b"\2\2")):
+        return True  # with other numbers of the format SQLite takes it for read-only, or for locked
     from agentdb.clients.connection import uri_of_existing
 
     uri = uri_of_existing(path).replace("?mode=rw", "?mode=ro")

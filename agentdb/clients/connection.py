@@ -10,6 +10,7 @@ from agentdb.clients import forks
 from agentdb.clients.base import ResultSet
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import MEMORY, check_place
+from agentdb.clients.rights import create_new
 from agentdb.clients.settings import Settings
 from agentdb.clients.statements import CHANGE, INSERT, PRAGMA, READ, refuse_writing_pragma
 from agentdb.errors import AgentDBError, BusyError, ClosedError, StatementError, StorageError
@@ -72,6 +73,8 @@ class Connection:
         elif on_disk and settings.read_only:
             place = uri_of_existing(self.path)
         forks.track(self)
+        if on_disk and not settings.read_only:
+            create_new(self.path, settings.mode)
         try:
             connection = sqlite3.connect(
                 place,

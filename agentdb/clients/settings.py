@@ -20,6 +20,7 @@ class Settings(Record):
     journal_size_limit: int = 64 * 1024 * 1024
     readers: int = 4
     read_only: bool = False
+    mode: int = 0o600
 
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
@@ -35,6 +36,10 @@ class Settings(Record):
             raise InvalidArgumentError(f"readers is {self.readers!r}; it is a number from 1 to 64")
         if type(self.read_only) is not bool:
             raise InvalidArgumentError(f"read_only is {self.read_only!r}; it is True or False")
+        if type(self.mode) is not int or not 0 <= self.mode <= 0o777 or self.mode & 0o600 != 0o600:
+            raise InvalidArgumentError(
+                f"mode is {self.mode!r}; it is the rights of a new file, from 0o600, with which its owner may read and write"
+            )
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise AgentDBError(
                 f"this Python has SQLite {sqlite3.sqlite_version}",

@@ -38,11 +38,14 @@ _BESIDE = ("-wal", "-journal")
 class Overwrite:
     """A damaged file, locked until close(). All goes through one handle: to close another one would drop the lock."""
 
-    def __init__(self, path: str, replaced: str) -> None:
-        """replaced: where what is there now is kept. Raises BlockingIOError where somebody has it open in WAL mode, or is
-        reading or writing it; OSError."""
+    def __init__(self, path: str, replaced: str, partial: str) -> None:
+        """replaced: where what is there now is kept; partial: its name until it is whole.
+
+        Raises BlockingIOError where somebody has it open in WAL mode, or is reading or writing it; OSError.
+        """
         self._path = path
         self._replaced = replaced
+        self._partial = partial
         self._file = open(path, "r+b", buffering=0)  # noqa: SIM115  # close() does
         try:
             if fcntl is not None:
@@ -56,7 +59,7 @@ class Overwrite:
 
     def keep(self) -> None:
         """Copy the file. Raises OSError; then nothing was changed."""
-        partial = f"{self._path}.replacing"
+        partial = self._partial
         try:
             create_like(partial, self._path)
             self._file.seek(0)

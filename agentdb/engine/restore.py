@@ -17,6 +17,7 @@ from agentdb.clients import forks
 from agentdb.clients.copying import Copy, Lock, create_like, remove, sync_file, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import check_place
+from agentdb.clients.rights import fitting, give_to_owner, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.backup import PATIENCE, check_callback, check_space, file_of, paced
 from agentdb.engine.events import Restored, Restoring
@@ -69,8 +70,8 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
         if not lock.acquire(PATIENCE, _nothing):
             raise BusyError(f"another process is restoring {path}, and makes no progress")
         try:
-            fresh = f"{path}.restoring"
-            remove(f"{path}.replacing")  # of a restore that was killed
+            fresh = f"{_base_of(path)}.restoring"
+            remove(f"{_base_of(path)}.replacing")  # of a restore that was killed
             _copy(source, path, fresh, tell, lock)
             try:
                 replaced = _put(path, fresh, lock)
@@ -117,8 +118,17 @@ def _copy(source: str, path: str, fresh: str, tell: Callable[[Any], None], lock:
 
 def _lock_of(path: str) -> Lock:
     folder = default_folder(path)
-    os.makedirs(folder, exist_ok=True)
-    return Lock(os.path.join(folder, f"{os.path.basename(path)}.restoring.lock"))
+    make_folder(folder, path)
+    give_to_owner(folder, path)
+    ending = ".restoring.lock"
+    name = fitting(folder, os.path.basename(path), len(ending) + len("-journal"))
+    return Lock(os.path.join(folder, name + ending), path)
+
+
+def _base_of(path: str) -> str:
+    """What the names of the files beside the database begin with."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, fitting(folder, name, len(".replaced-0001-journal") + 2))
 
 
 def _like(path: str) -> str | None:
@@ -150,7 +160,7 @@ def _put(path: str, fresh: str, lock: Lock) -> str | None:
             if told.code not in DAMAGED:
                 raise told from error
     try:
-        overwrite = Overwrite(path, replaced)
+        overwrite = Overwrite(path, replaced, f"{_base_of(path)}.replacing")
     except BlockingIOError as error:
         raise _in_use(path) from error
     with overwrite:
@@ -275,7 +285,7 @@ def _back_to_wal(place: sqlite3.Connection) -> None:
 
 def _keep(place: sqlite3.Connection, path: str, replaced: str, beat: Callable[[int, int], None]) -> None:
     """A copy of all that is there, page by page, under its name before anything is overwritten."""
-    partial = f"{path}.replacing"
+    partial = f"{_base_of(path)}.replacing"
     create_like(partial, path)
     try:
         target = sqlite3.connect(partial, isolation_level=None)
@@ -324,10 +334,10 @@ def _in_use(path: str, engine_code: str | None = None) -> BackupError:
 
 
 def _next_name(path: str) -> str:
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(_base_of(path))
     pattern = compile(escape(name) + r"\.replaced-([0-9]{4,})(?:-wal|-shm|-journal)?")
     last = max([int(match[1]) for match in map(pattern.fullmatch, os.listdir(folder)) if match], default=0)
-    return f"{path}.replaced-{last + 1:04}"
+    return os.path.join(folder, f"{name}.replaced-{last + 1:04}")
 
 
 def _failed(path: str, source: str, why: str, engine_code: str | None = None) -> BackupError:

@@ -39,6 +39,7 @@ def create_client_sync(
     read_only: bool = False,
     journal_mode: str = "wal",
     on_connect: OnConnect | None = None,
+    mode: int = 0o600,
 ) -> LocalClient:
     """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
 
@@ -47,7 +48,8 @@ def create_client_sync(
     -wal file is cut down to after a checkpoint, -1 for no limit. readers: how many reads may run at once, beside the one
     writer. read_only: create nothing, change nothing, and refuse to write. journal_mode: wal, delete, truncate or
     persist; a file is switched at its first write. In a network folder use delete: where the -shm file of WAL cannot be
-    shared, agentdb goes back to it by itself. With anything but wal, synchronous NORMAL becomes FULL.
+    shared, agentdb goes back to it by itself. With anything but wal, synchronous NORMAL becomes FULL. mode: the rights of a
+    file that is created, less what the umask takes; those of an existing one stay.
 
     on_connect: a function that is called with every sqlite3.Connection that agentdb opens for this database, before
     anything else is done with it, on whatever thread opens it. It registers functions and collations, or loads extensions.
@@ -60,7 +62,7 @@ def create_client_sync(
     from agentdb.clients.settings import Settings
 
     settings = Settings(
-        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect
+        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect, mode
     ).check()
     return LocalClient(local_path(url), settings)
 
@@ -75,6 +77,7 @@ def create_client(
     read_only: bool = False,
     journal_mode: str = "wal",
     on_connect: OnConnect | None = None,
+    mode: int = 0o600,
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
@@ -82,6 +85,6 @@ def create_client(
     from agentdb.clients.settings import Settings
 
     settings = Settings(
-        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect
+        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect, mode
     ).check()
     return AsyncLocalClient(local_path(url), settings)

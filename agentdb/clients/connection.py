@@ -11,6 +11,7 @@ from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.file_identity import FileIdentity
 from agentdb.clients.location import MEMORY, check_place
 from agentdb.clients.opening import place_of
+from agentdb.clients.rights import create_new
 from agentdb.clients.settings import Settings
 from agentdb.clients.statements import CHANGE, INSERT, PRAGMA, READ, refuse_writing_pragma
 from agentdb.errors import AgentDBError, BusyError, ClosedError, StatementError, StorageError
@@ -72,6 +73,8 @@ class Connection:
             forks.check_file(self.path)
         self._patient = patient
         forks.track(self)
+        if self.path != MEMORY and not self._settings.read_only:
+            create_new(self.path, self._settings.mode)
         try:
             try:
                 self._connect()

@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from agentdb.clients.checking import quick_check
 from agentdb.clients.connection import Connection
 from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.rights import give_to_owner
 from agentdb.clients.settings import Settings
 from agentdb.errors import BackupError, StatementError, StorageError
 from agentdb.logs import WARNING, log
@@ -62,7 +63,7 @@ class Copy:
         StatementError `interrupted`; then nothing is left at `place`.
         """
         try:
-            _create(place, like or self.path)
+            create_like(place, like or self.path)
             self._target = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
             try:
                 self._fill(self._target, place, tell)
@@ -158,8 +159,10 @@ class Lock:
     The empty file stays: to remove it while others wait on it would let two in.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, like: str | None = None) -> None:
+        """like: the database, if its owner is to be the owner of this file."""
         self.path = path
+        self._like = like
         self._held: sqlite3.Connection | None = None
 
     def acquire(self, patience: float, is_wanted: Callable[[], None]) -> bool:
@@ -172,6 +175,8 @@ class Lock:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         try:
+            if self._like is not None:
+                give_to_owner(self.path, self._like)
             seen, since = self._sign(), monotonic()
             while True:
                 try:
@@ -214,17 +219,21 @@ class Lock:
             self._held = None
 
 
-def _create(place: str, like: str) -> None:
+def create_like(place: str, like: str) -> None:
     """An empty file with the rights of another, from its first byte on: it will hold the same secrets."""
     found = os.stat(like)
     remove(place)
     mode = found.st_mode & 0o777
     os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600 or 0o600))
-    try:
-        if hasattr(os, "chown"):
-            os.chown(place, found.st_uid, found.st_gid)
-    except OSError:  # only root may give files away
-        pass
+    for owner in (found.st_uid, -1):
+        try:
+            if hasattr(os, "chown"):
+                os.chown(place, owner, found.st_gid)
+            break
+        except OSError:  # only root may give files away, and others to their own groups
+            pass
+    else:
+        mode &= ~0o070  # of another group
     os.chmod(place, mode | 0o600)
 
 

@@ -96,6 +96,11 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     """The agentdb error for what sqlite3 raised. Values never go into a message: they are somebody's conversation."""
     engine_code = getattr(error, "sqlite_errorname", None)
     where = f" in: {shorten(sql)}" if sql else ""
+    if _is_of_a_damaged_schema(error, sql):
+        text = "its schema cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
+        return StorageError(
+            f"{path} is damaged: {text.partition(' with text ')[0]}{where}", code="corrupt", engine_code=engine_code
+        )
     if engine_code is None:
         return _misuse(error, where, args)
     if getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE:
@@ -156,6 +161,20 @@ def _since(text: str) -> str | None:
     if tuple(map(int, have.split("."))) >= tuple(map(int, version.split("."))):
         return f"SQLite has it since {version}, and this is {have}, but built without it: use another way to say it."
     return f"SQLite has it since {version}, and this Python uses {have}: run one with a newer SQLite, or say it in another way."
+
+
+def _is_of_a_damaged_schema(error: Exception, sql: str) -> bool:
+    """SQLite says SQLITE_ERROR, as of a wrong statement, of a schema of an unknown format; and where it quotes bytes that are
+    not UTF-8, sqlite3 cannot even make the message."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    text = str(error)
+    if text.startswith(("unsupported file format", "malformed database schema")):
+        return True
+    if text.startswith("Could not decode to UTF-8"):  # of a row it is the statement's matter, of the schema the file's
+        lowered = sql.lower()
+        return any(name in lowered for name in ("sqlite_master", "sqlite_schema", "pragma"))
+    return False
 
 
 def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:

@@ -24,12 +24,12 @@ def place_of(path: str, *, read_only: bool) -> str:
         return path
     if os.access(path, os.W_OK):
         # Not mode=ro, which leaves -wal and -shm files behind.
-        return _uri(path) + "?mode=rw" if read_only else path
+        return uri_of(path) + "?mode=rw" if read_only else path
     if _is_sealed(path) and not _is_unfinished(path):
-        return _uri(path) + "?immutable=1"
+        return uri_of(path) + "?immutable=1"
     _check_wal(path)
     # A -shm file that this user made could keep the owner of the database from writing.
-    return _uri(path) + "?mode=ro&readonly_shm=1"
+    return uri_of(path) + "?mode=ro&readonly_shm=1"
 
 
 def _check_wal(path: str) -> None:
@@ -65,7 +65,7 @@ def _write_version(path: str) -> int | None:
     return header[_WRITE_VERSION] if len(header) > _WRITE_VERSION else None
 
 
-def _uri(path: str) -> str:
+def uri_of(path: str) -> str:
     from urllib.parse import quote
 
     name = os.fsencode(path.replace("\\", "/") if os.name == "nt" else path)

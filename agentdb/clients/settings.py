@@ -27,6 +27,7 @@ class Settings(Record):
     read_only: bool = False
     journal_mode: str = "wal"
     on_connect: OnConnect | None = None
+    mode: int = 0o600
 
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
@@ -48,6 +49,10 @@ class Settings(Record):
             )
         if self.on_connect is not None and not callable(self.on_connect):
             raise InvalidArgumentError(f"on_connect is {self.on_connect!r}; it is called with a sqlite3.Connection")
+        if type(self.mode) is not int or not 0 <= self.mode <= 0o777 or self.mode & 0o600 != 0o600:
+            raise InvalidArgumentError(
+                f"mode is {self.mode!r}; it is the rights of a new file, from 0o600, with which its owner may read and write"
+            )
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise AgentDBError(
                 f"this Python has SQLite {sqlite3.sqlite_version}",

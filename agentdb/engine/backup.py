@@ -17,6 +17,7 @@ from time import monotonic
 from agentdb.clients.copying import Copy, remove, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import MEMORY, check_place, local_path
+from agentdb.clients.rights import fitting, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.events import BackedUp, BackingUp
 from agentdb.engine.history import UP, Row
@@ -47,6 +48,8 @@ KEPT = 3
 PATIENCE = 60.0
 #: Seconds between two progress events.
 _PAUSE = 0.05
+#: Bytes for the ending of a copy that is being written, and of SQLite's journal of it.
+_ROOM_OF_PARTIAL = len(".4194304.partial-journal")
 #: Seconds within which another start belongs to the same attempt, and need not prove that nothing was written since.
 SAME_ATTEMPT = 60.0
 
@@ -126,7 +129,7 @@ class UpgradeBackup(_Task):
         path = os.path.realpath(path)
         shelf = Shelf(path, self._folder, self._history.table)
         with _told_as_backup(path, shelf.folder):
-            os.makedirs(shelf.folder, exist_ok=True)
+            shelf.make_folder()
             if not shelf.lock.acquire(max(PATIENCE, settings.busy_timeout), self.check_wanted):
                 raise BusyError(f"another process is backing up {path}, and makes no progress")
             try:
@@ -304,7 +307,7 @@ def backup(
     with _told_as_backup(
         path, os.path.dirname(final), remedy="Make room or give the right to write there, or name another place."
     ):
-        os.makedirs(os.path.dirname(final), exist_ok=True)
+        make_folder(os.path.dirname(final), path)
         if os.path.lexists(final):
             raise BackupError(
                 f"{final} is there already", code="already_exists", remedy="Name a file that does not exist."
@@ -328,16 +331,21 @@ def file_of(place: Place) -> str:
 def _chosen(path: str, to: Place | None) -> str:
     from datetime import UTC, datetime
 
-    name = f"{os.path.basename(path)}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
+    ending = f".{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
+
+    def inside(folder: str) -> str:
+        name = fitting(folder, os.path.basename(path), len(ending) + _ROOM_OF_PARTIAL)
+        return os.path.join(folder, name + ending)
+
     if to is None:
-        return os.path.join(default_folder(path), name)
+        return inside(default_folder(path))
     if not isinstance(to, (str, os.PathLike)):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     text = os.fspath(to)
     if not _is_path(text):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     if os.path.isdir(text) or text.endswith((os.sep, "/")):
-        return os.path.join(os.path.abspath(text), name)
+        return inside(os.path.abspath(text))
     return os.path.abspath(text)
 
 
@@ -357,15 +365,19 @@ def _remove_dead_partials(final: str) -> None:
                 pass
 
 
-def check_space(path: str, folder: str) -> None:
-    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare."""
+def check_space(path: str, folder: str, *others: str) -> None:
+    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare.
+
+    others: files whose size is needed as well, as often as they are named, if they are there.
+    """
     from shutil import disk_usage
 
     size = os.path.getsize(path)
-    try:
-        size += os.path.getsize(f"{path}-wal")
-    except OSError:
-        pass
+    for other in (f"{path}-wal", *others, *[f"{other}-wal" for other in others]):
+        try:
+            size += os.path.getsize(other)
+        except OSError:
+            pass
     needed, free = size + max(size // 10, 4 << 20), disk_usage(folder).free
     if free < needed:
         raise BackupError(

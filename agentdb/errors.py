@@ -109,6 +109,14 @@ REMEDIES: dict[str, str] = {
     "bad_value_in_table": "Nothing; it is not used. Correct that row of the tracking table where it disturbs.",
     "foreign_table": "This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator.",
     "no_down": "Write a down for it, or roll back to a target above it.",
+    "recorded_down_refused": "Run a build of the application that has this migration; or look at its row in the tracking "
+    "table, which somebody may have altered, and correct it.",
+    "changed_meanwhile": "Look at what is applied now, with get_migration_summary() or `agentdb status`, and roll back again if "
+    "that is still wanted.",
+    "view_broken": "Drop the view or the trigger in the down before, or roll back the migration that made it first.",
+    "not_allowed": "Recorded statements may change nothing but the database itself. Run a build of the application that has "
+    "this migration; or correct its row in the tracking table.",
+    "target_passed": "To go back to it, call rollback(target=…) or run `agentdb rollback --target ID`.",
     "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",
     "interrupted_migration": "Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of "

@@ -49,12 +49,12 @@ class Batch:
 
 
 class Begin:
-    """A transaction; inside one, a savepoint. Without foreign keys only where none is open."""
+    """A transaction; inside one, a savepoint. Without foreign keys, or confined, only where none is open."""
 
-    __slots__ = ("foreign_keys",)
+    __slots__ = ("options",)
 
-    def __init__(self, foreign_keys: bool = True) -> None:
-        self.foreign_keys = foreign_keys
+    def __init__(self, **options: bool) -> None:
+        self.options = options  # of the client's transaction()
 
 
 class Commit:
@@ -108,13 +108,17 @@ def backup(target: Aside) -> Steps[Any]:
     return (yield Backup(target))
 
 
-def atomically(steps: Steps[T], *, foreign_keys: bool = True) -> Steps[T]:
+def atomically(steps: Steps[T], *, foreign_keys: bool = True, confined: bool = False) -> Steps[T]:
     """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing.
 
     foreign_keys: False switches their enforcement off from before the BEGIN to behind the end; then a transaction that
-    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch.
+    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch. confined: True lets
+    the statements change nothing but the database itself; see agentdb.clients.confinement.
     """
-    yield _BEGIN if foreign_keys else Begin(foreign_keys=False)
+    options = {"foreign_keys": False} if not foreign_keys else {}
+    if confined:
+        options["confined"] = True
+    yield Begin(**options) if options else _BEGIN
     try:
         result = yield from steps
     except GeneratorExit:  # nobody drives this any more; the runner has rolled back

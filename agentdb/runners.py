@@ -72,14 +72,14 @@ def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, 
 
 def _begin(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
-        _refuse_without_foreign_keys(request)
+        _refuse_options(request)
         return target, target.savepoint()
-    return (target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)), None
+    return target.transaction(**request.options), None
 
 
-def _refuse_without_foreign_keys(request: Begin) -> None:
+def _refuse_options(request: Begin) -> None:
     """Raises TransactionActiveError: inside a transaction SQLite ignores the switch of foreign keys, without a word."""
-    if not request.foreign_keys:
+    if request.options:
         raise TransactionActiveError(
             "foreign keys cannot be switched off inside a transaction that is open already",
             remedy="End the transaction first; what works without foreign keys needs one of its own.",
@@ -174,9 +174,9 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
 
 async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
-        _refuse_without_foreign_keys(request)
+        _refuse_options(request)
         return target, await target.savepoint()
-    transaction = target.transaction() if request.foreign_keys else target.transaction(foreign_keys=False)
+    transaction = target.transaction(**request.options)
     await transaction.begin()
     return transaction, None
 

@@ -38,6 +38,7 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_confined",
         "_enforcing",
         "_file",
         "_give_up_at",
@@ -60,6 +61,7 @@ class Connection:
         self._interrupted = False
         self._savepoints = 0
         self._enforcing = True  # foreign keys
+        self._confined = False
         self._give_up_at: float | None = None
         self._writable = path == MEMORY
         self._writing = False  # whether the open transaction has the write lock
@@ -242,9 +244,9 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether it is open, in no transaction, and enforces foreign keys."""
+        """Whether it is open, in no transaction, not confined, and enforces foreign keys."""
         try:
-            return not self._sqlite.in_transaction and self._enforcing
+            return not self._sqlite.in_transaction and self._enforcing and not self._confined
         except sqlite3.ProgrammingError:
             return False
 
@@ -256,10 +258,11 @@ class Connection:
         except sqlite3.ProgrammingError:
             return False
 
-    def begin(self, writing: bool = True, foreign_keys: bool = True) -> None:
+    def begin(self, writing: bool = True, foreign_keys: bool = True, confined: bool = False) -> None:
         """BEGIN IMMEDIATE, which waits for the write lock up to the busy timeout; a reading one takes a snapshot.
 
-        foreign_keys: False switches their enforcement off until commit() or rollback().
+        foreign_keys: False switches their enforcement off until commit() or rollback(). confined: True lets the statements
+        until then change nothing but the database itself; see agentdb.clients.confinement.
         """
         if not self.usable:
             self.rollback()
@@ -275,6 +278,17 @@ class Connection:
         self._writing = writing
         if writing:
             self._check_file()
+        if confined:
+            from agentdb.clients.confinement import authorize
+
+            self._confined = True
+            self._sqlite.set_authorizer(authorize)
+
+    def _release(self) -> None:
+        """The transaction has ended, and its statements are not confined any more."""
+        self._confined = False
+        if self.is_open:
+            self._sqlite.set_authorizer(None)
 
     def _check_file(self) -> None:
         """Raises StorageError `file_replaced` where the file has lost its name; then the transaction is rolled back."""
@@ -297,6 +311,8 @@ class Connection:
         except BaseException:
             self.rollback()
             raise
+        if self._confined:
+            self._release()
         if not self._enforcing:
             self._enforce_again()
 
@@ -327,6 +343,8 @@ class Connection:
         """ROLLBACK, if SQLite has not done so by itself, and foreign keys on, if they were off. A connection that cannot
         even do that is closed, which does."""
         self._savepoints = 0
+        if self._confined:
+            self._release()
         while self.in_transaction:
             try:
                 self._sqlite.execute("ROLLBACK")

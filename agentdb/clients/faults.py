@@ -144,7 +144,7 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         return StatementError(f"{text}{where}", code="statement_failed", remedy=_since(text), engine_code=engine_code)
     if text.startswith("cannot VACUUM from within"):
         return StatementError(f"{text}{where}", remedy=_OUTSIDE, engine_code=engine_code)
-    code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
+    code = {"AUTH": "not_allowed", "INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
 
 

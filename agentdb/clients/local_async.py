@@ -85,13 +85,13 @@ class AsyncLocalClient(Pool):
         finally:
             self._leave(gate, lane)
 
-    def transaction(self, *, foreign_keys: bool = True) -> AsyncLocalTransaction:
+    def transaction(self, *, foreign_keys: bool = True, confined: bool = False) -> AsyncLocalTransaction:
         """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
 
-        foreign_keys: as for LocalClient.transaction().
+        foreign_keys, confined: as for LocalClient.transaction().
         """
         self._check()
-        return AsyncLocalTransaction(self, foreign_keys)
+        return AsyncLocalTransaction(self, foreign_keys, confined)
 
     async def close(self) -> None:
         """Close. May be called twice. A statement that runs for another task comes to its end first; a transaction of
@@ -199,9 +199,10 @@ class AsyncLocalTransaction(TransactionBase):
     _client: AsyncLocalClient
     _lane: Lane | None = None
 
-    def __init__(self, client: AsyncLocalClient, foreign_keys: bool) -> None:
+    def __init__(self, client: AsyncLocalClient, foreign_keys: bool, confined: bool) -> None:
         self._client = client
         self._foreign_keys = foreign_keys
+        self._confined = confined
         self._gate = client._write_gate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
@@ -222,7 +223,7 @@ class AsyncLocalTransaction(TransactionBase):
         client._check()
         gate, lane = await client._enter(writing=True)
         try:
-            await lane.run(lane.connection.begin, True, self._foreign_keys)
+            await lane.run(lane.connection.begin, True, self._foreign_keys, self._confined)
             self._check(ended=self._ended)
         except BaseException as error:
             # A cancelled BEGIN may have been granted.

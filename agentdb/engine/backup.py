@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.history import History, Key
     from agentdb.engine.migration import Migration
+    from agentdb.engine.planner import Reversal
     from agentdb.engine.shelf import Shelved
     from agentdb.operations import Steps
 
@@ -274,6 +275,29 @@ def before_upgrade(
         if found is not False:
             return bool(found)
         applied = (yield from history.read_keys()) or ()
+
+
+def before_rollback(
+    history: History, setting: Setting, plan: Sequence[Reversal], applied: Sequence[Row]
+) -> Steps[bool]:
+    """The same before migrations are rolled back. Whether there is a backup now."""
+    going = {reversal.recorded_id for reversal in plan}
+    while True:
+        numbers = {int(row.id): row.id for row in applied if not row.is_struck_out}
+        staying = {number: id for number, id in numbers.items() if id not in going}
+        if len(staying) == len(numbers):
+            return False
+        task = UpgradeBackup(
+            setting,
+            history,
+            [row[:3] for row in applied],
+            numbers[max(numbers)],
+            staying[max(staying)] if staying else NOTHING,
+        )
+        found: bool | None = yield from ask_for(task)
+        if found is not False:
+            return bool(found)
+        applied = yield from history.read()
 
 
 def after_upgrade(history: History, setting: Setting) -> Steps[None]:

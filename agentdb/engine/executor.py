@@ -1,9 +1,9 @@
-"""The steps that apply or take back one migration under the write lock."""
+"""The steps that apply one migration under the write lock."""
 
 from __future__ import annotations
 
 from agentdb.engine import history as h
-from agentdb.engine.events import Applied, Reverted, Started
+from agentdb.engine.events import Applied, Started
 from agentdb.engine.history import Row
 from agentdb.engine.migration import MANUAL
 from agentdb.engine.planner import done_before
@@ -23,11 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.engine.history import History
     from agentdb.engine.migration import Migration, MigrationResult
-    from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
 
 
-def _passes_through(error: AgentDBError) -> bool:
+def passes_through(error: AgentDBError) -> bool:
     """Whether an error speaks of the caller's situation, rather than of this migration."""
     return (
         isinstance(error, (BusyError, TransactionActiveError))
@@ -47,12 +46,13 @@ def apply(
     app_version: str | None,
     told: bool,
     application_id: int | None = None,
+    applied_after: str | None = None,
 ) -> Steps[MigrationResult | None]:
     """Apply one migration and record it. None where another process has done so meanwhile.
 
     recorded_id: of the row of a migration that was begun and not finished, which is written anew; else its own.
     create_table: the tracking table was not there. application_id: to mark the file with, or None: nothing is applied yet.
-    told: whether anybody hears the events.
+    told: whether anybody hears the events. applied_after: the newest applied id, where this one is out of order.
 
     Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
     outside a transaction, which stays marked as in progress once a statement of it is done.
@@ -61,11 +61,12 @@ def apply(
         yield from emit(Started(h.UP, migration))
     run = Run(h.UP, migration, migration.up, recorded_id, told)
     run.application_id = application_id
+    run.applied_after = applied_after
     body = _apply_inside if use_transaction else _apply_outside
     try:
         done = yield from body(history, run, create_table, checksums, app_version)
     except AgentDBError as error:
-        if _passes_through(error):
+        if passes_through(error):
             raise
         raise run.failure(error) from error
     if not done:
@@ -131,6 +132,7 @@ def _apply_inside(
             execution_time=run.milliseconds,
             app_version=app_version,
             instead_of=run.row,
+            applied_after=run.applied_after,
         )
         return True
 
@@ -152,6 +154,7 @@ def _apply_outside(
             app_version=app_version,
             instead_of=run.row,
             in_progress=h.UP,
+            applied_after=run.applied_after,
         )
         run.recorded_id = run.migration.id
         if run.done:
@@ -185,77 +188,3 @@ def _withdraw(history: History, run: Run) -> Steps[None]:
 
 def _found(history: History, run: Run) -> Steps[Row]:
     return (yield from history.find(run.recorded_id)) or Row.noted(run.recorded_id, None)
-
-
-def revert(history: History, reversal: Reversal, *, use_transaction: bool, told: bool) -> Steps[MigrationResult | None]:
-    """Take one migration back and forget it. None where another process has done so meanwhile. Errors as in apply()."""
-    if told:
-        yield from emit(Started(h.DOWN, reversal.migration))
-    run = Run(h.DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
-    body = _revert_inside if use_transaction else _revert_outside
-    try:
-        done = yield from body(history, run)
-    except AgentDBError as error:
-        if _passes_through(error):
-            raise
-        raise run.failure(error) from error
-    if not done:
-        return None
-    result = run.result()
-    log(INFO, "took back migration %s in %.1f ms", reversal.migration.label, result.execution_time)
-    if told:
-        yield from emit(Reverted(result))
-    return result
-
-
-def _revert_inside(history: History, run: Run) -> Steps[bool]:
-    def body() -> Steps[bool]:
-        run.begin()
-        row = yield from history.find(run.recorded_id)
-        if row is None or row.is_struck_out:
-            return False
-        run.done = done_before(row, run.direction, run.items)
-        yield from run.guarded()
-        yield from history.forget(row, run.timestamp)
-        return True
-
-    return (yield from atomically(body(), foreign_keys=run.migration.foreign_keys))
-
-
-def _revert_outside(history: History, run: Run) -> Steps[bool]:
-    def begin() -> Steps[bool]:
-        run.begin()
-        row = yield from history.find(run.recorded_id)
-        if row is None or row.is_struck_out:
-            return False
-        run.row = row
-        run.done = done_before(row, run.direction, run.items)
-        if not run.done:
-            from agentdb.engine.references import check_dependents
-
-            yield from check_dependents(run.items)
-        yield from history.progress(row, h.DOWN, run.items[: run.done])
-        return True
-
-    def give_up() -> Steps[None]:
-        row = yield from history.find(run.recorded_id)
-        if row is not None and run.row is not None and row.in_progress == h.DOWN and not row.statements_done(h.DOWN):
-            yield from history.restore(run.row)
-
-    def end() -> Steps[bool]:
-        row = yield from history.find(run.recorded_id)
-        if row is None or row.done_of(h.DOWN, run.items) != len(run.items):
-            return False
-        yield from history.forget(row, run.timestamp)
-        return True
-
-    if not (yield from atomically(begin())):
-        return False
-    try:
-        if not (yield from run.execute_outside(history)):
-            return False
-    except AgentDBError:
-        if run.number == 1:  # nothing of it is done
-            yield from atomically(give_up())
-        raise
-    return (yield from atomically(end()))

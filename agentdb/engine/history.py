@@ -37,6 +37,7 @@ _COLUMNS = """
   foreign_keys INTEGER NOT NULL DEFAULT 1,
   backward_compatible INTEGER NOT NULL DEFAULT 0,
   app_version TEXT,
+  applied_after TEXT,
   note TEXT,
   up TEXT,
   down TEXT
@@ -56,8 +57,11 @@ _FULL = (
     "foreign_keys",
     "backward_compatible",
     "note",
+    "applied_after",
 )
-_TEXTS = frozenset(("id", "checksum", "in_progress", "description", "up", "down", "applied_at", "note"))
+_TEXTS = frozenset(
+    ("id", "checksum", "in_progress", "description", "up", "down", "applied_at", "note", "applied_after")
+)
 #: What is of a name, and how many of its columns are computed when they are read.
 _SHAPE = (
     "SELECT s.type, s.sql, CASE WHEN s.type = 'table' THEN (SELECT count(*) FROM "
@@ -149,6 +153,11 @@ class Row(tuple["Any", ...]):
     def note(self) -> str | None:
         """What was repaired by hand, a line each; see agentdb.engine.repair."""
         return self._get(11)  # type: ignore[no-any-return]
+
+    @property
+    def applied_after(self) -> str | None:
+        """The newest id that was applied already, where this one was applied out of order."""
+        return self._get(12)  # type: ignore[no-any-return]
 
     def _progress(self) -> tuple[str, int, str] | None:
         """Direction, number and fingerprint of the statements that are done, where the last line of the note tells that."""
@@ -264,9 +273,9 @@ class History:
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
         self._write = (
             f"INSERT INTO {name} (id, description, applied_at, execution_time, checksum, up, down, use_transaction, "
-            "foreign_keys, backward_compatible, app_version, in_progress, note) VALUES (:id, :description, :applied_at, "
-            ":execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, :backward_compatible, :app_version, "
-            ":in_progress, :note)"
+            "foreign_keys, backward_compatible, app_version, applied_after, in_progress, note) VALUES "
+            "(:id, :description, :applied_at, :execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, "
+            ":backward_compatible, :app_version, :applied_after, :in_progress, :note)"
         )
         self._settle = (
             f"UPDATE {name} SET in_progress = NULL, note = :note, execution_time = :execution_time "
@@ -388,10 +397,12 @@ class History:
         app_version: str | None,
         instead_of: Row | None = None,
         in_progress: str | None = None,
+        applied_after: str | None = None,
     ) -> Steps[None]:
-        """Put a migration's row in, with its texts, so that any later or earlier build can take it back.
+        """Put a migration's row in, with its texts, so that any later or earlier build can roll it back.
 
-        instead_of: of one that is there, which may spell the id in another way. Its note stays.
+        instead_of: of one that is there, which may spell the id in another way. Its note stays. applied_after: the newest
+        id that is applied already, where this one is applied out of order.
         """
         note = None
         if instead_of is not None:
@@ -403,6 +414,7 @@ class History:
             "applied_at": applied_at,
             "execution_time": execution_time,
             "app_version": app_version,
+            "applied_after": applied_after,
             "in_progress": in_progress,
             "note": note,
         }

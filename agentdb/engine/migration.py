@@ -115,11 +115,11 @@ class Migration(Record):
         joined = _joined_if_plain(ups)
         is_plain = joined is not None
         if joined is None:
-            ups = tuple([_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
+            ups = tuple([check_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
             if not ups:
                 raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
         if downs and _joined_if_plain(downs) is None:
-            downs = tuple([_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
+            downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
             is_plain = False
         state = self.__dict__
         state["id"] = id
@@ -272,7 +272,8 @@ def _is_text(text: str) -> bool:
     return "\0" not in text and is_encodable(text)
 
 
-def _statement(id: str, part: str, position: int, sql: object) -> Item:
+def check_statement(id: str, part: str, position: int, sql: object) -> Item:
+    """A statement as it is run, in its canonical text. Raises InvalidMigrationError for what no migration may have."""
     if type(sql) is not str:
         from agentdb.engine.rebuild import RebuildTable
 

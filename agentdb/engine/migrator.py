@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentdb.clients.adapters import BorrowedFile
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, OpenedNewer, Planned
-from agentdb.engine.executor import apply, check_mark, revert
+from agentdb.engine.executor import apply, check_mark
 from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
 from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
@@ -14,7 +14,7 @@ from agentdb.operations import Async, Operations, Sync, W, atomically, emit, ope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
     from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentdb.engine.backup import Setting
     from agentdb.engine.history import Key
     from agentdb.engine.migration import Item
+    from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
     from agentdb.runners import Callback
 
@@ -235,6 +236,7 @@ class MigratorOperations(Operations[W]):
         results: list[MigrationResult] = []
         newer: list[Row] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
+        newest = planner.newest(applied or ()) if self._allow_out_of_order else None
         while plan:
             migration = plan.pop(0)
             try:
@@ -251,6 +253,7 @@ class MigratorOperations(Operations[W]):
                     app_version=self._app_version,
                     told=self._on_event is not None,
                     application_id=None if applied or results else self._application_id,
+                    applied_after=newest[1] if newest is not None and migration.number < newest[0] else None,
                 )
             except AgentDBError as error:
                 error.after(results)
@@ -261,7 +264,7 @@ class MigratorOperations(Operations[W]):
                 # Another process is at it. Look once at all that it has done, instead of once under the lock for each; it
                 # may be of a newer build.
                 try:
-                    applied, left, newer = yield from self._survey({**rules, "limit": None})
+                    applied, left, newer = yield from self._survey({**rules, "limit": None, "target": None})
                 except AgentDBError as error:
                     error.after(results)
                     raise
@@ -274,7 +277,7 @@ class MigratorOperations(Operations[W]):
 
     @operation
     def rollback_last(self, dry_run: bool = False) -> Steps[MigrationResult | None]:
-        """Take back the newest applied migration. None if nothing is applied. Errors as in rollback()."""
+        """Roll back the migration that was applied last. None if nothing is applied. Errors as in rollback()."""
         results = yield from self._roll_back(1, None, dry_run)
         return results[0] if results else None
 
@@ -282,13 +285,19 @@ class MigratorOperations(Operations[W]):
     def rollback(
         self, limit: int | None = None, target: str | None = None, dry_run: bool = False
     ) -> Steps[list[MigrationResult]]:
-        """Take back the newest `limit` migrations, or all above `target`, which stays applied; one of the two is required.
+        """Roll back the last `limit` migrations, or all above `target`, which stays applied; one of the two is required.
 
-        The registered down is used where this build has that migration with that checksum, else the one recorded when
-        it was applied: a build can take back what it has never heard of.
+        The registered down is used where this build has that migration with that checksum, else the one recorded when it
+        was applied: a build can roll back what it has never heard of. Recorded statements can change nothing but the
+        database itself. A backup is made before the first step, under the rules of migrate().
 
-        Raises MigrationError `no_down` before the first step where one cannot be taken back; MigrationError where one
-        fails (it stays applied, `.results` holds the earlier ones and it), BusyError, InvalidArgumentError.
+        The range is one transaction, so that it is rolled back whole or not at all. Only where a migration of it runs
+        outside a transaction, or some work without foreign keys and others with them, it is several, and the earlier ones
+        stay rolled back where a later one fails.
+
+        Raises MigrationError before the first step: `no_down`, `recorded_down_refused`; and where it fails: `data_loss`,
+        `dependent_rows`, `view_broken`, what SQLite says, and `changed_meanwhile` where another process has changed what is
+        applied. BackupError, BusyError, InvalidArgumentError.
         """
         if limit is None and target is None:
             raise InvalidArgumentError("rollback() needs a limit or a target")
@@ -302,19 +311,25 @@ class MigratorOperations(Operations[W]):
             return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
         results: list[MigrationResult] = []
-        for reversal in plan:
-            try:
-                result = yield from revert(
-                    self._history,
-                    reversal,
-                    use_transaction=reversal.migration.use_transaction,
-                    told=self._on_event is not None,
-                )
-            except AgentDBError as error:
-                error.after(results)
-                raise
-            if result is not None:
-                results.append(result)
+        if plan:
+            backed_up = False
+            if self._backup is not False:
+                from agentdb.engine.backup import before_rollback
+
+                backed_up = yield from before_rollback(self._history, self._backup, plan, applied)
+
+            def plan_again(rows: Sequence[Row], done: int) -> list[Reversal]:
+                left = None if limit is None else limit - done
+                return planner.plan_downgrade(self._registered(), rows, limit=left, target=target) if left != 0 else []
+
+            from agentdb.engine.rollback import roll_back
+
+            told = self._on_event is not None
+            results = yield from roll_back(self._history, plan, plan_again, has_target=target is not None, told=told)
+            if backed_up:
+                from agentdb.engine.backup import after_upgrade
+
+                yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(DOWN, tuple(results)))
         return results
 

@@ -19,11 +19,12 @@ _TIMESTAMP_DIGITS = 8
 
 
 class Reversal(Record):
-    """One migration to take back: the statements, and whether they may run in a transaction."""
+    """One migration to roll back: its statements, and whether they are those that the database recorded."""
 
     migration: Migration
     recorded_id: str
     statements: tuple[Item, ...]
+    is_recorded: bool = False
 
 
 def survey(
@@ -76,6 +77,12 @@ def newer(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Row]:
     for migration in registered:
         rows.pop(migration.number, None)
     return [row for _, row in sorted(rows.items()) if row.backward_compatible and row.in_progress is None]
+
+
+def newest(applied: Sequence[Key]) -> tuple[int, str] | None:
+    """The number and the id of the newest migration that is applied, or None."""
+    rows, _ = _by_number(applied)
+    return max([(number, row.id) for number, row in rows.items() if row.in_progress != UP], default=None)
 
 
 def _by_number(applied: Sequence[Key]) -> tuple[dict[int, Row], list[Finding]]:
@@ -200,8 +207,20 @@ def plan_upgrade(
     if found:
         raise refusal(found, registered)
     if last is not None:
+        _refuse_passed(last, plan, applied)
         plan = [migration for migration in plan if migration.number <= last]
     return plan[:limit]
+
+
+def _refuse_passed(last: int, pending: Sequence[Migration], applied: Sequence[Key]) -> None:
+    """Raises InvalidArgumentError `target_passed` where the database has come further than the target already."""
+    there = newest(applied)
+    if there is not None and there[0] > last and not any(migration.number <= last for migration in pending):
+        raise InvalidArgumentError(
+            f"target {last} is passed already: migration {there[1]} is applied; nothing was run",
+            code="target_passed",
+            remedy=f"To go back to it, call rollback(target={str(last)!r}) or run `agentdb rollback --target {last}`.",
+        )
 
 
 def plan_downgrade(
@@ -211,9 +230,10 @@ def plan_downgrade(
     limit: int | None = None,
     target: str | None = None,
 ) -> list[Reversal]:
-    """What rollback() runs, newest first; `target` stays applied. Wants full rows.
+    """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. Wants full rows.
 
-    Raises MigrationError `no_down` before anything runs where one of them cannot be taken back.
+    Raises MigrationError before anything runs: `no_down` where one of them cannot be rolled back, `recorded_down_refused`
+    where the recorded statements are none that a migration may have.
     """
     check_limit(limit)
     rows: dict[int, Row] = {}
@@ -228,12 +248,12 @@ def plan_downgrade(
                 migration_id=row.id,
             )
         rows[number] = row
-    numbers = sorted(rows, reverse=True)
+    numbers = sorted(rows, key=lambda number: _order(number, rows[number]), reverse=True)
     if target is not None:
         last = _target(target)
         if last not in rows:
             raise InvalidArgumentError(
-                f"target {target!r} is not applied; there are {_listed([rows[n].id for n in reversed(numbers)])}"
+                f"target {target!r} is not applied; there are {_listed([rows[n].id for n in sorted(rows)])}"
             )
         numbers = [number for number in numbers if number > last]
     by_number = {migration.number: migration for migration in registered}
@@ -248,11 +268,21 @@ def plan_downgrade(
     return plan
 
 
+def _order(number: int, row: Row) -> tuple[int, bool, str, int]:
+    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
+    if row.applied_after is None:
+        return number, False, "", number
+    try:
+        return number_of(row.applied_after), True, row.applied_at or "", number
+    except InvalidMigrationError:
+        return number, False, "", number
+
+
 def _reversal(migration: Migration | None, row: Row) -> Reversal:
     """The registered down where this build has that very migration, else the recorded one."""
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
-    down = _items(row, row.down)
+    down = recorded_down(row.id, _items(row, row.down))
     try:
         up = _items(row, row.up)
     except MigrationError:  # of a newer build; what takes it back is another thing
@@ -265,7 +295,7 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
         row.use_transaction,
         row.foreign_keys,
     )
-    return Reversal(recorded, row.id, recorded.down)
+    return Reversal(recorded, row.id, recorded.down, True)
 
 
 def _items(row: Row, text: str | None) -> tuple[Item, ...]:
@@ -289,6 +319,16 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
     from agentdb.engine.rebuild import from_form
 
     return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
+
+
+def recorded_down(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The recorded statements of a down, which are input: they pass the checks of a Migration, and more.
+
+    Raises MigrationError `recorded_down_refused`.
+    """
+    from agentdb.engine.recorded import checked
+
+    return checked(migration_id, items)
 
 
 def done_before(row: Row, direction: str, items: tuple[Item, ...]) -> int:

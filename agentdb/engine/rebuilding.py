@@ -8,12 +8,11 @@ that moment stops it. What an index, a view or a trigger can do afterwards that 
 
 from __future__ import annotations
 
-from itertools import count
-
+from agentdb.engine.compiling import compiling, schema_of
 from agentdb.engine.names import OTHER, WORD, folded, literal, quoted, tokens
 from agentdb.engine.search_indexes import search_indexes
 from agentdb.engine.statistics import Statistics
-from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
+from agentdb.errors import DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
 
 TYPE_CHECKING = False
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 #: Stands for the rowid among names of columns, whatever it is called.
 _ROWID = "\0"
-#: Makes the text of each question its own; see _refusal().
-_asked = count(1)
 
 
 class _Table:
@@ -76,10 +73,10 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
     old = yield from _look(item.table)
     if old is None:
         raise _refused(item, "there is no such table")
-    compiled = yield from _compiling()
-    triggers = yield from _schema("trigger")
-    views = yield from _schema("view")
-    indexes = [row for row in (yield from _schema("index")) if folded(row[1]) == folded(old.name)]
+    compiled = yield from compiling()
+    triggers = yield from schema_of("trigger")
+    views = yield from schema_of("view")
+    indexes = [row for row in (yield from schema_of("index")) if folded(row[1]) == folded(old.name)]
     for name, _, _ in triggers:
         yield from change(f"DROP TRIGGER {quoted(name)}")
     for name, _, _ in views:
@@ -128,7 +125,7 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
             except StatementError as error:
                 raise _refused(item, f"the {kind} {name} cannot be made again: {error.message}") from error
     yield from statistics.put_back()
-    for what, why in (yield from _compiling()).items():
+    for what, why in (yield from compiling()).items():
         if why is not None and what in compiled and compiled[what] is None:
             raise _refused(item, f"{what} would not work any more: {why}")
 
@@ -146,14 +143,6 @@ def _look(name: str) -> Steps[_Table | None]:
     columns = (yield from execute(f"PRAGMA table_xinfo({quoted(name)})")).tuples
     key_index = yield from execute("SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'", (name,))
     return _Table(name, sql, columns, strict=bool(strict), rowid=not without_rowid, key_index=bool(key_index.tuples))
-
-
-def _schema(kind: str) -> Steps[list[tuple[str, str, str]]]:
-    """(name, table, sql) of each, in the order in which they were made; the order in which triggers fire hangs on it."""
-    found = yield from execute(
-        "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL ORDER BY rowid", (kind,)
-    )
-    return found.tuples
 
 
 def _shown_by(table: str, views: list[tuple[str, str, str]]) -> set[str]:
@@ -301,47 +290,6 @@ def _keep_sequence(old: str, new: str) -> tuple[str, str]:
         f"INSERT INTO sqlite_sequence (name, seq) SELECT '{after}', seq FROM sqlite_sequence WHERE name = '{before}' "
         f"AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = '{after}')",
     )
-
-
-def _compiling() -> Steps[dict[str, str | None]]:
-    """For each view, and for each thing that fires triggers: None if SQLite can compile it, else what it says.
-
-    By QUERY PLAN, which compiles just as well: the rows of a bare EXPLAIN of triggers that fire each other have crashed
-    SQLite 3.40.
-    """
-    answers: dict[str, str | None] = {}
-    for name, _, _ in (yield from _schema("view")):
-        answers[f"the view {name}"] = yield from _refusal(f"SELECT * FROM {quoted(name)}")
-    for table in dict.fromkeys([table for _, table, _ in (yield from _schema("trigger"))]):
-        try:
-            columns = (yield from execute(f"SELECT name, hidden FROM pragma_table_xinfo({literal(table)})")).tuples
-        except StatementError:
-            continue  # a view that was broken before: its triggers cannot fire
-        names = [quoted(name) for name, hidden in columns if not hidden]
-        where = f"a trigger of {table}"
-        place = quoted(table)
-        answers[f"{where} (DELETE)"] = yield from _refusal(f"DELETE FROM {place}")
-        if names:
-            values = ", ".join(names)
-            nulls = ", ".join(["NULL"] * len(names))
-            answers[f"{where} (INSERT)"] = yield from _refusal(f"INSERT INTO {place} ({values}) VALUES ({nulls})")
-            sets = ", ".join([f"{name} = {name}" for name in names])
-            answers[f"{where} (UPDATE)"] = yield from _refusal(f"UPDATE {place} SET {sets}")
-    return answers
-
-
-def _refusal(sql: str) -> Steps[str | None]:
-    """What SQLite says to this, or None.
-
-    No text is asked twice: sqlite3 would take out the statement that it has prepared, and an EXPLAIN runs nothing that
-    could notice that the schema is another. It would tell what was true when it was prepared.
-    """
-    explain = f"EXPLAIN QUERY PLAN /* {next(_asked)} */ "
-    try:
-        yield from execute(explain + sql)
-    except AgentDBError as error:
-        return error.message.partition(" in: EXPLAIN QUERY PLAN")[0]
-    return None
 
 
 def _refused(item: RebuildTable, why: str) -> MigrationError:

@@ -48,16 +48,23 @@ class Run:
         self.number = 0
         self.statement: str | None = None
         self.application_id: int | None = None
+        self.confined = False  # its statements are recorded ones
+        self.applied_after: str | None = None
         self.begin()
 
     def begin(self) -> None:
         """The write lock is ours, so it begins now: the wait for it is not part of it."""
         self.began = perf_counter()
+        self.ended: float | None = None
         self.at = datetime.now(UTC)
+
+    def end(self) -> None:
+        """Its part of a longer transaction is done: what follows is not part of it."""
+        self.ended = perf_counter()
 
     @property
     def milliseconds(self) -> float:
-        return round((perf_counter() - self.began) * 1000, 3)
+        return round(((self.ended or perf_counter()) - self.began) * 1000, 3)
 
     @property
     def timestamp(self) -> str:
@@ -66,6 +73,8 @@ class Run:
     @property
     def is_repeated(self) -> bool:
         """Whether it was begun before and did not end."""
+        if self.direction == h.DOWN:
+            return self.done > 0 or (self.row is not None and self.row.in_progress == h.DOWN)
         return self.row is not None and not self.row.is_struck_out
 
     def execute_all(self) -> Steps[None]:
@@ -122,7 +131,8 @@ class Run:
                     yield from self._execute_item(item)
                     yield from atomically(self._record_done(history, number))
             else:
-                is_wanted = yield from atomically(self._execute_and_record(history, number, item))
+                work = self._execute_and_record(history, number, item)
+                is_wanted = yield from atomically(work, confined=self.confined)
             if is_wanted is None:
                 return False
             if is_wanted and self.told:
@@ -218,7 +228,8 @@ class Run:
         statements = tuple(self.ran) if error is None else texts(self.items)
         return MigrationResult(self.migration, error is None, error, self.at, self.milliseconds, False, statements)
 
-    def failure(self, error: AgentDBError) -> MigrationError:
+    def failure(self, error: AgentDBError, how_far: str = "") -> MigrationError:
+        """What to raise. how_far: what the message says at its end."""
         doing = "applying" if self.direction == h.UP else "rolling back"
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
@@ -245,7 +256,7 @@ class Run:
             "statement": self.statement,
             "statement_number": number,
         }
-        message = f"{doing} migration {self.migration.label} failed{where}: {error.message}"
+        message = f"{doing} migration {self.migration.label} failed{where}: {error.message}{how_far}"
         failure: MigrationError
         if isinstance(error, GuardError):
             failure = type(error)(message, tables=error.tables, **about)

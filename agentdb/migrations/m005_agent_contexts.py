@@ -39,11 +39,6 @@ CREATE TABLE agent_contexts (
     created_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
     AND strftime('%Y-%m-%dT%H:%M:%fZ', created_at) IS created_at
     AND date(created_at, '+0 days') IS substr(created_at, 1, 10)
-  ),
-  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) CONSTRAINT updated_at_is_utc_with_ms CHECK (
-    updated_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
-    AND strftime('%Y-%m-%dT%H:%M:%fZ', updated_at) IS updated_at
-    AND date(updated_at, '+0 days') IS substr(updated_at, 1, 10)
   )
 ) STRICT""",
         "CREATE INDEX idx_agent_contexts_created_at ON agent_contexts (created_at, session_id)",

@@ -5,12 +5,8 @@ Where :include_deleted is 0, a session that is deleted softly is as if it were n
 
 # Adds the context of a session; NULL for created_at means now.
 INSERT = """\
-INSERT INTO agent_contexts (session_id, current_agent, metadata_json, created_at, updated_at)
-VALUES (
-  :session_id, :current_agent, :metadata_json,
-  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-)"""
+INSERT INTO agent_contexts (session_id, current_agent, metadata_json, created_at)
+VALUES (:session_id, :current_agent, :metadata_json, COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))"""
 
 # Adds a switch, which a trigger brings into the context; NULL for from_agent: the first one, for switched_at: now.
 INSERT_SWITCH = """\
@@ -27,8 +23,7 @@ UPDATE agent_contexts SET
   switch_count = :switch_count,
   metadata_json = :metadata_json,
   last_switch_at = :last_switch_at,
-  created_at = :created_at,
-  updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+  created_at = :created_at
 WHERE session_id = :session_id"""
 
 # Which context does this session have? One row, or none.

@@ -46,7 +46,8 @@ def _plain(value: Any) -> Any:
 
 
 class Entity(Generic[E]):
-    """How a dataclass stands in a row: one Field for each of its names.
+    """How a dataclass stands in a row: one Field for each of its names, which is the column's name unless the Field says
+    another.
 
     A row may have more columns than the dataclass has names: a newer schema does not confuse an older store.
     """
@@ -58,6 +59,7 @@ class Entity(Generic[E]):
         self.kind = kind
         self.name = "".join([f" {c.lower()}" if c.isupper() else c for c in kind.__name__]).strip()
         self.columns = columns
+        self._names = {name: field.column or name for name, field in columns.items()}
         self._plans: dict[tuple[str, ...], list[_Step]] = {}
 
     def new(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,13 +74,13 @@ class Entity(Generic[E]):
                 if value is None and not field.nullable and (make := _MADE.get(name)) is not None:
                     row[name] = (row.get("created_at") if name == "updated_at" else None) or make()
                 else:
-                    row[name] = field.encode(name, value)
+                    row[self._names[name]] = field.encode(name, value)
         return row
 
     def changes(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What update() was given, for SQLite, of its `locals()`: the columns that are not UNSET. Raises FieldError."""
         return {
-            name: field.encode(name, given[name])
+            self._names[name]: field.encode(name, given[name])
             for name, field in self.columns.items()
             if name != "id" and given.get(name, UNSET) is not UNSET
         }
@@ -115,7 +117,8 @@ class Entity(Generic[E]):
         plan = self._plans.get(columns)
         if plan is None:
             plan = self._plans[columns] = [
-                (self.kind.__dict__[name].__set__, columns.index(name), field) for name, field in self.columns.items()
+                (self.kind.__dict__[name].__set__, columns.index(self._names[name]), field)
+                for name, field in self.columns.items()
             ]
         return plan
 
@@ -130,17 +133,22 @@ class Entity(Generic[E]):
         """All rows that a statement gives."""
         return self.decode((yield from execute(sql, args)))
 
-    def change(self, id: Any, changes: Mapping[str, Any], *, read: str, write: str, **args: Any) -> Steps[E]:
+    def change(
+        self, id: Any, changes: Mapping[str, Any], *, read: str, write: str, hidden_by: str | None = None, **args: Any
+    ) -> Steps[E]:
         """Read a row, write it with the changes and a new updated_at, and give it as it is now. For an atomic body.
 
-        args: what `read` takes beside the id.
+        hidden_by: a column; a row that has a value there counts as missing. args: what `read` takes beside the id.
 
         Raises NotFoundError, FieldError for an id that is none.
         """
         found = yield from execute(read, {"id": self.columns["id"].encode("id", id), **args})
         if not found.tuples:
             raise self.not_found(id)
-        row = {**dict(zip(found.columns, found.tuples[0], strict=True)), **changes, "updated_at": now_text()}
+        row = dict(zip(found.columns, found.tuples[0], strict=True))
+        if hidden_by is not None and row[hidden_by] is not None:
+            raise self.not_found(id)
+        row |= {**changes, "updated_at": now_text()}
         yield from execute(write, row)
         return self.of_encoded(row)
 

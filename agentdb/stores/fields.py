@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
@@ -41,7 +42,10 @@ MAX_TOKENS = 2**53 - 1
 
 
 class Field:
-    """One kind of column. `decode` is None where SQLite's value is the caller's value."""
+    """One kind of column. `decode` is None where SQLite's value is the caller's value. `column` is the column's name where
+    it is not the field's."""
+
+    column: str | None = None
 
     def __init__(
         self, encode: Callable[[str, Any], Any], decode: Callable[[Any], Any] | None = None, *, nullable: bool = False
@@ -68,6 +72,12 @@ class Field:
         return type(self)(
             self._encode, decode and (lambda value: value if value is None else decode(value)), nullable=True
         )
+
+    def stored_as(self, column: str) -> Field:
+        """The same, in a column of another name: `metadata=JSON_OBJECT.or_none().stored_as("metadata_json")`."""
+        field = copy(self)
+        field.column = column
+        return field
 
 
 class _JsonField(Field):
@@ -219,6 +229,15 @@ def _json_array_or_object(name: str, value: Any) -> str:
     return _encode_json(name, value)
 
 
+def _score(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError.of(name, value, f"is a number, not {type(value).__name__}", code="wrong_type")
+    if not 0 <= value <= 1:  # NaN is neither
+        code = "too_large" if value > 1 else "too_small"
+        raise FieldError.of(name, value, "is not from 0 to 1", code=code, remedy="Give a number from 0 to 1.")
+    return float(value)
+
+
 def _boolean(name: str, value: Any) -> int:
     if not isinstance(value, bool):
         raise FieldError.of(name, value, f"is True or False, not {type(value).__name__}", code="wrong_type")
@@ -231,6 +250,7 @@ ID = Field(_id)
 INTEGER = Field(_integer)
 COUNT = Field(_count)
 TOKENS = Field(_tokens)
+SCORE = Field(_score)
 TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)

@@ -18,6 +18,19 @@ CONTEXT = """\
 SELECT * FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
 ORDER BY seq, id"""
 
+# Which places has a session's transcript that its context has not? The seqs of what compactions took out.
+SEQS_OUT_OF_CONTEXT = """\
+SELECT seq FROM messages
+WHERE session_id = :session_id AND in_transcript = 1 AND compaction_event_id IS NOT NULL"""
+
+# Marks the messages whose ids the JSON array :ids has as removed.
+REMOVE = """\
+UPDATE messages SET removed_at = :removed_at, updated_at = :removed_at
+WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL"""
+
+# Gives a message another place.
+MOVE = "UPDATE messages SET seq = :seq WHERE id = :id"
+
 # Adds what is known of a message beside its text.
 ANNOTATE = """\
 UPDATE messages SET token_count = :token_count, usage_json = :usage_json, metadata_json = :metadata_json

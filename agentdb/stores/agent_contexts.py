@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import AlreadyExistsError, NotFoundError
 from agentdb.operations import Operations, W, atomic, batch, execute, operation
-from agentdb.queries import agent_contexts, sessions
+from agentdb.queries import agent_contexts
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_OBJECT, TEXT, TIME, JsonObject
+from agentdb.stores.live_session import check_live
 from agentdb.stores.pages import BY_ID, Page, page
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class AgentContextStore(Operations[W]):
             }
         )
         first = _switch_row(session_id, current_agent, reason, None, None) | {"switched_at": row["created_at"]}
-        yield from _visible_session(session_id)
+        yield from check_live(session_id)
         if (yield from self.exists.steps(session_id)):
             raise AlreadyExistsError(
                 f"session {session_id!r} has an agent context",
@@ -185,15 +186,6 @@ def _switch_row(
             "switched_at": switched_at or datetime.now(UTC),
         }
     )
-
-
-def _visible_session(session_id: str) -> Steps[None]:
-    """Raises NotFoundError for a session that is not there or hidden."""
-    state = (yield from execute(sessions.STATE, {"id": session_id})).rows
-    if not state:
-        raise NotFoundError(f"session_id: there is no session {session_id!r}")
-    if state[0]["deleted_at"] is not None:
-        raise NotFoundError(f"session_id: session {session_id!r} is deleted", code="session_deleted")
 
 
 def _no_context(session_id: str) -> NotFoundError:

@@ -13,7 +13,7 @@ from agentdb.queries import message_search
 from agentdb.stores.entity import Values
 from agentdb.stores.fields import TEXT
 from agentdb.stores.folding import fold, place
-from agentdb.stores.messages import MESSAGE, Message
+from agentdb.stores.message_values import MESSAGE, Message
 from agentdb.stores.pages import BY_SEQ, check_limit
 
 if TYPE_CHECKING:

@@ -3,64 +3,72 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError
-from agentdb.operations import atomically, execute
+from agentdb.operations import atomically, batch, execute
 from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
-from agentdb.stores.archive import put_back
-from agentdb.stores.compactions import COMPACTION_EVENT
+from agentdb.stores.compaction_marks import undo
+from agentdb.stores.compaction_values import COMPACTION_EVENT
+from agentdb.stores.fields import now_text
 from agentdb.stores.message_dicts import key_of, with_extra
-from agentdb.stores.messages import LAST_SEQ, MESSAGE, session_full
+from agentdb.stores.message_values import LAST_SEQ, MESSAGE
+from agentdb.stores.messages import session_full
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentdb.operations import Steps
-    from agentdb.stores.compactions import CompactionEvent
+    from agentdb.stores.compaction_values import CompactionEvent
     from agentdb.stores.message_dicts import Said
-    from agentdb.stores.messages import Message
+    from agentdb.stores.message_values import Message
 
 
 def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | None]:
-    """Let the messages of a session be these; the latest time of those that are new, or None."""
-    result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
+    """Let the context of a session be these; the latest time of those that are new, or None.
+
+    What is not among them any more is marked as removed. What a compaction took out is left alone, unless the caller still
+    has all of it.
+    """
+    result = yield from execute(conversations.CONTEXT, {"session_id": session_id})
     rows = MESSAGE.decode(result)
     pairs = _stayed(rows, said)
     if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, said, len(pairs))):
-        result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
+        result = yield from execute(conversations.CONTEXT, {"session_id": session_id})
         rows = MESSAGE.decode(result)
         pairs = _stayed(rows, said)
     seqs = [row.seq for row in rows]
     taken: set[int] = set()
     if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
-        archived = yield from execute(conversations.ARCHIVED_SEQS, {"session_id": session_id})
-        # The seq of a summary that goes is free: without it, no restore puts back what it stands for.
-        taken = {row[0] for row in archived.tuples}.difference(seqs)
+        others = yield from execute(conversations.SEQS_OUT_OF_CONTEXT, {"session_id": session_id})
+        taken = {row[0] for row in others.tuples}
     chosen = places(seqs, pairs, len(said), last_seq, taken)
     if chosen and chosen[-1] > LAST_SEQ:
         raise session_full(session_id)
-    # One that moves keeps its id and its time: it is taken out, and put in again at the end.
-    moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
-    stays = {old for position, old in pairs.items() if position not in moved}
-    for position, gone in enumerate(rows):
-        if position not in stays:
-            yield from execute(conversations.REMOVE, {"id": gone.id})
+    stays = set(pairs.values())
+    # In this order no place is taken twice: what goes frees its place, and what moves goes behind all others.
+    writes: list[tuple[str, dict[str, Any]]] = []
+    if gone := [row.id for position, row in enumerate(rows) if position not in stays]:
+        writes.append((conversations.REMOVE, {"ids": dumps(gone), "removed_at": now_text()}))
+    for position, old in pairs.items():
+        if chosen[position] != seqs[old]:
+            writes.append((conversations.MOVE, {"id": rows[old].id, "seq": chosen[position]}))
     for position, message in enumerate(said):
-        place: dict[str, Any] = {"session_id": session_id, "seq": chosen[position]}
         if position not in pairs:
-            yield from execute(messages.INSERT, {**message.row, **place, "id": None})
+            place = {"id": None, "session_id": session_id, "seq": chosen[position]}
+            writes.append((messages.INSERT, {**message.row, **place}))
             continue
         row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
         noted = {**row, **message.notes}
         if message.extra:
-            about = with_extra(rows[pairs[position]].metadata_json, message.extra)
-            noted["metadata_json"] = MESSAGE.columns["metadata_json"].encode("metadata_json", about)
-        if position in moved:
-            yield from execute(messages.INSERT, {**noted, **place})
-        elif noted != row:
-            yield from execute(conversations.ANNOTATE, noted)
+            about = with_extra(rows[pairs[position]].metadata, message.extra)
+            noted["metadata_json"] = MESSAGE.columns["metadata"].encode("metadata", about)
+        if noted != row:
+            writes.append((conversations.ANNOTATE, noted))
+    if writes:
+        yield from batch(writes)
     times = [message.row["created_at"] for position, message in enumerate(said) if position not in pairs]
     return max(times, default=None)
 
@@ -80,45 +88,53 @@ def _bring_back(session_id: str, rows: list[Message], said: Sequence[Said], now:
     """Restore compactions of a session where the caller still has what they took out; whether there were any.
 
     `now` is how many of `said` are there without. A caller who never heard of the compaction saves the whole conversation:
-    then the archived messages have stayed, and come back with their ids, seqs and times. Who has only some of them has
-    shortened the conversation, and must not empty an archive by it: what came back and is not saved would be gone.
+    then what was taken out has stayed, and comes back into the context. Who has only some of it has shortened the
+    conversation, and the compaction stands.
     """
-    standing = yield from COMPACTION_EVENT.many(conversations.STANDING_EVENTS, {"session_id": session_id})
+    standing = yield from COMPACTION_EVENT.many(compactions.STANDING_EVENTS, {"session_id": session_id})
+    if not standing:
+        return False
+    asked = [
+        (compactions.TAKEN_OUT if event.messages_removed else compactions.ORIGINALS, {"event_id": event.id})
+        for event in standing
+    ]
     best, depths = now, []
     there = {row.id: row for row in rows}
     needed: set[int] = set()
-    for depth, event in enumerate(standing, 1):
-        archived = yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id})
-        there = _as_before(event, there, archived)
+    for depth, (event, found) in enumerate(zip(standing, (yield from batch(asked)), strict=True), 1):
+        taken_out = MESSAGE.decode(found)
+        there = _as_before(event, there, taken_out)
         # A summary that a later compaction took out goes with the restore of its own.
-        needed = (needed | {message.id for message in archived}) - {event.summary_message_id}
-        before = sorted(there.values(), key=lambda row: row.seq)
+        needed = (needed | {message.id for message in taken_out}) - {event.summary_message_id}
+        before = sorted(there.values(), key=lambda row: (row.seq, row.id))
         pairs = _stayed(before, said)
         if len(pairs) > best and needed <= {before[old].id for old in pairs.values()}:
             best = len(pairs)
             depths.append(depth)
     for depth in reversed(depths):
         try:
-            yield from atomically(_put_all_back(standing[:depth]))
-        except IntegrityError:  # a summary is not as it was left: all that these events keep stays in the archive
+            yield from atomically(_undo_all(standing[:depth]))
+        except IntegrityError:  # a pruned message was edited since: the compactions stand
             continue
         return True
     return False
 
 
-def _put_all_back(events: list[CompactionEvent]) -> Steps[None]:
+def _undo_all(events: list[CompactionEvent]) -> Steps[None]:
     for event in events:
-        yield from put_back(event)
+        yield from undo(event)
 
 
-def _as_before(event: CompactionEvent, there: dict[int, Message], archived: list[Message]) -> dict[int, Message]:
-    """What a conversation would be with an event restored."""
-    back = {message.id: message for message in archived}
-    if event.summary_message_id is None:  # a pruned message stays where it is, or gone
+def _as_before(event: CompactionEvent, there: dict[int, Message], taken_out: list[Message]) -> dict[int, Message]:
+    """What a context would be with an event restored."""
+    back = {message.id: message for message in taken_out}
+    if not event.messages_removed:  # a pruned message stays where it is, or removed
         return {
-            id: replace(row, content=old.content, payload_json=old.payload_json, token_count=old.token_count)
+            id: replace(row, content=old.content, payload=old.payload, token_count=old.token_count)
             if (old := back.get(id))
             else row
             for id, row in there.items()
         }
-    return {id: row for id, row in there.items() if id != event.summary_message_id} | back
+    return {id: row for id, row in there.items() if id != event.summary_message_id} | {
+        id: message for id, message in back.items() if message.removed_at is None
+    }

@@ -120,7 +120,7 @@ class SessionLogStore(Operations[W]):
     def get(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog | None]:
         """The entry with this id, or None."""
         args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from SESSION_LOG.one(session_logs.GET_LIVE_BY_ID, args))
+        return (yield from SESSION_LOG.one(session_logs.GET_VISIBLE_BY_ID, args))
 
     @operation
     def require(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog]:
@@ -142,7 +142,7 @@ class SessionLogStore(Operations[W]):
     ) -> Steps[Page[SessionLog]]:
         """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
         args = _of_session(session_id, include_deleted)
-        sql = session_logs.LIVE_PAGE_BACK if newest_first else session_logs.LIVE_PAGE
+        sql = session_logs.PAGE_BACK if newest_first else session_logs.PAGE
         return (yield from page(SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first))
 
     @operation
@@ -151,7 +151,7 @@ class SessionLogStore(Operations[W]):
         check_limit(limit)
         ends = dict(zip(BY_TIME.parameters, BY_TIME.behind_all, strict=True))
         args = {**_of_session(session_id, include_deleted), **ends, "limit": limit}
-        logs = yield from SESSION_LOG.many(session_logs.LIVE_PAGE_BACK, args)
+        logs = yield from SESSION_LOG.many(session_logs.PAGE_BACK, args)
         logs.reverse()
         return logs
 
@@ -193,7 +193,7 @@ class SessionLogStore(Operations[W]):
     def count(self, session_id: str, *, include_deleted: bool = False) -> Steps[int]:
         """How many entries a session has."""
         args = _of_session(session_id, include_deleted)
-        return int((yield from execute(session_logs.COUNT_LIVE_BY_SESSION_ID, args)).tuples[0][0])
+        return int((yield from execute(session_logs.COUNT_VISIBLE_BY_SESSION_ID, args)).tuples[0][0])
 
     @operation
     def exists(self, id: int) -> Steps[bool]:

@@ -155,7 +155,7 @@ class Agentdb:
 
         def work() -> None:
             for text in said:
-                append("new", role="assistant", content=text, token_count=123, usage_json=USAGE, metadata_json=METADATA)
+                append("new", role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
 
         return elapsed(work)
 

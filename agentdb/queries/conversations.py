@@ -18,6 +18,9 @@ CONTEXT = """\
 SELECT * FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
 ORDER BY seq, id"""
 
+# What of a session is not removed, hidden or not? The transcript with the summaries in it, in its order.
+NOT_REMOVED = "SELECT * FROM messages WHERE session_id = :session_id AND removed_at IS NULL ORDER BY seq, id"
+
 # Which places has a session's transcript that its context has not? The seqs of what compactions took out.
 SEQS_OUT_OF_CONTEXT = """\
 SELECT seq FROM messages
@@ -27,6 +30,33 @@ WHERE session_id = :session_id AND in_transcript = 1 AND compaction_event_id IS 
 REMOVE = """\
 UPDATE messages SET removed_at = :removed_at, updated_at = :removed_at
 WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL"""
+
+# Brings the messages whose ids the JSON array :ids has back into the context.
+BRING_BACK = "UPDATE messages SET compaction_event_id = NULL WHERE id IN (SELECT value FROM json_each(:ids))"
+
+# Puts the first originals of the messages whose ids the JSON array :ids has back.
+PUT_BACK = """\
+UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
+FROM message_archive AS kept
+WHERE messages.id IN (SELECT value FROM json_each(:ids)) AND kept.message_id = messages.id
+  AND kept.event_id = (SELECT min(event_id) FROM message_archive WHERE message_id = messages.id)"""
+
+# Removes the originals of the messages whose ids the JSON array :ids has from the archive.
+FORGET_ORIGINALS = "DELETE FROM message_archive WHERE message_id IN (SELECT value FROM json_each(:ids))"
+
+# Marks as removed the summaries that a compaction took out of which nothing else is left out of the context.
+SETTLE_SUMMARIES = """\
+UPDATE messages SET compaction_event_id = NULL, removed_at = COALESCE(removed_at, :restored_at)
+WHERE is_summary = 1 AND compaction_event_id IN (
+  SELECT id FROM compaction_events WHERE session_id = :session_id AND restored_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM messages WHERE compaction_event_id = compaction_events.id AND is_summary = 0)
+)"""
+
+# Says of the compactions and prunings of which nothing is left that they are restored.
+SETTLE_EVENTS = """\
+UPDATE compaction_events SET restored_at = :restored_at WHERE session_id = :session_id AND restored_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM messages WHERE compaction_event_id = compaction_events.id)
+  AND NOT EXISTS (SELECT 1 FROM message_archive WHERE event_id = compaction_events.id)"""
 
 # Gives a message another place.
 MOVE = "UPDATE messages SET seq = :seq WHERE id = :id"

@@ -162,7 +162,7 @@ WHERE id = :id"""
 # Is there such a session, and where does it stand? One row, or none; active_at is created_at where nothing was said.
 STATE = """\
 SELECT
-  id, main_agent_id, deleted_at, last_seq, created_at, last_activity_at,
+  id, main_agent_id, deleted_at, last_seq, compaction_count, created_at, last_activity_at,
   COALESCE(last_activity_at, created_at) AS active_at
 FROM sessions WHERE id = :id"""
 

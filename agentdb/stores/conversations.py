@@ -33,7 +33,7 @@ DEFAULT_AGENT = {"id": "default", "name": "Default agent", "model": "default"}
 
 
 #: What agents.create() has where nothing is given.
-_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10}
+_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10, "is_default": False}
 
 
 def read_default_agent(given: str | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -95,8 +95,8 @@ class ConversationStore(Operations[W]):
         role, content, name, tool_call_id and tool_calls; of several that are, the one whose id the dict has, as those of
         get_messages_paginated() have. What is not among the messages any more is marked as removed; a changed one is
         removed, and added anew in its place. Something new between two that stayed takes a seq that is free there; where
-        there is none, it and all behind it get new seqs at the end, and keep their ids and times. Where all that a
-        compaction took out is among these, it is restored; else it stands.
+        there is none, it and all behind it get new seqs at the end, and keep their ids and times. What a compaction took
+        out and is among these comes back into the context; a compaction of which nothing is left is restored.
 
         last_activity: from now on, older than what was said, too; None: the time of the last message.
 
@@ -112,16 +112,18 @@ class ConversationStore(Operations[W]):
 
     def _save(self, session_id: str, said: list[Said], activity: str | None) -> Steps[None]:
         found = (yield from execute(sessions.STATE, {"id": session_id})).rows
-        last_seq, before = 0, None
+        last_seq, compacted, before = 0, 0, None
         if found:
-            last_seq, before = found[0]["last_seq"], found[0]["last_activity_at"]
+            last_seq, compacted, before = (
+                found[0][name] for name in ("last_seq", "compaction_count", "last_activity_at")
+            )
         else:
             yield from self._ensure_default_agent()
             # A conversation that is brought along began with the first that was said in it.
             began = min(now_text(), activity or now_text(), *[message.row["created_at"] for message in said])
             row = {"id": session_id, "main_agent_id": self._default_agent["id"], "created_at": began}
             yield from execute(conversations.INSERT_SESSION, row)
-        latest = yield from save(session_id, said, last_seq)
+        latest = yield from save(session_id, said, last_seq, compacted)
         # What only comes back, or moves, is no activity.
         active = activity or max(before or "", latest or "") or None
         yield from execute(conversations.SAVED, {"id": session_id, "last_activity_at": active})

@@ -2,56 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from agentdb.errors import IntegrityError
-from agentdb.operations import atomically, batch, execute
+from agentdb.operations import batch, execute
 from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
-from agentdb.stores.compaction_marks import undo
-from agentdb.stores.compaction_values import COMPACTION_EVENT
 from agentdb.stores.fields import now_text
 from agentdb.stores.message_dicts import key_of, with_extra
 from agentdb.stores.message_values import LAST_SEQ, MESSAGE
 from agentdb.stores.messages import session_full
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
+    from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
-    from agentdb.stores.compaction_values import CompactionEvent
     from agentdb.stores.message_dicts import Said
     from agentdb.stores.message_values import Message
 
 
-def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | None]:
+class _Found:
+    """Messages of a session that are not removed, and which of them each message of the caller is."""
+
+    def __init__(self, result: ResultSet, said: Sequence[Said], originals: dict[int, Message] | None = None) -> None:
+        self.columns, self.tuples = result.columns, result.tuples
+        self.rows = MESSAGE.decode(result)
+        self.originals = originals or {}
+        new = {message.key for message in said}
+        self.unpruned: list[int] = []
+        keys: list[Hashable] = []
+        for row in self.rows:
+            key = key_of(row)
+            original = self.originals.get(row.id)
+            if original is not None and key not in new and (was := key_of(original)) in new:
+                key = was
+                self.unpruned.append(row.id)
+            keys.append(key)
+        self.pairs = _pairs(self.rows, keys, said)
+        stays = {self.rows[old].id for old in self.pairs.values()}
+        self.unpruned = [id for id in self.unpruned if id in stays]
+
+    def is_all_there(self, said: int) -> bool:
+        """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others."""
+        is_longer = len(self.pairs) == len(self.rows) and all(
+            position in self.pairs for position in range(len(self.rows))
+        )
+        return is_longer or len(self.pairs) == said
+
+
+def save(session_id: str, said: Sequence[Said], last_seq: int, compactions_in_force: int) -> Steps[str | None]:
     """Let the context of a session be these; the latest time of those that are new, or None.
 
-    What is not among them any more is marked as removed. What a compaction took out is left alone, unless the caller still
-    has all of it.
+    What is not among them any more is marked as removed. A message that a compaction took out comes back where the caller
+    still has it; a compaction of which nothing is left out any more is restored.
     """
-    result = yield from execute(conversations.CONTEXT, {"session_id": session_id})
-    rows = MESSAGE.decode(result)
-    pairs = _stayed(rows, said)
-    if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, said, len(pairs))):
-        result = yield from execute(conversations.CONTEXT, {"session_id": session_id})
-        rows = MESSAGE.decode(result)
-        pairs = _stayed(rows, said)
+    found = _Found((yield from execute(conversations.CONTEXT, {"session_id": session_id})), said)
+    if compactions_in_force and not found.is_all_there(len(said)):
+        found = yield from _among_all(session_id, said, found)
+    rows, pairs = found.rows, found.pairs
+    stays = set(pairs.values())
     seqs = [row.seq for row in rows]
     taken: set[int] = set()
     if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
         others = yield from execute(conversations.SEQS_OUT_OF_CONTEXT, {"session_id": session_id})
-        taken = {row[0] for row in others.tuples}
+        taken = {row[0] for row in others.tuples}.difference(seqs[old] for old in stays)
     chosen = places(seqs, pairs, len(said), last_seq, taken)
     if chosen and chosen[-1] > LAST_SEQ:
         raise session_full(session_id)
-    stays = set(pairs.values())
+    now = now_text()
     # In this order no place is taken twice: what goes frees its place, and what moves goes behind all others.
     writes: list[tuple[str, dict[str, Any]]] = []
-    if gone := [row.id for position, row in enumerate(rows) if position not in stays]:
-        writes.append((conversations.REMOVE, {"ids": dumps(gone), "removed_at": now_text()}))
+    gone = [row.id for at, row in enumerate(rows) if at not in stays and row.compaction_event_id is None]
+    if gone:
+        writes.append((conversations.REMOVE, {"ids": dumps(gone), "removed_at": now}))
+    if back := [rows[old].id for old in stays if rows[old].compaction_event_id is not None]:
+        writes.append((conversations.BRING_BACK, {"ids": dumps(back)}))
+    if found.unpruned:
+        ids = {"ids": dumps(found.unpruned)}
+        writes += [(conversations.PUT_BACK, ids), (conversations.FORGET_ORIGINALS, ids)]
+    if back or found.unpruned:
+        settled = {"session_id": session_id, "restored_at": now}
+        writes += [(conversations.SETTLE_SUMMARIES, settled), (conversations.SETTLE_EVENTS, settled)]
     for position, old in pairs.items():
         if chosen[position] != seqs[old]:
             writes.append((conversations.MOVE, {"id": rows[old].id, "seq": chosen[position]}))
@@ -59,13 +91,7 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
         if position not in pairs:
             place = {"id": None, "session_id": session_id, "seq": chosen[position]}
             writes.append((messages.INSERT, {**message.row, **place}))
-            continue
-        row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
-        noted = {**row, **message.notes}
-        if message.extra:
-            about = with_extra(rows[pairs[position]].metadata, message.extra)
-            noted["metadata_json"] = MESSAGE.columns["metadata"].encode("metadata", about)
-        if noted != row:
+        elif (noted := _noted(found, pairs[position], message)) is not None:
             writes.append((conversations.ANNOTATE, noted))
     if writes:
         yield from batch(writes)
@@ -73,9 +99,20 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
     return max(times, default=None)
 
 
-def _stayed(rows: Sequence[Message], said: Sequence[Said]) -> dict[int, int]:
+def _among_all(session_id: str, said: Sequence[Said], found: _Found) -> Steps[_Found]:
+    """The same, among what compactions took out or pruned, too, where more of what the caller has is found there."""
+    args = {"session_id": session_id}
+    everything, kept_outputs = yield from batch(
+        [(conversations.NOT_REMOVED, args), (compactions.ORIGINALS_OF_SESSION, args)]
+    )
+    originals = {message.id: message for message in MESSAGE.decode(kept_outputs)}
+    more = _Found(everything, said, originals)
+    return more if len(more.pairs) > len(found.pairs) else found
+
+
+def _pairs(rows: Sequence[Message], old: list[Hashable], said: Sequence[Said]) -> dict[int, int]:
     """Which of the rows each message is that stayed; of several that say the same, the one whose id it has."""
-    old, new = [key_of(row) for row in rows], [message.key for message in said]
+    new: list[Hashable] = [message.key for message in said]
     position_of = {row.id: position for position, row in enumerate(rows)}
     for position, message in enumerate(said):
         at = None if message.id is None else position_of.get(message.id)
@@ -84,57 +121,14 @@ def _stayed(rows: Sequence[Message], said: Sequence[Said]) -> dict[int, int]:
     return kept(old, new)
 
 
-def _bring_back(session_id: str, rows: list[Message], said: Sequence[Said], now: int) -> Steps[bool]:
-    """Restore compactions of a session where the caller still has what they took out; whether there were any.
-
-    `now` is how many of `said` are there without. A caller who never heard of the compaction saves the whole conversation:
-    then what was taken out has stayed, and comes back into the context. Who has only some of it has shortened the
-    conversation, and the compaction stands.
-    """
-    standing = yield from COMPACTION_EVENT.many(compactions.STANDING_EVENTS, {"session_id": session_id})
-    if not standing:
-        return False
-    asked = [
-        (compactions.TAKEN_OUT if event.messages_removed else compactions.ORIGINALS, {"event_id": event.id})
-        for event in standing
-    ]
-    best, depths = now, []
-    there = {row.id: row for row in rows}
-    needed: set[int] = set()
-    for depth, (event, found) in enumerate(zip(standing, (yield from batch(asked)), strict=True), 1):
-        taken_out = MESSAGE.decode(found)
-        there = _as_before(event, there, taken_out)
-        # A summary that a later compaction took out goes with the restore of its own.
-        needed = (needed | {message.id for message in taken_out}) - {event.summary_message_id}
-        before = sorted(there.values(), key=lambda row: (row.seq, row.id))
-        pairs = _stayed(before, said)
-        if len(pairs) > best and needed <= {before[old].id for old in pairs.values()}:
-            best = len(pairs)
-            depths.append(depth)
-    for depth in reversed(depths):
-        try:
-            yield from atomically(_undo_all(standing[:depth]))
-        except IntegrityError:  # a pruned message was edited since: the compactions stand
-            continue
-        return True
-    return False
-
-
-def _undo_all(events: list[CompactionEvent]) -> Steps[None]:
-    for event in events:
-        yield from undo(event)
-
-
-def _as_before(event: CompactionEvent, there: dict[int, Message], taken_out: list[Message]) -> dict[int, Message]:
-    """What a context would be with an event restored."""
-    back = {message.id: message for message in taken_out}
-    if not event.messages_removed:  # a pruned message stays where it is, or removed
-        return {
-            id: replace(row, content=old.content, payload=old.payload, token_count=old.token_count)
-            if (old := back.get(id))
-            else row
-            for id, row in there.items()
-        }
-    return {id: row for id, row in there.items() if id != event.summary_message_id} | {
-        id: message for id, message in back.items() if message.removed_at is None
-    }
+def _noted(found: _Found, old: int, message: Said) -> dict[str, Any] | None:
+    """What is to be written beside the text of a message that stayed; None where that is there already."""
+    row = dict(zip(found.columns, found.tuples[old], strict=True))
+    original = found.originals.get(row["id"]) if row["id"] in found.unpruned else None
+    if original is not None:
+        row["token_count"] = original.token_count
+    noted = {**row, **message.notes}
+    if message.extra:
+        about = with_extra(found.rows[old].metadata, message.extra)
+        noted["metadata_json"] = MESSAGE.columns["metadata"].encode("metadata", about)
+    return None if noted == row else noted

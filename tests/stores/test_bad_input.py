@@ -116,7 +116,7 @@ ARRAYS = ("built_in_tools", "mcps", "knowledges", "accessible_paths")
 
 AGENT_FIELDS: dict[str, list[tuple[Any, str]]] = {
     "id": NO_ID,
-    "type": NO_CHOICE + MISSING,
+    "type": NO_ID + MISSING,
     "name": NO_TEXT + MISSING,
     "model": NO_TEXT + MISSING,
     **dict.fromkeys(TEXTS, NO_TEXT),
@@ -124,6 +124,8 @@ AGENT_FIELDS: dict[str, list[tuple[Any, str]]] = {
     "configuration": NO_OBJECT,
     "permission_mode": NO_CHOICE + MISSING,
     "max_steps": NO_COUNT + MISSING,
+    "specializations": NO_ARRAY,
+    "metadata": NO_OBJECT,
     "created_at": NO_TIME,
     "updated_at": NO_TIME,
 }
@@ -131,11 +133,15 @@ SESSION_FIELDS: dict[str, list[tuple[Any, str]]] = {
     "id": NO_ID,
     "main_agent_id": NO_ID + MISSING,
     **dict.fromkeys(
-        ("name", "title", "user_goal", "external_session_id", "model", "plan_model", "small_model"), NO_TEXT
+        ("name", "source", "user_goal", "external_session_id", "model", "plan_model", "small_model"), NO_TEXT
     ),
     **dict.fromkeys(("sub_agent_ids", *ARRAYS), NO_ARRAY),
     "configuration": NO_OBJECT,
-    "metadata_json": NO_OBJECT,
+    "metadata": NO_OBJECT,
+    "tags": NO_ARRAY,
+    "user_id": NO_ID,
+    "parent_session_id": NO_ID,
+    "started_at": NO_TIME,
     "status": NO_CHOICE + MISSING,
     "permission_mode": NO_CHOICE,
     "max_steps": NO_COUNT,

@@ -69,7 +69,7 @@ def test_a_plan_says_what_would_go_and_changes_nothing(stores: Facade) -> None:
     assert stores.compactions.plan("s").messages == []
     assert plan.to_dict()["messages"][0]["content"] == "a"
     event = shorten(stores, plan=plan)
-    assert event.preserved_message_ids_json == [kept]
+    assert event.preserved_message_ids == [kept]
     assert contents(stores) == ["kept", "in short", "e"]
 
 
@@ -85,8 +85,8 @@ def test_nothing_to_take_out_is_none_and_nothing_is_done(stores: Facade) -> None
 def test_restore_brings_back_what_was_there_row_by_row(stores: Facade) -> None:
     say(stores, *"ab")
     stores.messages.append(
-        "s", role="assistant", tool_calls_json=[{"id": "1"}], usage_json={"input": 3}, metadata_json={"x": [1]},
-        payload_json=[{"type": "tool_use", "id": "1"}], created_at=AT,
+        "s", role="assistant", tool_calls=[{"id": "1"}], usage={"input": 3}, metadata={"x": [1]},
+        payload=[{"type": "tool_use", "id": "1"}], created_at=AT,
     )  # fmt: skip
     say(stores, "result", role="tool", tool_call_id="1", name="search")
     say(stores, *"ef")
@@ -128,8 +128,8 @@ def test_a_call_in_the_form_of_a_framework_is_never_parted_from_its_result(
     stores: Facade, call: Any, result: Any
 ) -> None:
     say(stores, "a", "b")
-    say(stores, "", role="assistant", payload_json=call)
-    say(stores, "", payload_json=result)
+    say(stores, "", role="assistant", payload=call)
+    say(stores, "", payload=result)
     say(stores, "e")
     assert [message.seq for message in stores.compactions.plan("s", keep_last=2, protect_tokens=0).messages] == [1, 2]
     assert len(stores.compactions.plan("s", keep_last=1, protect_tokens=0).messages) == 4
@@ -233,13 +233,13 @@ def test_a_summary_that_was_counted_or_marked_was_not_edited(stores: Facade) -> 
 
 
 def test_a_pruned_message_that_was_annotated_was_not_edited(stores: Facade) -> None:
-    say(stores, "x" * 9000, role="tool", tool_call_id="1", token_count=None, metadata_json={"a": 1})
+    say(stores, "x" * 9000, role="tool", tool_call_id="1", token_count=None, metadata={"a": 1})
     say(stores, "thanks")
     event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
     stores.rows("UPDATE messages SET metadata_json = ? WHERE id = 1", '{"a":2}')
     stores.compactions.restore(event.id)
     message, _ = stores.messages.load("s")
-    assert (message.content, message.metadata_json) == ("x" * 9000, {"a": 2})
+    assert (message.content, message.metadata) == ("x" * 9000, {"a": 2})
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_summary_that_nobody_counted_has_the_tokens_that_its_event_says(stores
 @pytest.mark.parametrize("change", ["edit", "remove", "mark", "answer"])
 def test_a_plan_that_is_out_of_date_is_refused(stores: Facade, change: str) -> None:
     say(stores, "a")
-    stores.messages.append("s", role="assistant", tool_calls_json=[{"id": "1"}])
+    stores.messages.append("s", role="assistant", tool_calls=[{"id": "1"}])
     say(stores, "result", role="tool", tool_call_id="1")
     say(stores, *"bc")
     plan = stores.compactions.plan("s", keep_last=2, protect_tokens=0)
@@ -314,20 +314,20 @@ def test_a_plan_takes_out_what_it_names_whatever_was_said_since(stores: Facade) 
 def test_large_outputs_are_pruned_and_come_back(stores: Facade) -> None:
     say(stores, "question")
     stores.messages.append(
-        "s", role="assistant", tool_calls_json=[{"id": "1"}, {"id": "2"}, {"id": "3"}], created_at=AT
+        "s", role="assistant", tool_calls=[{"id": "1"}, {"id": "2"}, {"id": "3"}], created_at=AT
     )
     say(stores, "x" * 9000, role="tool", tool_call_id="1", token_count=None)
     blocks = [{"type": "text", "text": "y" * 5000}]
-    say(stores, "y" * 5000, role="tool", tool_call_id="2", token_count=1250, payload_json=blocks)
+    say(stores, "y" * 5000, role="tool", tool_call_id="2", token_count=1250, payload=blocks)
     say(stores, "small", role="tool", tool_call_id="3")
-    say(stores, "z" * 9000, role="tool", tool_call_id="9", payload_json={"odd": True}, token_count=900)
+    say(stores, "z" * 9000, role="tool", tool_call_id="9", payload={"odd": True}, token_count=900)
     say(stores, "kept " * 900, role="tool", tool_call_id="8", is_preserved=True, token_count=900)
     say(stores, "thanks", "tail " * 900)
     before = rows(stores)
     event = stores.compactions.prune_tool_outputs("s", keep_last=2, protect_tokens=0)
     found = stores.messages.load("s")
     assert [message.content == PRUNED for message in found] == [False, False, True, True, *[False] * 5]
-    assert found[3].payload_json == [{"type": "text", "text": PRUNED}]
+    assert found[3].payload == [{"type": "text", "text": PRUNED}]
     assert [(message.id, message.seq, message.created_at) for message in found] == [(n, n, AT) for n in range(1, 10)]
     assert (event.summary_message_id, event.messages_removed, event.strategy) == (None, 0, "prune_tool_outputs")
     assert event.original_tokens - event.compacted_tokens == 2250 + 1250 - 2 * 13
@@ -344,13 +344,13 @@ def test_outputs_in_blocks_of_a_user_are_pruned_and_what_stands_beside_them_is_n
 
     beside = {"type": "text", "text": "and go on"}
     deep = [{"type": "text", "text": "w" * 8000}]
-    say(stores, "and go on", payload_json=[result("1", "x" * 9000), beside], token_count=None)
-    say(stores, f"{'y' * 9000}\nand go on", payload_json=[result("2", "y" * 9000), beside], token_count=2300)
-    say(stores, "", payload_json=[result("3", deep, is_error=True)], token_count=None)
-    say(stores, "", payload_json={"role": "user", "content": [result("4", "v" * 9000)]}, token_count=None)
-    say(stores, "long " * 900, payload_json=[result("5", "small"), beside], token_count=None)
-    say(stores, "long " * 900, payload_json=[beside], token_count=None)
-    say(stores, "item", payload_json={"type": "function_call_output", "call_id": "6", "output": "u" * 9000})
+    say(stores, "and go on", payload=[result("1", "x" * 9000), beside], token_count=None)
+    say(stores, f"{'y' * 9000}\nand go on", payload=[result("2", "y" * 9000), beside], token_count=2300)
+    say(stores, "", payload=[result("3", deep, is_error=True)], token_count=None)
+    say(stores, "", payload={"role": "user", "content": [result("4", "v" * 9000)]}, token_count=None)
+    say(stores, "long " * 900, payload=[result("5", "small"), beside], token_count=None)
+    say(stores, "long " * 900, payload=[beside], token_count=None)
+    say(stores, "item", payload={"type": "function_call_output", "call_id": "6", "output": "u" * 9000})
     stores.rows("UPDATE messages SET token_count = 2250 WHERE content = 'item'")
     say(stores, "thanks")
     before = rows(stores)
@@ -358,10 +358,10 @@ def test_outputs_in_blocks_of_a_user_are_pruned_and_what_stands_beside_them_is_n
     found = stores.messages.load("s")
     assert [message.id for message in stores.compactions.archived(event.id)] == [1, 2, 3, 4, 7]
     assert [message.content for message in found[:4]] == ["and go on", f"{PRUNED}\nand go on", "", ""]
-    assert found[0].payload_json == [result("1", PRUNED), beside]
-    assert found[1].payload_json == [result("2", PRUNED), beside]
-    assert found[2].payload_json == [result("3", PRUNED, is_error=True)]
-    assert found[3].payload_json == {"role": "user", "content": [result("4", PRUNED)]}
+    assert found[0].payload == [result("1", PRUNED), beside]
+    assert found[1].payload == [result("2", PRUNED), beside]
+    assert found[2].payload == [result("3", PRUNED, is_error=True)]
+    assert found[3].payload == {"role": "user", "content": [result("4", PRUNED)]}
     assert found[6].content == PRUNED
     assert event.compacted_tokens == stores.compactions.plan("s").original_tokens
     assert found[1].token_count < 100

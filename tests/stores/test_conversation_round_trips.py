@@ -92,9 +92,9 @@ def test_a_context_holds_any_text(
     chats = one.conversations
     chats.save_session(id, [])
     chats.delete_agent_context(id)
-    context = one.contexts.start(id, agents[0], reason=reason, metadata_json=metadata)
+    context = one.agent_contexts.start(id, agents[0], reason=reason, metadata=metadata)
     for agent in agents[1:]:
-        context = one.contexts.switch(id, agent, reason=reason, metadata_json=metadata)
+        context = one.agent_contexts.switch(id, agent, reason=reason, metadata=metadata)
     loaded = chats.load_agent_context(id)
     assert loaded is not None
     assert (loaded["current_agent"], loaded["metadata"]) == (agents[-1], metadata)
@@ -103,7 +103,7 @@ def test_a_context_holds_any_text(
     chats.save_agent_context(**loaded)
     assert chats.load_agent_context(id) == loaded
     assert chats.get_agent_switch_history(id) == switches
-    assert one.contexts.require(id) == context
+    assert one.agent_contexts.require(id) == context
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -425,7 +425,7 @@ def test_a_time_that_is_no_moment_is_refused(stores: Facade, chats: Any, given: 
 def test_what_is_not_known_of_a_message_is_kept(stores: Facade, chats: Any) -> None:
     chats.save_session("s", [ANSWER | {"refusal": None, "audio": {"id": 1}, "metadata": {"a": 1}}])
     (message,) = stores.messages.load("s")
-    assert message.metadata_json == {"a": 1, "extra": {"audio": {"id": 1}}}
+    assert message.metadata == {"a": 1, "extra": {"audio": {"id": 1}}}
     assert chats.load_session("s")["messages"] == [ANSWER]
     chats.save_session("s", chats.load_session("s")["messages"])
     assert stores.messages.load("s") == [message]
@@ -435,7 +435,7 @@ def test_a_conversation_of_the_stores_is_loaded_and_saved_without_a_change(store
     agent = stores.agents.create(**agent_fields())
     stores.sessions.create(id="s", main_agent_id=agent.id)
     item = {"type": "reasoning", "summary": []}
-    stores.messages.append("s", role="assistant", content="thinking", payload_json=item, token_count=None)
+    stores.messages.append("s", role="assistant", content="thinking", payload=item, token_count=None)
     stores.rows(
         "INSERT INTO messages (session_id, seq, role, tool_calls_json) VALUES ('s', 2, 'assistant', '[ {\"id\" : 1e999} ]')"
     )

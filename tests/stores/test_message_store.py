@@ -68,7 +68,7 @@ def test_what_is_given_is_what_is_read(stores: Facade) -> None:
         "seq": 2,
     }
     assert json.loads(json.dumps(message.to_dict())) == message.to_dict()
-    assert stores.messages.append("s", role="user", payload_json={"item": []}).payload_json == {"item": []}
+    assert stores.messages.append("s", role="user", payload={"item": []}).payload == {"item": []}
 
 
 def test_the_next_seq_is_one_more_than_the_highest_that_there_ever_was(stores: Facade) -> None:
@@ -255,7 +255,7 @@ def test_an_argument_that_cannot_be_right_is_named(
 def test_a_soft_deleted_session_is_hidden_everywhere_until_it_is_restored(stores: Facade) -> None:
     (message,) = say(stores, "hello there")
     log = stores.session_logs.append("s", **log_fields())
-    stores.sessions.update("s", external_session_id="ext", title="T")
+    stores.sessions.update("s", external_session_id="ext", source="T")
     before = stores.sessions.require("s")
 
     def shown(**asked: bool) -> list[object]:
@@ -298,7 +298,7 @@ def test_a_soft_deleted_session_is_hidden_everywhere_until_it_is_restored(stores
     assert all(shown(include_deleted=True))
     assert [card.id for card in stores.sessions.recent().items] == ["other"]
     with pytest.raises(NotFoundError):
-        stores.sessions.update("s", title="x")
+        stores.sessions.update("s", source="x")
     with pytest.raises(NotFoundError):
         stores.sessions.require("s")
     with pytest.raises(NotFoundError):
@@ -389,11 +389,11 @@ NEW = st.builds(
     content=TEXTS,
     name=TEXTS,
     tool_call_id=TEXTS,
-    tool_calls_json=st.none() | st.lists(JSON, max_size=3),
+    tool_calls=st.none() | st.lists(JSON, max_size=3),
     token_count=st.none() | st.integers(0, 2**40),
-    usage_json=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
-    metadata_json=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
-    payload_json=st.none() | st.lists(JSON, max_size=3) | st.dictionaries(st.text(), JSON, max_size=3),
+    usage=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
+    metadata=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
+    payload=st.none() | st.lists(JSON, max_size=3) | st.dictionaries(st.text(), JSON, max_size=3),
     is_preserved=st.booleans(),
     is_summary=st.booleans(),
 )
@@ -433,7 +433,7 @@ def test_hard_contents_are_stored_faithfully_found_and_removed(db: Facade, conte
     db.agents.create(**agent_fields())
     db.sessions.create(main_agent_id="agent-1", id="h")
     message = db.messages.append(
-        "h", role="tool", content=content, name=content[:50], metadata_json={"k": content[:50]}
+        "h", role="tool", content=content, name=content[:50], metadata={"k": content[:50]}
     )
     assert db.messages.load("h") == [message]
     assert message.content == content

@@ -97,7 +97,7 @@ def test_a_message_that_is_loaded_and_saved_stays_whatever_its_text_says_of_its_
 ) -> None:
     stores.conversations.save_session("s", [])
     about = {"is_preserved": True, "usage_json": {"input": 1}}
-    stores.messages.append("s", role="user", content=content, payload_json=payload, **about)
+    stores.messages.append("s", role="user", content=content, payload=payload, **about)
     before = stores.rows("SELECT * FROM messages")
     stores.conversations.save_session("s", stores.conversations.load_session("s")["messages"])
     assert stores.rows("SELECT * FROM messages") == before
@@ -139,10 +139,10 @@ def test_unknown_keys_join_the_metadata_that_is_there(stores: Facade) -> None:
     for _ in range(2):
         stores.conversations.save_session("s", [said | {"b": 3, "c": 4}])
         (message,) = stores.messages.load("s")
-        assert message.metadata_json == {"colour": "blue", "extra": {"a": 1, "b": 3, "c": 4}}
+        assert message.metadata == {"colour": "blue", "extra": {"a": 1, "b": 3, "c": 4}}
     stores.conversations.save_session("s", [said | {"metadata": {"only": "this"}, "c": 5}])
     (message,) = stores.messages.load("s")
-    assert (message.id, message.metadata_json) == (1, {"only": "this", "extra": {"c": 5}})
+    assert (message.id, message.metadata) == (1, {"only": "this", "extra": {"c": 5}})
 
 
 def test_metadata_whose_extra_is_of_another_form_are_kept_beside_unknown_keys(stores: Facade) -> None:
@@ -150,7 +150,7 @@ def test_metadata_whose_extra_is_of_another_form_are_kept_beside_unknown_keys(st
     stores.conversations.save_session("s", [said | {"metadata": {"extra": "mine"}, "a": 1}])
     stores.conversations.save_session("s", [said | {"b": 2}])
     (message,) = stores.messages.load("s")
-    assert message.metadata_json == {"extra": {"extra": "mine", "a": 1, "b": 2}}
+    assert message.metadata == {"extra": {"extra": "mine", "a": 1, "b": 2}}
 
 
 def test_a_message_without_a_timestamp_has_the_time_of_its_creation(stores: Facade) -> None:
@@ -178,7 +178,7 @@ def test_a_summary_that_the_caller_edited_takes_its_own_place(stores: Facade) ->
 def test_of_messages_that_say_the_same_those_stay_whose_ids_are_given(stores: Facade) -> None:
     stores.conversations.save_session("s", [])
     for number in range(3):
-        stores.messages.append("s", role="assistant", payload_json={"type": "reasoning", "number": number})
+        stores.messages.append("s", role="assistant", payload={"type": "reasoning", "number": number})
     shown = stores.conversations.get_messages_paginated("s")
     before = stores.rows("SELECT * FROM messages")
     stores.conversations.save_session("s", shown[1:])
@@ -231,9 +231,9 @@ def test_what_tools_gave_in_blocks_is_found_pruned_and_restored_with_its_blocks(
     said = [calls, {"role": "user", "content": results()}, *says("x")]
     stores.conversations.save_session("s", said)
     about = {"token_count": None, "created_at": AT}
-    stores.messages.append("s", role="user", payload_json=results(), **about)
+    stores.messages.append("s", role="user", payload=results(), **about)
     item = {"type": "function_call_output", "call_id": "1", "output": "harbour"}
-    stores.messages.append("s", role="tool", payload_json=item, **about)
+    stores.messages.append("s", role="tool", payload=item, **about)
     assert contents(stores)[1:] == [SAID_BY_RESULTS, "x", SAID_BY_RESULTS, "harbour"]
     assert [hit.message.seq for hit in stores.messages.search("lighthouse ebb")] in ([2, 4], [4, 2])
     assert stores.conversations.load_session("s")["messages"][:3] == said
@@ -242,7 +242,7 @@ def test_what_tools_gave_in_blocks_is_found_pruned_and_restored_with_its_blocks(
     event = stores.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0, replacement="gone")
     for message in (stores.messages.load("s")[at] for at in (1, 3)):
         assert message.content == "gone\ngone\nand go on"
-        assert [block.get("content") for block in message.payload_json] == ["gone", "gone", None]
+        assert [block.get("content") for block in message.payload] == ["gone", "gone", None]
     assert stores.messages.search("lighthouse") == []
     stores.compactions.restore(event.id)
     assert stores.rows("SELECT * FROM messages ORDER BY id") == before
@@ -252,8 +252,8 @@ def test_what_tools_gave_in_blocks_is_found_pruned_and_restored_with_its_blocks(
 def test_a_message_that_was_written_without_what_its_tools_gave_stays_as_it_is(stores: Facade) -> None:
     stores.conversations.save_session("s", [])
     about = {"token_count": 7, "created_at": AT}
-    stores.messages.append("s", role="user", content="and go on", payload_json=results(), **about)
-    stores.messages.append("s", role="user", content="", payload_json=results()[:2], **about)
+    stores.messages.append("s", role="user", content="and go on", payload=results(), **about)
+    stores.messages.append("s", role="user", content="", payload=results()[:2], **about)
     before = stores.rows("SELECT * FROM messages ORDER BY id")
     said = [{"role": "user", "content": results()}, {"role": "user", "content": results()[:2]}]
     assert stores.conversations.load_session("s")["messages"] == said
@@ -276,7 +276,7 @@ def test_a_payload_of_an_unknown_form_gives_no_content(stores: Facade) -> None:
         [],
         {"type": "reasoning"},
     ):
-        assert stores.messages.append("s", role="assistant", payload_json=payload).content is None
+        assert stores.messages.append("s", role="assistant", payload=payload).content is None
 
 
 # -- a seq that leaves none behind it

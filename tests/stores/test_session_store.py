@@ -9,7 +9,7 @@ import pytest
 from store_harness import AT, Facade, agent_fields, log_fields, session_fields
 
 from agentdb.errors import NotFoundError
-from agentdb.stores import Session, SessionCard
+from agentdb.stores import Session, SessionSummary
 
 OVERRIDES: dict[str, list[Any]] = {
     "model": ["", "mine"],
@@ -25,8 +25,17 @@ OVERRIDES: dict[str, list[Any]] = {
 }
 CHANGES: dict[str, list[Any]] = {
     "name": ["", None],
-    "title": ["T", "", None],
-    "metadata_json": [{"a": [1]}, {}, None],
+    "user_id": ["user-2", None],
+    "source": ["", None],
+    "tags": [["a"], [], None],
+    "quality_score": [0.5, 0, 1, None],
+    "user_satisfaction": [1.0, None],
+    "learning_outcomes": [{"a": 1}, ["b"], None],
+    "started_at": [AT, None],
+    "ended_at": [AT, None],
+    "pinned_at": [AT, None],
+    "archived_at": [AT, None],
+    "metadata": [{"a": [1]}, {}, None],
     "last_activity_at": [AT, None],
     "main_agent_id": ["agent-2"],
     "sub_agent_ids": [[], None],
@@ -139,7 +148,7 @@ def test_lists_give_cards_newest_first(stores: Facade, agent: str) -> None:
         stores.sessions.create(**session_fields(agent, id=id, created_at=AT + timedelta(hours=hours)))
     cards = stores.sessions.list().items
     assert [card.id for card in cards] == ["c", "b", "a", "d"]
-    assert all(isinstance(card, SessionCard) for card in cards)
+    assert all(isinstance(card, SessionSummary) for card in cards)
     whole = stores.sessions.get("c").to_dict()
     assert cards[0].to_dict() == {name: whole[name] for name in cards[0].to_dict()}
 

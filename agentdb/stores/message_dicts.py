@@ -11,7 +11,7 @@ from agentdb.errors import FieldError
 from agentdb.stores.blocks import text_of
 from agentdb.stores.compaction_marks import tokens_of
 from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
-from agentdb.stores.message_values import MESSAGE
+from agentdb.stores.message_values import MESSAGE, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -32,7 +32,7 @@ class Said:
     caller gave, of token_count, usage_json and metadata_json; `extra` is what joins the metadata that are there, where
     the caller gave none; `key` is what makes two messages the same, `id` which of them it is, or None."""
 
-    __slots__ = ("extra", "id", "key", "notes", "row")
+    __slots__ = ("extra", "id", "is_system", "key", "notes", "row")
 
     def __init__(self, place: str, given: Any) -> None:
         """`place` names it in errors, as in messages[3]. Raises FieldError for what cannot be stored."""
@@ -55,6 +55,7 @@ class Said:
             row["tool_call_id"],
             given.get("tool_calls"),
         )
+        self.is_system = kind_of(row["role"]) == "system"
         id = given.get("id")
         self.id: int | None = id if type(id) is int else None
         self.notes = _notes(place, given)

@@ -42,6 +42,21 @@ class _Found:
         self.pairs = _pairs(self.rows, keys, said)
         stays = {self.rows[old].id for old in self.pairs.values()}
         self.unpruned = [id for id in self.unpruned if id in stays]
+        self.reworded = self._reworded_summaries(said)
+        self.pairs |= self.reworded
+
+    def _reworded_summaries(self, said: Sequence[Said]) -> dict[int, int]:
+        """Messages of role system that stand where a summary stood, behind the same message: its new words."""
+        position_of = {old: position for position, old in self.pairs.items()}
+        found = {}
+        for old, row in enumerate(self.rows):
+            if not row.is_summary or row.compaction_event_id is not None or old in position_of:
+                continue
+            position = position_of.get(old - 1, -1) + 1
+            is_behind_the_same = old == 0 or old - 1 in position_of
+            if is_behind_the_same and position < len(said) and position not in self.pairs and said[position].is_system:
+                found[position] = old
+        return found
 
     def is_all_there(self, said: int) -> bool:
         """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others."""
@@ -91,6 +106,8 @@ def save(session_id: str, said: Sequence[Said], last_seq: int, compactions_in_fo
         if position not in pairs:
             place = {"id": None, "session_id": session_id, "seq": chosen[position]}
             writes.append((messages.INSERT, {**message.row, **place}))
+        elif position in found.reworded:
+            writes.append((messages.UPDATE, {**_row(found, pairs[position]), **_words(message), "updated_at": now}))
         elif (noted := _noted(found, pairs[position], message)) is not None:
             writes.append((conversations.ANNOTATE, noted))
     if writes:
@@ -123,7 +140,7 @@ def _pairs(rows: Sequence[Message], old: list[Hashable], said: Sequence[Said]) -
 
 def _noted(found: _Found, old: int, message: Said) -> dict[str, Any] | None:
     """What is to be written beside the text of a message that stayed; None where that is there already."""
-    row = dict(zip(found.columns, found.tuples[old], strict=True))
+    row = _row(found, old)
     original = found.originals.get(row["id"]) if row["id"] in found.unpruned else None
     if original is not None:
         row["token_count"] = original.token_count
@@ -132,3 +149,14 @@ def _noted(found: _Found, old: int, message: Said) -> dict[str, Any] | None:
         about = with_extra(found.rows[old].metadata, message.extra)
         noted["metadata_json"] = MESSAGE.columns["metadata"].encode("metadata", about)
     return None if noted == row else noted
+
+
+def _row(found: _Found, old: int) -> dict[str, Any]:
+    return dict(zip(found.columns, found.tuples[old], strict=True))
+
+
+def _words(message: Said) -> dict[str, Any]:
+    """What a message says, and what is noted of it: the columns that an edited summary takes over."""
+    return {
+        name: value for name, value in message.row.items() if name not in ("created_at", "external_id", "is_summary")
+    }

@@ -313,9 +313,7 @@ def test_a_plan_takes_out_what_it_names_whatever_was_said_since(stores: Facade) 
 
 def test_large_outputs_are_pruned_and_come_back(stores: Facade) -> None:
     say(stores, "question")
-    stores.messages.append(
-        "s", role="assistant", tool_calls=[{"id": "1"}, {"id": "2"}, {"id": "3"}], created_at=AT
-    )
+    stores.messages.append("s", role="assistant", tool_calls=[{"id": "1"}, {"id": "2"}, {"id": "3"}], created_at=AT)
     say(stores, "x" * 9000, role="tool", tool_call_id="1", token_count=None)
     blocks = [{"type": "text", "text": "y" * 5000}]
     say(stores, "y" * 5000, role="tool", tool_call_id="2", token_count=1250, payload=blocks)

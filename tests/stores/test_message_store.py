@@ -432,9 +432,7 @@ def test_any_text_and_json_comes_back_as_it_was_and_the_index_stays_whole(
 def test_hard_contents_are_stored_faithfully_found_and_removed(db: Facade, content: str) -> None:
     db.agents.create(**agent_fields())
     db.sessions.create(main_agent_id="agent-1", id="h")
-    message = db.messages.append(
-        "h", role="tool", content=content, name=content[:50], metadata={"k": content[:50]}
-    )
+    message = db.messages.append("h", role="tool", content=content, name=content[:50], metadata={"k": content[:50]})
     assert db.messages.load("h") == [message]
     assert message.content == content
     needle = content.strip()[-8:].strip("\0")

@@ -135,12 +135,12 @@ REMEDIES: dict[str, str] = {
     "plan_outdated": "Ask for a new plan, sum up what it names, and compact with that.",
     "already_restored": "Nothing; what it took out is back in its place.",
     "newer_event": "Restore the newer event first; events of a session are restored from the newest to the oldest.",
-    "summary_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
+    "output_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
     "compactions.archived().",
-    "summary_removed": "Read what the event keeps with compactions.archived(); nothing marks its place any more.",
+    "place_taken": "Remove the message that stands there first, or append the text of this one anew.",
+    "cycle": "Choose a parent that is not one of its descendants.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
-    "default_agent": "Keep it; conversations that name no agent run on it. One that never will be a default again can be taken "
-    "out of the table default_agents first.",
+    "default_agent": "Make another agent the default one with agents.set_default() first.",
     "already_exists": "Use another id, or update the one that is there.",
 }
 

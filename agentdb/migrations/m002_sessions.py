@@ -4,7 +4,8 @@ Why the columns are as they are (those shared with agents: see the migration bef
 
 - NULL in an override column (model to max_steps) means: inherit from the agent. So these columns have no default.
 - The counters are kept by the triggers of the tables that they count. `message_count` and `total_tokens` are of the
-  transcript, `context_tokens` of what the model is sent. `last_seq` is the highest seq that a message ever had.
+  transcript, `context_tokens` of what the model is sent. `last_seq` is the highest seq that a message ever had. A sum of
+  tokens has 53 bits, which every reader of JSON can hold.
 - A session that is deleted softly has `deleted_at`. The index by activity holds the others alone.
 - A log refers to its parent together with the session, which refuses a parent in another session. UNIQUE
   (session_id, id) is there for that. No action on delete: SQLite stops cascades at depth 1,000, and a chain of logs
@@ -129,8 +130,8 @@ CREATE TABLE sessions (
   ),
   last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq BETWEEN 0 AND 9007199254740991),
   message_count INTEGER NOT NULL DEFAULT 0 CHECK (message_count >= 0),
-  total_tokens INTEGER NOT NULL DEFAULT 0 CHECK (total_tokens >= 0),
-  context_tokens INTEGER NOT NULL DEFAULT 0 CHECK (context_tokens >= 0),
+  total_tokens INTEGER NOT NULL DEFAULT 0 CHECK (total_tokens BETWEEN 0 AND 9007199254740991),
+  context_tokens INTEGER NOT NULL DEFAULT 0 CHECK (context_tokens BETWEEN 0 AND 9007199254740991),
   compaction_count INTEGER NOT NULL DEFAULT 0 CHECK (compaction_count >= 0),
   last_activity_at TEXT CONSTRAINT last_activity_at_is_utc_with_ms CHECK (
     last_activity_at IS NULL

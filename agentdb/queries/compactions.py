@@ -42,16 +42,17 @@ ORDER BY seq, id"""
 # Adds an event. One row: its id.
 INSERT_EVENT = """\
 INSERT INTO compaction_events (
-  session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_message_id, summary_content,
+  session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_content,
   preserved_message_ids_json, model_used, created_at
 ) VALUES (
-  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_message_id, :summary_content,
+  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_content,
   :preserved_message_ids_json, :model_used, :created_at
 )
 RETURNING id"""
 
-# Says how long an event took.
-SET_DURATION = "UPDATE compaction_events SET duration_ms = :duration_ms WHERE id = :id"
+# Says which summary an event has, and how long it took.
+FINISH_EVENT = """\
+UPDATE compaction_events SET summary_message_id = :summary_message_id, duration_ms = :duration_ms WHERE id = :id"""
 
 # Takes messages of a session out of its context.
 MARK = """\

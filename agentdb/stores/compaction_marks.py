@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json import dumps, loads
+from json import loads
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from agentdb.stores.fields import now_text
 from agentdb.stores.message_values import MESSAGE, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from agentdb.operations import Steps
 
@@ -45,21 +45,25 @@ def _parsed(text: str | None) -> Any:
 
 
 def record(
-    event: dict[str, Any], ids: list[int], pruned: Sequence[Mapping[str, Any]], began: float
+    event: dict[str, Any],
+    work: Sequence[tuple[str, dict[str, Any]]],
+    began: float,
+    summary: dict[str, Any] | None = None,
 ) -> Steps[CompactionEvent]:
-    """Record an event, and do what it says: mark these messages, or, where there are any, write what is pruned of them.
-
-    began: when the operation began, by perf_counter().
-    """
+    """Record an event, do its work, which binds :event_id, and add its summary. What is taken out goes first: the context
+    never counts both. began: when the operation began, by perf_counter()."""
     event_id = int((yield from execute(compactions.INSERT_EVENT, event)).tuples[0][0])
-    args = {"event_id": event_id, "session_id": event["session_id"], "ids": dumps(ids)}
-    if pruned:
-        yield from batch([(compactions.ARCHIVE, args), *[(compactions.PRUNE, change) for change in pruned]])
-    else:
-        yield from execute(compactions.MARK, args)
-    duration = int((perf_counter() - began) * 1000)
-    yield from execute(compactions.SET_DURATION, {"id": event_id, "duration_ms": duration})
-    return COMPACTION_EVENT.of_encoded({**event, "id": event_id, "duration_ms": duration, "restored_at": None})
+    yield from batch([(sql, {**args, "event_id": event_id}) for sql, args in work])
+    summary_id = None
+    if summary is not None:
+        summary_id = (yield from execute(compactions.INSERT_SUMMARY, summary)).tuples[0][0]
+    finished = {
+        "id": event_id,
+        "summary_message_id": summary_id,
+        "duration_ms": int((perf_counter() - began) * 1000),
+    }
+    yield from execute(compactions.FINISH_EVENT, finished)
+    return COMPACTION_EVENT.of_encoded({**event, **finished, "restored_at": None})
 
 
 def undo(event: CompactionEvent) -> Steps[None]:
@@ -76,15 +80,16 @@ def undo(event: CompactionEvent) -> Steps[None]:
     yield from _check_outputs(event, label)
     now = now_text()
     args = {"event_id": event.id}
-    statements: list[tuple[str, dict[str, Any]]] = [
-        (compactions.PUT_BACK, args),
-        (compactions.EMPTY_ARCHIVE, args),
-        (compactions.CLEAR_MARKS, args),
-        (compactions.SET_RESTORED, {"id": event.id, "restored_at": now}),
-    ]
-    if event.summary_message_id is not None:
-        statements.append((compactions.REMOVE_SUMMARY, {"id": event.summary_message_id, "removed_at": now}))
-    yield from batch(statements)
+    # The summary goes first: the context never counts both.
+    yield from batch(
+        [
+            (compactions.REMOVE_SUMMARY, {"id": event.summary_message_id, "removed_at": now}),
+            (compactions.PUT_BACK, args),
+            (compactions.EMPTY_ARCHIVE, args),
+            (compactions.CLEAR_MARKS, args),
+            (compactions.SET_RESTORED, {"id": event.id, "restored_at": now}),
+        ]
+    )
 
 
 def _check_outputs(event: CompactionEvent, label: str) -> Steps[None]:

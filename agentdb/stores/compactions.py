@@ -109,19 +109,17 @@ class CompactionStore(Operations[W]):
             return None
         original = sum(line.tokens for line in lines)
         removed = sum(line.tokens for line in chosen)
-        now = now_text()
-        row = {"session_id": session_id, "seq": chosen[-1].seq, "role": "system", "token_count": tokens}
-        row |= {"created_at": now, "content": content}
-        inserted = yield from execute(compactions.INSERT_SUMMARY, row)
         event |= {
             "original_tokens": original,
             "compacted_tokens": original - removed + tokens,
             "messages_removed": len(chosen),
-            "summary_message_id": inserted.tuples[0][0],
             "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
-            "created_at": now,
+            "created_at": now_text(),
         }
-        return (yield from record(event, [line.id for line in chosen], (), began))
+        marks = {"ids": dumps([line.id for line in chosen]), "session_id": session_id}
+        row = {"session_id": session_id, "seq": chosen[-1].seq, "role": "system", "token_count": tokens}
+        row |= {"created_at": event["created_at"], "content": content}
+        return (yield from record(event, [(compactions.MARK, marks)], began, row))
 
     @atomic
     def prune_tool_outputs(
@@ -154,7 +152,7 @@ class CompactionStore(Operations[W]):
         aged = [lines[n] for n in removable(loose, keep_last=keep_last, protect_tokens=protect_tokens)]
         had = {line.id: line.tokens for line in aged if line.results or line.role == "tool"}
         args = {"session_id": session_id, "ids": dumps(list(had))}
-        changes = []
+        changes: list[dict[str, Any]] = []
         saved = 0
         for message in (yield from MESSAGE.many(compactions.MESSAGES, args)):
             change = _without_outputs(message, words, had[message.id], least)
@@ -168,12 +166,13 @@ class CompactionStore(Operations[W]):
             "original_tokens": original,
             "compacted_tokens": original - saved,
             "messages_removed": 0,
-            "summary_message_id": None,
             "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
             "model_used": None,
             "created_at": now_text(),
         }
-        return (yield from record(event, [change["id"] for change in changes], changes, began))
+        kept = {"ids": dumps([change["id"] for change in changes]), "session_id": session_id}
+        work = [(compactions.ARCHIVE, kept), *[(compactions.PRUNE, change) for change in changes]]
+        return (yield from record(event, work, began))
 
     @atomic
     def restore(self, event_id: int) -> Steps[CompactionEvent]:

@@ -227,7 +227,6 @@ class MessageStore(Operations[W]):
             raise IntegrityError(
                 f"message {id} cannot be restored: another message has taken its place",
                 code="place_taken",
-                remedy="Remove the message that stands there first, or append the text of this one anew.",
             ) from error
 
     @operation

@@ -298,7 +298,6 @@ def _explained(error: IntegrityError, row: dict[str, object]) -> AgentDBError:
         return IntegrityError(
             f"session {row.get('parent_session_id')!r} descends from the session that it would be the parent of",
             code="cycle",
-            remedy="Choose a parent that is not one of its descendants.",
         )
     return error
 

@@ -101,7 +101,7 @@ def test_what_is_missing_is_none_false_or_an_error_that_names_it(stores: Facade)
         ({"to_agent": None}, "to_agent"),
         ({"reason": 1}, "reason"),
         ({"reason": "\ud800"}, "reason"),
-        ({"metadata_json": []}, "metadata_json"),
+        ({"metadata": []}, "metadata"),
         ({"switched_at": datetime(2024, 1, 1)}, "switched_at"),
         ({"switched_at": "2024-01-01T00:00:00.000Z"}, "switched_at"),
     ],

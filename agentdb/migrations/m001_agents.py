@@ -17,10 +17,11 @@ The honest mistake that each trigger prevents:
 
 - `agents_default_is_kept`: a DELETE of agents that look unused. With the default agent would go every conversation that
   never named an agent.
-- `agents_are_never_replaced`: INSERT OR REPLACE of an agent, as an upsert. It would delete the agent's sessions and their
-  messages. INSERT OR IGNORE and ON CONFLICT DO UPDATE go on. The trigger tells them apart by `replace_guard`: a
-  statement in a trigger takes the conflict policy of the statement that fired it, so the second INSERT changes a row
-  under REPLACE alone.
+- `agents_are_never_replaced`: INSERT OR REPLACE of an agent, as an upsert, or of a second default agent. It would delete
+  the sessions of the agent that is there, and their messages. INSERT OR IGNORE and ON CONFLICT DO UPDATE still work. The
+  trigger tells them apart by `replace_guard`: a statement in a trigger takes the conflict policy of the statement that
+  fired it, so the second INSERT changes a row under REPLACE alone.
+- `agents_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the same. A plain UPDATE fails as ever: UNIQUE.
 """
 
 from __future__ import annotations
@@ -100,10 +101,20 @@ END""",
         """\
 CREATE TRIGGER agents_are_never_replaced BEFORE INSERT ON agents
 WHEN EXISTS (SELECT 1 FROM agents WHERE id = NEW.id)
+  OR NEW.is_default = 1 AND EXISTS (SELECT 1 FROM agents WHERE is_default = 1)
 BEGIN
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   SELECT RAISE(ABORT, 'agents: an agent is never replaced; use UPDATE or ON CONFLICT DO UPDATE') WHERE changes() > 0;
+END""",
+        """\
+CREATE TRIGGER agents_are_never_replaced_by_update BEFORE UPDATE OF id, is_default ON agents
+WHEN NEW.id IS NOT OLD.id AND EXISTS (SELECT 1 FROM agents WHERE id = NEW.id)
+  OR NEW.is_default = 1 AND OLD.is_default = 0 AND EXISTS (SELECT 1 FROM agents WHERE is_default = 1)
+BEGIN
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'agents: an agent is never replaced; free its place first') WHERE changes() > 0;
 END""",
     ),
     down=(

@@ -10,12 +10,12 @@ Why the columns are as they are (those shared with agents: see the migration bef
 - A log refers to its parent together with the session, which refuses a parent in another session. UNIQUE
   (session_id, id) is there for that. No action on delete: SQLite stops cascades at depth 1,000, and a chain of logs
   goes with its session whatever its length. For the same reason no session refers to another one with a cascade.
-- The index on (session_id, created_at) gives transcript order: every index ends in the rowid, which `id` is.
+- The indexes that end in created_at give transcript order: every index ends in the rowid, which `id` is.
 
 The honest mistake that each trigger prevents:
 
 - `sessions_are_never_replaced`: INSERT OR REPLACE of a session, as an upsert. It would delete the session's messages.
-  See `agents_are_never_replaced`.
+  `sessions_are_never_replaced_by_update`: UPDATE OR REPLACE of an id. See `agents_are_never_replaced`.
 - `sessions_have_no_cycle_…`: a session that becomes the child of its own descendant. A walk to the root would never end.
 """
 
@@ -163,6 +163,14 @@ BEGIN
   SELECT RAISE(ABORT, 'sessions: a session is never replaced; use UPDATE or ON CONFLICT DO UPDATE') WHERE changes() > 0;
 END""",
         """\
+CREATE TRIGGER sessions_are_never_replaced_by_update BEFORE UPDATE OF id ON sessions
+WHEN NEW.id IS NOT OLD.id AND EXISTS (SELECT 1 FROM sessions WHERE id = NEW.id)
+BEGIN
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'sessions: a session is never replaced; free its place first') WHERE changes() > 0;
+END""",
+        """\
 CREATE TRIGGER sessions_have_no_cycle_of_parents BEFORE UPDATE OF parent_session_id ON sessions
 WHEN NEW.parent_session_id IS NOT NULL
 BEGIN
@@ -203,7 +211,7 @@ CREATE TABLE session_logs (
   UNIQUE (session_id, id),
   FOREIGN KEY (session_id, parent_id) REFERENCES session_logs (session_id, id) ON DELETE NO ACTION
 ) STRICT""",
-        "CREATE INDEX idx_session_logs_parent_id ON session_logs (session_id, parent_id)",
+        "CREATE INDEX idx_session_logs_parent_id ON session_logs (session_id, parent_id, created_at)",
         "CREATE INDEX idx_session_logs_created_at ON session_logs (session_id, created_at)",
     ),
     down=(

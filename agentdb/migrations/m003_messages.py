@@ -26,9 +26,10 @@ Why it is as it is:
 The honest mistake that each trigger prevents:
 
 - `messages_count_…`: counters that are not true. They are kept for raw SQL, too.
-- `messages_are_never_replaced`: INSERT OR REPLACE of a message, as an upsert. It would remove a row without any trigger
-  of a deletion, so the counters and the search index would be wrong. See `agents_are_never_replaced`. NEW.id is -1
-  before an id is chosen, and no id is below 1.
+- `messages_are_never_replaced`: INSERT OR REPLACE of a message, as an upsert by its id, seq or external_id. It would
+  remove a row without any trigger of a deletion, so the counters and the search index would be wrong. NEW.id is -1
+  before an id is chosen, and no id is below 1. `messages_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the
+  same. See `agents_are_never_replaced`.
 - `messages_stay_in_their_session`: an UPDATE that moves messages to another session. The counters of both would be wrong.
 """
 
@@ -103,10 +104,23 @@ WHERE compaction_event_id IS NOT NULL""",
 CREATE TRIGGER messages_are_never_replaced BEFORE INSERT ON messages
 WHEN EXISTS (SELECT 1 FROM messages WHERE id = NEW.id)
   OR EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND seq = NEW.seq AND in_transcript = 1)
+  OR EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND external_id = NEW.external_id)
 BEGIN
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   SELECT RAISE(ABORT, 'messages: a message is never replaced; use UPDATE or ON CONFLICT DO UPDATE') WHERE changes() > 0;
+END""",
+        """\
+CREATE TRIGGER messages_are_never_replaced_by_update BEFORE UPDATE OF seq, external_id, is_summary, removed_at ON messages
+WHEN NEW.removed_at IS NULL AND NEW.is_summary = 0
+  AND (NEW.seq <> OLD.seq OR OLD.removed_at IS NOT NULL OR OLD.is_summary = 1)
+  AND EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND seq = NEW.seq AND in_transcript = 1)
+  OR NEW.external_id IS NOT OLD.external_id
+  AND EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND external_id = NEW.external_id)
+BEGIN
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'messages: a message is never replaced; free its place first') WHERE changes() > 0;
 END""",
         """\
 CREATE TRIGGER messages_stay_in_their_session BEFORE UPDATE OF id, session_id ON messages

@@ -54,10 +54,10 @@ RETURNING id"""
 FINISH_EVENT = """\
 UPDATE compaction_events SET summary_message_id = :summary_message_id, duration_ms = :duration_ms WHERE id = :id"""
 
-# Takes messages of a session out of its context.
+# Takes messages of a session out of its context. The + makes SQLite look up the ids, not walk through the session.
 MARK = """\
 UPDATE messages SET compaction_event_id = :event_id
-WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
+WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
 # Brings back what an event took out of the context.
 CLEAR_MARKS = "UPDATE messages SET compaction_event_id = NULL WHERE compaction_event_id = :event_id"
@@ -75,7 +75,7 @@ REMOVE_SUMMARY = "UPDATE messages SET removed_at = :removed_at WHERE id = :id AN
 ARCHIVE = """\
 INSERT INTO message_archive (event_id, message_id, token_count, content, payload_json)
 SELECT :event_id, id, token_count, content, payload_json
-FROM messages WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
+FROM messages WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
 # Replaces what a tool gave; the message stays where and what it is.
 PRUNE = """\
@@ -127,15 +127,15 @@ FROM sessions LEFT JOIN compaction_events ON compaction_events.session_id = sess
 WHERE sessions.id = :session_id AND (:include_deleted OR deleted_at IS NULL)
 GROUP BY sessions.id"""
 
-# Which messages has an event taken out of the context? They, in their order.
+# Which messages has an event taken out of the context? All, in their order.
 TAKEN_OUT = "SELECT * FROM messages WHERE compaction_event_id = :event_id ORDER BY seq, id"
 
-# Which messages has an event pruned? They, as they are now, in their order.
+# Which messages has an event pruned? All, as they are now, in their order.
 PRUNED = """\
 SELECT messages.* FROM message_archive JOIN messages ON messages.id = message_archive.message_id
 WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
-# What did the messages that an event pruned hold? They, with what the archive keeps, in their order.
+# What did the messages that an event pruned hold? Each message with what the archive keeps of it, in their order.
 ORIGINALS = """\
 SELECT
   messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
@@ -145,7 +145,7 @@ SELECT
 FROM message_archive JOIN messages ON messages.id = message_archive.message_id
 WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
-# What did the messages of a session that are pruned hold at first? They, with what the archive keeps.
+# What did the pruned messages of a session hold at first? Each message with what the archive keeps of it.
 ORIGINALS_OF_SESSION = """\
 SELECT
   messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,

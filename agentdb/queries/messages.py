@@ -33,7 +33,7 @@ INSERT INTO messages (
 )
 RETURNING id"""
 
-# Replaces what a caller may change of a message of a live session. One row with every column, or none.
+# Replaces what a caller may change of a message of a live session.
 UPDATE = """\
 UPDATE messages SET
   status = :status,

@@ -215,8 +215,9 @@ ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
 
 # How many live sessions are there? One row: total.
 COUNT_LIVE = """\
-SELECT (SELECT count(*) FROM sessions WHERE deleted_at IS NULL)
-  + CASE WHEN :include_deleted THEN (SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL) ELSE 0 END AS total"""
+SELECT count(*)
+  - CASE WHEN :include_deleted THEN 0 ELSE (SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL) END AS total
+FROM sessions"""
 
 # How many live sessions have this status? One row: total.
 COUNT_BY_STATUS = """\

@@ -37,11 +37,12 @@ FULL = {
     "created_at": EARLY,
     "updated_at": LATE,
 }
-# What later migrations add to a new session; these statements leave it alone.
+# What else a session has; these statements leave it alone.
 ADDED = {
-    **dict.fromkeys(("title", "metadata_json", "last_activity_at", "deleted_at")),
-    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0),
-    "is_active": 1,
+    **dict.fromkeys(("user_id", "parent_session_id", "forked_from_id", "forked_at_seq", "source", "tags_json")),
+    **dict.fromkeys(("quality_score", "user_satisfaction", "learning_outcomes_json", "started_at", "ended_at")),
+    **dict.fromkeys(("metadata_json", "pinned_at", "archived_at", "deleted_at", "last_activity_at")),
+    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "context_tokens", "compaction_count"), 0),
 }
 # What an agent says, and what a session says instead: for texts, arrays and numbers also the explicit nothing.
 OVERRIDES: dict[str, tuple[str | int, list[str | int]]] = {

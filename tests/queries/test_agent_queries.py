@@ -135,3 +135,26 @@ def test_count_exists_and_delete_agree(
     connection.execute(agents.DELETE, {"id": "a"})
     assert [row["id"] for row in fetch(connection, agents.LIST)] == ["b"]
     assert fetch(connection, "SELECT count(*) AS total FROM sessions") == [{"total": 0}]
+
+
+def test_create_and_change_write_every_column_that_a_caller_may_give(
+    connection: sqlite3.Connection, fetch: Fetch
+) -> None:
+    more = {"specializations_json": '["x"]', "metadata_json": "{}"}
+    connection.execute(agents.CREATE, FULL | more)
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [FULL | ADDED | more]
+    new = dict.fromkeys(FULL | more) | {"id": "full", "name": "n", "model": "m", "permission_mode": "readOnly"}
+    new |= {"max_steps": 1, "updated_at": LATE}
+    connection.execute(agents.CHANGE, {name: new[name] for name in new if name not in ("type", "created_at")})
+    kept = {"type": "codex", "created_at": EARLY}
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [new | {"is_default": 0} | kept]
+
+
+def test_one_agent_at_most_is_the_default(connection: sqlite3.Connection, fetch: Fetch, add_agent: Add) -> None:
+    for id in ("a", "b"):
+        add_agent(connection, id=id)
+    assert fetch(connection, agents.GET_DEFAULT) == []
+    for id in ("a", "b", "b"):
+        connection.execute(agents.CLEAR_DEFAULT, {"id": id})
+        connection.execute(agents.SET_DEFAULT, {"id": id})
+        assert [row["id"] for row in fetch(connection, agents.GET_DEFAULT)] == [id]

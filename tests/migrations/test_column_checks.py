@@ -23,8 +23,13 @@ ROW: dict[str, dict[str, Any]] = {
     "agent_contexts": {"session_id": "s", "current_agent": "a"},
     "agent_switches": {"session_id": "s", "to_agent": "a"},
     "compaction_events": {
-        "session_id": "s", "strategy": "x", "original_tokens": 1, "compacted_tokens": 1, "messages_removed": 1,
-        "summary_content": "x", "preserved_message_ids_json": "[]",
+        "session_id": "s",
+        "strategy": "x",
+        "original_tokens": 1,
+        "compacted_tokens": 1,
+        "messages_removed": 1,
+        "summary_content": "x",
+        "preserved_message_ids_json": "[]",
     },
     "message_archive": {"event_id": 1, "message_id": 1},
 }

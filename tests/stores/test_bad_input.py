@@ -307,9 +307,10 @@ def test_what_is_no_external_id_is_refused(stores: Facade) -> None:
 
 
 def test_filters_are_checked_like_fields(stores: Facade) -> None:
-    for value, code in NO_CHOICE:
+    for value, code in NO_ID:
         check_field(stores, lambda value=value: stores.agents.list(type=value), "type", value, code)
         check_field(stores, lambda value=value: stores.agents.count(type=value), "type", value, code)
+    for value, code in NO_CHOICE:
         check_field(stores, lambda value=value: stores.sessions.list(status=value), "status", value, code)
         check_field(stores, lambda value=value: stores.sessions.count(status=value), "status", value, code)
         check_field(stores, lambda value=value: stores.sessions.update_status("s", value), "status", value, code)

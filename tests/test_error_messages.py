@@ -226,8 +226,9 @@ SHOWN_ELSEWHERE = {
     "plan_outdated": "stores/test_compaction_store.py",
     "already_restored": "stores/test_compaction_store.py",
     "newer_event": "stores/test_compaction_store.py",
-    "summary_changed": "stores/test_compaction_store.py",
-    "summary_removed": "stores/test_compaction_store.py",
+    "output_changed": "stores/test_compaction_store.py",
+    "place_taken": "stores/test_transcript_and_context.py",
+    "cycle": "stores/test_session_store.py",
     "in_use": "stores/test_agent_store.py",
     "default_agent": "stores/test_conversation_store.py",
 }

@@ -26,8 +26,8 @@ WHERE id = :id"""
 # What was said in a session, hidden or not? All messages, in their order.
 MESSAGES = "SELECT * FROM messages WHERE session_id = :session_id ORDER BY seq"
 
-# Removes one message.
-REMOVE = "DELETE FROM messages WHERE id = :id"
+# Removes the messages whose ids the JSON array :ids has.
+REMOVE = "DELETE FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
 
 # Adds what is known of a message beside its text.
 ANNOTATE = """\

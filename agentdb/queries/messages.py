@@ -75,6 +75,16 @@ DELETE_BY_ID = """\
 DELETE FROM messages WHERE id = :id
   AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)"""
 
+# Removes a message of a live session and all behind it.
+DELETE_FROM_SEQ = """\
+DELETE FROM messages WHERE session_id = :session_id AND seq >= :seq
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""
+
+# Removes all messages of a live session.
+DELETE_BY_SESSION_ID = """\
+DELETE FROM messages WHERE session_id = :session_id
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""
+
 # Where does a conversation stand? One row: the counters of the session, its times, and that of its last message.
 STATS = """\
 SELECT

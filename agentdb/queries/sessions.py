@@ -152,6 +152,23 @@ INSERT INTO sessions (
   :title, :metadata_json
 )"""
 
+# Adds a session as INSERT_WITH_TITLE does, where there is none with this id; else it does nothing.
+INSERT_MISSING = """\
+INSERT INTO sessions (
+  id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at,
+  title, metadata_json
+) VALUES (
+  :id, :name, :main_agent_id, :sub_agent_ids, :user_goal,
+  COALESCE(:status, 'idle'),
+  :external_session_id, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  :title, :metadata_json
+)
+ON CONFLICT (id) DO NOTHING"""
+
 # Replaces what UPDATE does, and title, metadata and last_activity_at. Counters are not for setting.
 UPDATE_WITH_TITLE = """\
 UPDATE sessions SET

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError, IntegrityError
-from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import compactions
 from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
 from agentdb.stores.blocks import is_result
@@ -258,8 +258,7 @@ class CompactionStore(Operations[W]):
             "created_at": now_text(),
         }
         event_id = yield from put_away(event, [change["id"] for change in changes])
-        for change in changes:
-            yield from execute(compactions.PRUNE, change)
+        yield from batch([(compactions.PRUNE, change) for change in changes])
         return (yield from _finish(event_id, event, activity, began))
 
     @atomic

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.operations import batch, execute
+from agentdb.operations import batch
 from agentdb.queries import contexts
 from agentdb.stores.alignment import kept
 from agentdb.stores.archive import visible_session
@@ -60,22 +61,22 @@ def save_context(
 ) -> Steps[None]:
     """Let the context of a session be this. Raises NotFoundError for a session that is not there or hidden."""
     yield from visible_session(session_id)
-    found = yield from execute(contexts.GET, {"session_id": session_id, "include_deleted": 1})
+    key = {"session_id": session_id}
+    found, result = yield from batch([(contexts.GET, {**key, "include_deleted": 1}), (contexts.ALL_SWITCHES, key)])
+    writes: list[tuple[str, dict[str, Any]]] = []
     row: dict[str, Any]
     if found.tuples:
         row = dict(zip(found.columns, found.tuples[0], strict=True))
     else:
         row = {"session_id": session_id, "last_switch_at": None, "created_at": created_at or now_text()}
-        yield from execute(contexts.INSERT, {**row, "current_agent": current_agent, "metadata_json": metadata_json})
-    result = yield from execute(contexts.ALL_SWITCHES, {"session_id": session_id})
+        writes.append((contexts.INSERT, {**row, "current_agent": current_agent, "metadata_json": metadata_json}))
     switches = [dict(zip(result.columns, values, strict=True)) for values in result.tuples]
     pairs = _aligned(switches, history)
     # The order of switches is that of their ids: what stands behind something new is put in again, as it was.
     same = next((position for position in range(len(history)) if position not in pairs), len(history))
     stays = {old for position, old in pairs.items() if position < same}
-    for position, switch in enumerate(switches):
-        if position not in stays:
-            yield from execute(contexts.DELETE_SWITCH, {"id": switch["id"]})
+    if gone := [switch["id"] for position, switch in enumerate(switches) if position not in stays]:
+        writes.append((contexts.DELETE_SWITCHES, {"ids": dumps(gone)}))
     was = [position for position, switch in enumerate(switches) if switch["from_agent"] is not None]
     if was and was[-1] not in stays:  # the time of a switch that has gone says nothing of those that are left
         left = [switches[position]["switched_at"] for position in was if position in stays]
@@ -86,11 +87,11 @@ def save_context(
         if position >= same:
             at = given["switched_at"] or there.get("switched_at") or now_text()
             entry = {**given, "session_id": session_id, "switched_at": at, "metadata_json": noted}
-            yield from execute(contexts.INSERT_SWITCH, entry)
+            writes.append((contexts.INSERT_SWITCH, entry))
             if given["from_agent"] is not None:
                 row["last_switch_at"] = at
         elif noted != there["metadata_json"]:
-            yield from execute(contexts.ANNOTATE_SWITCH, {"id": there["id"], "metadata_json": noted})
+            writes.append((contexts.ANNOTATE_SWITCH, {"id": there["id"], "metadata_json": noted}))
     counted = sum(switch["from_agent"] is not None for switch in history)
     row |= {
         "current_agent": current_agent,
@@ -99,7 +100,7 @@ def save_context(
         "last_switch_at": last_switch_at or row["last_switch_at"],
         "created_at": created_at or row["created_at"],
     }
-    yield from execute(contexts.UPDATE, row)
+    yield from batch([*writes, (contexts.UPDATE, row)])
 
 
 def _aligned(switches: list[dict[str, Any]], history: list[dict[str, Any]]) -> dict[int, int]:

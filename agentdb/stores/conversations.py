@@ -19,7 +19,7 @@ from agentdb.stores.contexts import AGENT_SWITCH
 from agentdb.stores.fields import BOOLEAN, ID, JSON_OBJECT, now_text, time_text
 from agentdb.stores.message_dicts import Said, moment, shown, spoken
 from agentdb.stores.messages import MESSAGE, MESSAGE_STATS
-from agentdb.stores.pages import check_limit
+from agentdb.stores.pages import at_most, check_limit
 from agentdb.stores.saving import save
 from agentdb.stores.scopes import AsyncScope, Scope
 
@@ -275,14 +275,13 @@ class ConversationStore(Operations[W]):
         return [row[0] for row in (yield from execute(conversations.CONTEXT_IDS)).tuples]
 
     @operation
-    def get_agent_switch_history(self, session_id: str, limit: int = 100) -> Steps[list[dict[str, Any]]]:
-        """The last `limit` switches, newest first: {id, from_agent, to_agent, switched_at, reason, metadata}."""
-        check_limit(limit)
+    def get_agent_switch_history(self, session_id: str, limit: int | None = 100) -> Steps[list[dict[str, Any]]]:
+        """The last `limit` switches, newest first (None: all): {id, from_agent, to_agent, switched_at, reason, metadata}."""
         args = {
             "session_id": ID.encode("session_id", session_id),
             "include_deleted": 0,
             "cursor_id": float("inf"),
-            "limit": limit,
+            "limit": at_most(limit),
         }
         return [shown_switch(switch) for switch in (yield from AGENT_SWITCH.many(contexts.SWITCHES, args))]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agentdb.errors import FieldError, IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomically, execute, operation
+from agentdb.operations import Operations, W, batch, execute, operation
 from agentdb.queries import messages, sessions
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
@@ -26,9 +26,10 @@ from agentdb.stores.fields import (
     JsonObject,
     one_of,
 )
-from agentdb.stores.pages import BY_SEQ, Page, check_limit, page
+from agentdb.stores.pages import BY_SEQ, Page, at_most, page
 
 if TYPE_CHECKING:
+    from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
     from agentdb.stores.message_search import SearchHit
 
@@ -165,13 +166,13 @@ class MessageStore(Operations[W]):
 
     @operation
     def append_many(self, session_id: str, new: Iterable[NewMessage]) -> Steps[list[Message]]:
-        """Add messages in their order: all, or none. Errors as in append()."""
+        """Add messages in their order, in one request: all, or none. Errors as in append()."""
         ID.encode("session_id", session_id)
         if not isinstance(new, Iterable):
             raise FieldError.of(
                 "new", new, f"is an iterable of NewMessage, not {type(new).__name__}", code="wrong_type"
             )
-        # Before the transaction begins: nobody waits for the lock while the caller's iterable takes its time.
+        # Read before the batch begins: nobody waits for the lock while the caller's iterable takes its time.
         rows = []
         for message in new:
             if not isinstance(message, NewMessage):
@@ -179,7 +180,7 @@ class MessageStore(Operations[W]):
                 raise FieldError.of("new", message, why, code="wrong_type")
             given = {name: getattr(message, name) for name in NewMessage.__slots__}
             rows.append(_new({**given, "session_id": session_id}))
-        return (yield from atomically(_append_all(session_id, rows)))
+        return (yield from _append_all(session_id, rows))
 
     @operation
     def get(self, id: int, *, include_deleted: bool = False) -> Steps[Message | None]:
@@ -218,10 +219,9 @@ class MessageStore(Operations[W]):
         return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, _of_session(session_id, include_deleted)))
 
     @operation
-    def latest(self, session_id: str, limit: int = 50, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """The last `limit` messages of the conversation, in its order."""
-        check_limit(limit)
-        args = {**_of_session(session_id, include_deleted), "limit": limit}
+    def latest(self, session_id: str, limit: int | None = 50, *, include_deleted: bool = False) -> Steps[list[Message]]:
+        """The last `limit` messages of the conversation, in its order; None: all of them."""
+        args = {**_of_session(session_id, include_deleted), "limit": at_most(limit)}
         found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args)
         found.reverse()
         return found
@@ -235,6 +235,20 @@ class MessageStore(Operations[W]):
     def delete(self, id: int) -> Steps[bool]:
         """Remove a message; False if there is none."""
         return (yield from execute(messages.DELETE_BY_ID, {"id": INTEGER.encode("id", id)})).rows_affected > 0
+
+    @operation
+    def delete_from(self, session_id: str, seq: int) -> Steps[int]:
+        """Remove the message with this seq and all behind it, as before a new answer; how many there were. Their seqs are
+        not given again. Nothing is removed from a session that is deleted softly."""
+        args = {"session_id": ID.encode("session_id", session_id), "seq": COUNT.encode("seq", seq)}
+        return (yield from execute(messages.DELETE_FROM_SEQ, args)).rows_affected
+
+    @operation
+    def clear(self, session_id: str) -> Steps[int]:
+        """Remove all messages of a session, and keep the session; how many there were. Their seqs are not given again.
+        Nothing is removed from a session that is deleted softly."""
+        args = {"session_id": ID.encode("session_id", session_id)}
+        return (yield from execute(messages.DELETE_BY_SESSION_ID, args)).rows_affected
 
     @operation
     def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
@@ -299,26 +313,37 @@ def _new(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _append_all(session_id: str, rows: list[dict[str, Any]]) -> Steps[list[Message]]:
-    if not rows and not len((yield from execute(sessions.CHECK_LIVE, {"id": session_id, "include_deleted": 0}))):
-        raise (yield from _refused(session_id))  # said also where there is nothing to add
-    added = []
-    for row in rows:
-        message = yield from _append(row)
-        added.append(message)
-    return added
+    if not rows:
+        if not len((yield from execute(sessions.CHECK_LIVE, {"id": session_id, "include_deleted": 0}))):
+            raise (yield from _refused(session_id))  # said also where there is nothing to add
+        return []
+    try:
+        results = yield from batch([(messages.APPEND, row) for row in rows])
+    except IntegrityError as error:
+        raise _explained(error, session_id) from error
+    # All are of one session, and the batch is one transaction: it takes every row, or none.
+    if not any(result.tuples for result in results):
+        raise (yield from _refused(session_id))
+    return [_added(row, result) for row, result in zip(rows, results, strict=True) if result.tuples]
 
 
 def _append(row: dict[str, Any]) -> Steps[Message]:
     try:
-        added = (yield from execute(messages.APPEND, row)).tuples
+        result = yield from execute(messages.APPEND, row)
     except IntegrityError as error:
-        if "seq BETWEEN" in error.message:
-            raise session_full(row["session_id"]) from error
-        raise
-    if not added:
+        raise _explained(error, row["session_id"]) from error
+    if not result.tuples:
         raise (yield from _refused(row["session_id"]))
-    id, seq = added[0]
+    return _added(row, result)
+
+
+def _added(row: dict[str, Any], result: ResultSet) -> Message:
+    id, seq = result.tuples[0]
     return MESSAGE.of_encoded({"id": id, "seq": seq, **row})
+
+
+def _explained(error: IntegrityError, session_id: str) -> IntegrityError:
+    return session_full(session_id) if "seq BETWEEN" in error.message else error
 
 
 def session_full(session_id: str) -> IntegrityError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agentdb.errors import FieldError
 from agentdb.operations import execute
+from agentdb.stores.fields import COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,11 @@ def check_limit(limit: object) -> None:
     if not 1 <= limit <= MAX_LIMIT:
         code, remedy = "too_large" if limit > 1 else "too_small", f"Give a number from 1 to {MAX_LIMIT}."
         raise FieldError.of("limit", limit, f"is not from 1 to {MAX_LIMIT}", code=code, remedy=remedy)
+
+
+def at_most(limit: object) -> int:
+    """A limit of a list that is no page, for SQLite: None is all. Raises FieldError for one below 0, or beyond 64 bits."""
+    return -1 if limit is None else int(COUNT.encode("limit", limit))
 
 
 def _write(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError
-from agentdb.operations import atomically, execute
+from agentdb.operations import atomically, batch, execute
 from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
 from agentdb.stores.archive import put_back
@@ -44,13 +45,13 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
     # One that moves keeps its id and its time: it is taken out, and put in again at the end.
     moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
     stays = {old for position, old in pairs.items() if position not in moved}
-    for position, gone in enumerate(rows):
-        if position not in stays:
-            yield from execute(conversations.REMOVE, {"id": gone.id})
+    writes: list[tuple[str, dict[str, Any]]] = []
+    if gone := [row.id for position, row in enumerate(rows) if position not in stays]:
+        writes.append((conversations.REMOVE, {"ids": dumps(gone)}))
     for position, message in enumerate(said):
         place: dict[str, Any] = {"session_id": session_id, "seq": chosen[position]}
         if position not in pairs:
-            yield from execute(messages.INSERT, {**message.row, **place, "id": None})
+            writes.append((messages.INSERT, {**message.row, **place, "id": None}))
             continue
         row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
         noted = {**row, **message.notes}
@@ -58,9 +59,11 @@ def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | No
             about = with_extra(rows[pairs[position]].metadata_json, message.extra)
             noted["metadata_json"] = MESSAGE.columns["metadata_json"].encode("metadata_json", about)
         if position in moved:
-            yield from execute(messages.INSERT, {**noted, **place})
+            writes.append((messages.INSERT, {**noted, **place}))
         elif noted != row:
-            yield from execute(conversations.ANNOTATE, noted)
+            writes.append((conversations.ANNOTATE, noted))
+    if writes:
+        yield from batch(writes)
     times = [message.row["created_at"] for position, message in enumerate(said) if position not in pairs]
     return max(times, default=None)
 
@@ -84,11 +87,14 @@ def _bring_back(session_id: str, rows: list[Message], said: Sequence[Said], now:
     shortened the conversation, and must not empty an archive by it: what came back and is not saved would be gone.
     """
     standing = yield from COMPACTION_EVENT.many(conversations.STANDING_EVENTS, {"session_id": session_id})
+    if not standing:
+        return False
     best, depths = now, []
     there = {row.id: row for row in rows}
     needed: set[int] = set()
-    for depth, event in enumerate(standing, 1):
-        archived = yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id})
+    archives = yield from batch([(compactions.ARCHIVED, {"event_id": event.id}) for event in standing])
+    for depth, (event, archive) in enumerate(zip(standing, archives, strict=True), 1):
+        archived = MESSAGE.decode(archive)
         there = _as_before(event, there, archived)
         # A summary that a later compaction took out goes with the restore of its own.
         needed = (needed | {message.id for message in archived}) - {event.summary_message_id}

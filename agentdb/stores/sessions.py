@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
 from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
@@ -81,6 +81,53 @@ class SessionStore(Operations[W]):
         except IntegrityError as error:
             raise _explained(error, row) from error
         return SESSION.of_encoded({**row, **_FRESH})
+
+    @operation
+    def ensure(
+        self,
+        id: str,
+        *,
+        main_agent_id: str,
+        name: str | None = None,
+        title: str | None = None,
+        sub_agent_ids: JsonArray | None = None,
+        user_goal: str | None = None,
+        status: SessionStatus = "idle",
+        external_session_id: str | None = None,
+        model: str | None = None,
+        plan_model: str | None = None,
+        small_model: str | None = None,
+        built_in_tools: JsonArray | None = None,
+        mcps: JsonArray | None = None,
+        knowledges: JsonArray | None = None,
+        configuration: JsonObject | None = None,
+        accessible_paths: JsonArray | None = None,
+        permission_mode: PermissionMode | None = None,
+        max_steps: int | None = None,
+        metadata_json: JsonObject | None = None,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> Steps[Session]:
+        """The session with this id; where there is none, it is made of these arguments, as by create(). One that is there
+        is returned as it is, and nothing of it changes. Several processes may do this at once: one makes the session.
+
+        Raises NotFoundError for an agent that is not there, and `session_deleted` for a session that is deleted softly;
+        FieldError.
+        """
+        ID.encode("id", id)
+        row = SESSION.new(locals())
+        found = yield from execute(sessions.GET_LIVE_BY_ID, {"id": id, "include_deleted": 1})
+        if not found.tuples:
+            try:
+                _, found = yield from batch(
+                    [(sessions.INSERT_MISSING, row), (sessions.GET_LIVE_BY_ID, {"id": id, "include_deleted": 1})]
+                )
+            except IntegrityError as error:
+                raise _explained(error, row) from error
+        (session,) = SESSION.decode(found)
+        if session.deleted_at is not None:
+            raise NotFoundError(f"session {id!r} is deleted", code="session_deleted")
+        return session
 
     @operation
     def get(self, id: str, *, include_deleted: bool = False) -> Steps[Session | None]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
 from agentdb.stores.archive import tokens_of
-from agentdb.stores.blocks import text_of
 from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
 from agentdb.stores.messages import MESSAGE
+from agentdb.stores.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -157,7 +157,7 @@ class MessageStore(Operations[W]):
         created_at: datetime | None = None,
     ) -> Steps[Message]:
         """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
-        content, that is the text of the payload's blocks, what tools gave included.
+        content, that is what the payload says: texts, arguments of calls, what tools gave, and summaries of reasoning.
 
         Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), IntegrityError for
         one that has no seq left (`session_full`), FieldError for a value that its field cannot hold.
@@ -306,9 +306,9 @@ def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
 def _new(given: dict[str, Any]) -> dict[str, Any]:
     row = MESSAGE.new(given)
     if row["content"] is None and row["payload_json"] is not None:
-        from agentdb.stores.blocks import text_of_typed
+        from agentdb.stores.payload_text import text_of_known
 
-        row["content"] = MESSAGE.columns["content"].encode("content", text_of_typed(given["payload_json"]))
+        row["content"] = MESSAGE.columns["content"].encode("content", text_of_known(given["payload_json"]))
     return row
 
 

@@ -52,8 +52,8 @@ SIZES = """\
 SELECT id, COALESCE(length(CAST(content AS BLOB)), 0) AS bytes FROM messages
 WHERE id IN (SELECT value FROM json_each(:ids))"""
 
-# What do these messages say? One row with id and content for each id of the JSON array :ids that is there.
-CONTENTS = "SELECT id, content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
+# What do these messages say? One row with id and the bytes of content for each id of the JSON array :ids.
+CONTENTS = "SELECT id, CAST(content AS BLOB) AS content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
 
 # Which messages are these? Every column, for each id of the JSON array :ids that is there.
 GET_BY_IDS = "SELECT * FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"

@@ -9,7 +9,7 @@ from agentdb.stores.agents import Agent, AgentStore
 from agentdb.stores.compactions import CompactionEvent, CompactionPlan, CompactionStats, CompactionStore
 from agentdb.stores.contexts import AgentContext, AgentSwitch, ContextStore
 from agentdb.stores.conversations import ConversationStore
-from agentdb.stores.entity import Entity, Values
+from agentdb.stores.entity import Entity, Unreadable, Values
 from agentdb.stores.fields import (
     BOOLEAN,
     COUNT,
@@ -77,6 +77,7 @@ __all__ = [
     "SessionStore",
     "SessionWithAgent",
     "SubtreeLog",
+    "Unreadable",
     "Unset",
     "Values",
     "one_of",

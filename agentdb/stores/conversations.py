@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from agentdb.errors import FieldError
+from agentdb.errors import FieldError, StatementError
 from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, operation
 from agentdb.queries import agents, contexts, conversations, messages, sessions
 from agentdb.stores.agents import AGENT
@@ -141,9 +141,13 @@ class ConversationStore(Operations[W]):
         tool_call_id and tool_calls where it has them."""
         id = ID.encode("session_id", session_id)
         # A batch of reads is one snapshot, and takes no lock.
-        found, said = yield from batch(
-            [(conversations.SESSION, {"id": id}), (conversations.MESSAGES, {"session_id": id})]
-        )
+        try:
+            found, said = yield from batch(
+                [(conversations.SESSION, {"id": id}), (conversations.MESSAGES, {"session_id": id})]
+            )
+        except StatementError:
+            yield from MESSAGE.many(conversations.MESSAGES, {"session_id": id})  # names the row that cannot be read
+            raise
         if not found.tuples:
             return None
         session = dict(zip(found.columns, found.tuples[0], strict=True))

@@ -185,7 +185,7 @@ def _holding(sized: Sequence[tuple[int, int]], words: Sequence[str], limit: int)
             break
         contents = dict((yield from execute(message_search.CONTENTS, {"ids": dumps(ids)})).tuples)
         for id in ids:
-            content = fold(contents.get(id) or "")
+            content = fold((contents.get(id) or b"").decode("utf-8", "replace"))
             if all(word in content for word in words):
                 kept.append(id)
     return kept[:limit]

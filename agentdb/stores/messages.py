@@ -19,11 +19,13 @@ from agentdb.stores.fields import (
     JSON_ARRAY,
     JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
+    ON_ERROR,
     TEXT,
     TIME,
     TOKENS,
     JsonArray,
     JsonObject,
+    OnError,
     one_of,
 )
 from agentdb.stores.pages import BY_SEQ, Page, at_most, page
@@ -183,10 +185,10 @@ class MessageStore(Operations[W]):
         return (yield from _append_all(session_id, rows))
 
     @operation
-    def get(self, id: int, *, include_deleted: bool = False) -> Steps[Message | None]:
-        """The message with this id, or None."""
+    def get(self, id: int, *, include_deleted: bool = False, on_error: OnError = "raise") -> Steps[Message | None]:
+        """The one with this id, or None; on_error as for page()."""
         args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from MESSAGE.one(messages.GET_BY_ID, args))
+        return (yield from MESSAGE.one(messages.GET_BY_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
     def require(self, id: int, *, include_deleted: bool = False) -> Steps[Message]:
@@ -205,24 +207,48 @@ class MessageStore(Operations[W]):
         cursor: str | None = None,
         newest_first: bool = False,
         include_deleted: bool = False,
+        on_error: OnError = "raise",
     ) -> Steps[Page[Message]]:
-        """A page of the conversation, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
+        """A page of the conversation, in its order or from its end: at most `limit`, after the page that gave `cursor`.
+
+        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
+        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        """
         sql = messages.PAGE_BACK if newest_first else messages.PAGE
         args = _of_session(session_id, include_deleted)
         return (
-            yield from page(MESSAGE, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first, key=BY_SEQ)
+            yield from page(
+                MESSAGE,
+                sql,
+                args,
+                limit=limit,
+                cursor=cursor,
+                oldest_first=not newest_first,
+                key=BY_SEQ,
+                on_error=on_error,
+            )
         )
 
     @operation
-    def load(self, session_id: str, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """The whole conversation, in its order."""
-        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, _of_session(session_id, include_deleted)))
+    def load(
+        self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
+    ) -> Steps[list[Message]]:
+        """The whole conversation, in its order; on_error as for page()."""
+        args = _of_session(session_id, include_deleted)
+        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
-    def latest(self, session_id: str, limit: int | None = 50, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """The last `limit` messages of the conversation, in its order; None: all of them."""
+    def latest(
+        self,
+        session_id: str,
+        limit: int | None = 50,
+        *,
+        include_deleted: bool = False,
+        on_error: OnError = "raise",
+    ) -> Steps[list[Message]]:
+        """The last `limit` messages of the conversation, in its order; None: all of them. on_error as for page()."""
         args = {**_of_session(session_id, include_deleted), "limit": at_most(limit)}
-        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args)
+        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error))
         found.reverse()
         return found
 

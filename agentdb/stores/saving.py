@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | None]:
     """Let the messages of a session be these; the latest time of those that are new, or None."""
-    result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
+    result = yield from MESSAGE.read(conversations.MESSAGES, {"session_id": session_id})
     rows = MESSAGE.decode(result)
     pairs = _stayed(rows, said)
     if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, said, len(pairs))):

@@ -11,7 +11,20 @@ from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import session_logs, sessions
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, ID, INTEGER, JSON, JSON_OBJECT, TIME, UNSET, JsonObject, Unset, one_of
+from agentdb.stores.fields import (
+    BOOLEAN,
+    ID,
+    INTEGER,
+    JSON,
+    JSON_OBJECT,
+    ON_ERROR,
+    TIME,
+    UNSET,
+    JsonObject,
+    OnError,
+    Unset,
+    one_of,
+)
 from agentdb.stores.pages import BY_TIME, Page, at_most, page
 
 if TYPE_CHECKING:
@@ -117,10 +130,10 @@ class SessionLogStore(Operations[W]):
         return (yield from _append_all(rows))
 
     @operation
-    def get(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog | None]:
-        """The entry with this id, or None."""
+    def get(self, id: int, *, include_deleted: bool = False, on_error: OnError = "raise") -> Steps[SessionLog | None]:
+        """The one with this id, or None; on_error as for page()."""
         args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from SESSION_LOG.one(session_logs.GET_LIVE_BY_ID, args))
+        return (yield from SESSION_LOG.one(session_logs.GET_LIVE_BY_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
     def require(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog]:
@@ -139,20 +152,34 @@ class SessionLogStore(Operations[W]):
         cursor: str | None = None,
         newest_first: bool = False,
         include_deleted: bool = False,
+        on_error: OnError = "raise",
     ) -> Steps[Page[SessionLog]]:
-        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
+        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
+
+        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
+        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        """
         args = _of_session(session_id, include_deleted)
         sql = session_logs.LIVE_PAGE_BACK if newest_first else session_logs.LIVE_PAGE
-        return (yield from page(SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first))
+        return (
+            yield from page(
+                SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first, on_error=on_error
+            )
+        )
 
     @operation
     def latest(
-        self, session_id: str, limit: int | None = 50, *, include_deleted: bool = False
+        self,
+        session_id: str,
+        limit: int | None = 50,
+        *,
+        include_deleted: bool = False,
+        on_error: OnError = "raise",
     ) -> Steps[list[SessionLog]]:
-        """The last `limit` entries of the transcript, in its order; None: all of them."""
+        """The last `limit` entries of the transcript, in its order; None: all of them. on_error as for page()."""
         ends = dict(zip(BY_TIME.parameters, BY_TIME.behind_all, strict=True))
         args = {**_of_session(session_id, include_deleted), **ends, "limit": at_most(limit)}
-        logs = yield from SESSION_LOG.many(session_logs.LIVE_PAGE_BACK, args)
+        logs = yield from SESSION_LOG.many(session_logs.LIVE_PAGE_BACK, args, ON_ERROR.encode("on_error", on_error))
         logs.reverse()
         return logs
 

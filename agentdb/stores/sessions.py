@@ -116,7 +116,7 @@ class SessionStore(Operations[W]):
         """
         ID.encode("id", id)
         row = SESSION.new(locals())
-        found = yield from execute(sessions.GET_LIVE_BY_ID, {"id": id, "include_deleted": 1})
+        found = yield from SESSION.read(sessions.GET_LIVE_BY_ID, {"id": id, "include_deleted": 1})
         if not found.tuples:
             try:
                 _, found = yield from batch(

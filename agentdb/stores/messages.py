@@ -277,6 +277,22 @@ class MessageStore(Operations[W]):
         return (yield from execute(messages.DELETE_BY_SESSION_ID, args)).rows_affected
 
     @operation
+    def erase_deleted(self) -> Steps[bool]:
+        """Overwrite what deleted messages have left in the file. False where another reader kept the -wal file from being
+        emptied: then call it again later.
+
+        Until then the search index keeps sequences of three characters of them, and the -wal file whole pages. The index is
+        merged into one piece, which takes as long as writing it anew. With secure_delete='on', the default, no byte of the
+        file has the text then; what was deleted with 'off' or 'fast' before needs a VACUUM. Backups keep what they have.
+
+        Not for inside a transaction: the -wal file cannot be emptied there.
+        """
+        from agentdb.queries import message_search
+
+        yield from execute(message_search.OPTIMIZE)
+        return not (yield from execute(message_search.CHECKPOINT)).tuples[0][0]
+
+    @operation
     def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
         """Where a conversation stands, without reading its messages; None if there is no such session."""
         return (yield from MESSAGE_STATS.one(messages.STATS, _of_session(session_id, include_deleted)))

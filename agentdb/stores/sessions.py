@@ -201,7 +201,12 @@ class SessionStore(Operations[W]):
 
     @operation
     def delete(self, id: str) -> Steps[bool]:
-        """Remove a session for good, live or deleted softly, with its messages and logs; False if there is none."""
+        """Remove a session for good, live or deleted softly, with its messages and logs; False if there is none.
+
+        No read finds them again. With secure_delete='on', the default of a client, their rows are overwritten with zeros.
+        The search index still has sequences of three characters of them, and the -wal file old pages, until
+        messages.erase_deleted() is called. Backups keep what they have.
+        """
         return (yield from execute(sessions.DELETE, {"id": ID.encode("id", id)})).rows_affected > 0
 
     @operation

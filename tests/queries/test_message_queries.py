@@ -82,6 +82,8 @@ CONSTANTS: dict[tuple[str, str], tuple[set[str], list[str]]] = {
         SCOPE | {"cursor_id", "limit"},
         ["SEARCH messages USING INDEX idx_messages_with_nul (id<?)", LIVE],
     ),
+    ("message_search", "OPTIMIZE"): (set(), []),
+    ("message_search", "CHECKPOINT"): (set(), []),
     ("message_search", "SIZES"): ({"ids"}, IN_LIST),
     ("message_search", "CONTENTS"): ({"ids"}, IN_LIST),
     ("message_search", "GET_BY_IDS"): ({"ids"}, IN_LIST),

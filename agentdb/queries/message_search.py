@@ -55,8 +55,7 @@ WHERE id IN (SELECT value FROM json_each(:ids))"""
 # What do these messages say? One row with id and the bytes of content for each id of the JSON array :ids.
 CONTENTS = "SELECT id, CAST(content AS BLOB) AS content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
 
-# Merges the search index into one piece: what it still had of deleted messages is left out. (The 'secure-delete' of FTS5
-# would do so at once, but an SQLite before 3.42 cannot read an index that has used it.)
+# Drops what the index has of deleted messages. FTS5's 'secure-delete' would, too, but SQLite before 3.42 cannot read that.
 OPTIMIZE = "INSERT INTO messages_fts (messages_fts) VALUES ('optimize')"
 
 # Moves the -wal file into the database and empties it. One row: busy is 1 where a reader was in the way.

@@ -223,6 +223,7 @@ SHOWN_ELSEWHERE = {
     "bad_cursor": "stores/test_bad_input.py",
     "bad_search": "stores/test_message_search.py",
     "session_deleted": "stores/test_message_store.py",
+    "unreadable_row": "stores/test_unreadable_rows.py",
     "plan_outdated": "stores/test_compaction_store.py",
     "already_restored": "stores/test_compaction_store.py",
     "newer_event": "stores/test_compaction_store.py",

@@ -75,7 +75,7 @@ def save(session_id: str, said: Sequence[Said], last_seq: int, compactions_in_fo
     What is not among them any more is marked as removed. A message that a compaction took out comes back where the caller
     still has it; a compaction of which nothing is left out any more is restored.
     """
-    found = _Found((yield from execute(conversations.CONTEXT, {"session_id": session_id})), said)
+    found = _Found((yield from MESSAGE.read(conversations.CONTEXT, {"session_id": session_id})), said)
     if compactions_in_force and not found.is_all_there(len(said)):
         found = yield from _among_all(session_id, said, found)
     rows, pairs = found.rows, found.pairs

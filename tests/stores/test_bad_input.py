@@ -335,9 +335,9 @@ LISTS: dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*LISTS, "latest"])
+@pytest.mark.parametrize("name", LISTS)
 def test_a_limit_is_a_number_from_1_to_10000(stores: Facade, name: str) -> None:
-    ask = LISTS.get(name) or (lambda db, limit: db.session_logs.latest("s", limit))
+    ask = LISTS[name]
     for value, code in NO_LIMIT:
         check_field(stores, lambda value=value: ask(stores, limit=value), "limit", value, code)
     ask(stores, limit=10_000)

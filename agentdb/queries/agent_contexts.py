@@ -67,7 +67,7 @@ ALL_SWITCHES = "SELECT * FROM agent_switches WHERE session_id = :session_id ORDE
 ANNOTATE_SWITCH = "UPDATE agent_switches SET metadata_json = :metadata_json WHERE id = :id"
 
 # Removes the switches whose ids the JSON array :ids has.
-DELETE_SWITCHES = "DELETE FROM agent_switches WHERE id IN (SELECT value FROM json_each(:ids))"
+DELETE_THESE_SWITCHES = "DELETE FROM agent_switches WHERE id IN (SELECT value FROM json_each(:ids))"
 
 # Removes the switches of a live session.
 DELETE_SWITCHES = """\

@@ -22,9 +22,12 @@ DELETIONS: dict[str, Callable[[Facade], Any]] = {
     "a session": lambda db: db.sessions.delete("s"),
     "a hidden session": lambda db: (db.sessions.soft_delete("s"), db.sessions.delete("s")),
     "an agent": lambda db: db.agents.delete("a", cascade=True),
-    "all messages": lambda db: db.messages.clear("s"),
-    "messages from one on": lambda db: db.messages.delete_from("s", 1),
-    "a save": lambda db: db.conversations.save_session("s", [{"role": "user", "content": "other"}]),
+    "all messages": lambda db: (db.messages.clear("s"), db.messages.purge("s")),
+    "messages from one on": lambda db: (db.messages.delete_from("s", 1), db.messages.purge("s")),
+    "a save": lambda db: (
+        db.conversations.save_session("s", [{"role": "user", "content": "other"}]),
+        db.messages.purge("s"),
+    ),
 }
 
 

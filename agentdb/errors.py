@@ -129,6 +129,8 @@ REMEDIES: dict[str, str] = {
     "bad_search": "Correct the expression, or pass syntax=False to look for the text as it is.",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
+    "unreadable_row": "Read the other rows with on_error='placeholder', which marks what cannot be read. Then write "
+    "that column anew with raw SQL, or delete the row by its id.",
     "not_found": "Check the id.",
     "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
     "session_full": "Go on in another session; somebody has given this one the last of all seqs.",
@@ -244,6 +246,19 @@ class IntegrityError(AgentDBError):
     """A row that a constraint of the schema refuses."""
 
     code = "constraint"
+
+
+class UnreadableRowError(AgentDBError):
+    """A row whose value cannot be read: damaged on disk, or written by raw SQL in a form that Python cannot hold.
+
+    Attributes beside those of AgentDBError: `table`, `id` (the key of the row) and `column`.
+    """
+
+    code = "unreadable_row"
+
+    def __init__(self, table: str, id: object, column: str, reason: str) -> None:
+        super().__init__(f"the column {column} of row {id!r} in the table {table} cannot be read: {reason}")
+        self.table, self.id, self.column, self.reason = table, id, column, reason
 
 
 class NotFoundError(AgentDBError):

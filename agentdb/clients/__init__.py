@@ -36,13 +36,15 @@ def create_client_sync(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    secure_delete: str = "on",
 ) -> LocalClient:
     """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
 
     busy_timeout: seconds to wait for a lock, of another process and of this one. synchronous: OFF, NORMAL, FULL or
     EXTRA; with NORMAL a power cut may cost the last transactions, never the file. journal_size_limit: bytes that the
     -wal file is cut down to after a checkpoint, -1 for no limit. readers: how many reads may run at once, beside the one
-    writer. read_only: create nothing, change nothing, and refuse to write.
+    writer. read_only: create nothing, change nothing, and refuse to write. secure_delete: 'on' overwrites with zeros what is
+    deleted, which writes more at a deletion; 'fast' only in pages that are written anyway; 'off' leaves it in the file.
 
     Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
     InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported`.
@@ -50,7 +52,7 @@ def create_client_sync(
     from agentdb.clients.local import LocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only, secure_delete).check()
     return LocalClient(local_path(url), settings)
 
 
@@ -62,11 +64,12 @@ def create_client(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    secure_delete: str = "on",
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only).check()
+    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only, secure_delete).check()
     return AsyncLocalClient(local_path(url), settings)

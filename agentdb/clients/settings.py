@@ -9,6 +9,7 @@ from agentdb.records import Record
 
 #: The first SQLite with all that the schema uses (STRICT 3.37, unixepoch and JSON built in 3.38).
 MINIMUM_SQLITE = (3, 38, 0)
+SECURE_DELETE = ("off", "fast", "on")
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
@@ -20,6 +21,7 @@ class Settings(Record):
     journal_size_limit: int = 64 * 1024 * 1024
     readers: int = 4
     read_only: bool = False
+    secure_delete: str = "on"
 
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
@@ -35,6 +37,10 @@ class Settings(Record):
             raise InvalidArgumentError(f"readers is {self.readers!r}; it is a number from 1 to 64")
         if type(self.read_only) is not bool:
             raise InvalidArgumentError(f"read_only is {self.read_only!r}; it is True or False")
+        if self.secure_delete not in SECURE_DELETE:
+            raise InvalidArgumentError(
+                f"secure_delete is {self.secure_delete!r}; it is one of {', '.join(SECURE_DELETE)}"
+            )
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise AgentDBError(
                 f"this Python has SQLite {sqlite3.sqlite_version}",

@@ -66,8 +66,8 @@ ALL_SWITCHES = "SELECT * FROM agent_switches WHERE session_id = :session_id ORDE
 # Replaces what is noted of a switch.
 ANNOTATE_SWITCH = "UPDATE agent_switches SET metadata_json = :metadata_json WHERE id = :id"
 
-# Removes one switch.
-DELETE_SWITCH = "DELETE FROM agent_switches WHERE id = :id"
+# Removes the switches whose ids the JSON array :ids has.
+DELETE_THESE_SWITCHES = "DELETE FROM agent_switches WHERE id IN (SELECT value FROM json_each(:ids))"
 
 # Removes the switches of a live session.
 DELETE_SWITCHES = """\

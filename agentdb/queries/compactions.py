@@ -145,13 +145,14 @@ SELECT
 FROM message_archive JOIN messages ON messages.id = message_archive.message_id
 WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
-# What did the pruned messages of a session hold at first? Each message with what the archive keeps of it.
+# What did the pruned messages of a session hold at first? Each with what the archive keeps and the words there now.
 ORIGINALS_OF_SESSION = """\
 SELECT
   messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
   messages.is_summary, messages.compaction_event_id, messages.removed_at, messages.created_at, messages.updated_at,
   messages.external_id, messages.name, messages.tool_call_id, messages.tool_calls_json, messages.usage_json,
-  messages.metadata_json, kept.token_count, kept.content, kept.payload_json
+  messages.metadata_json, kept.token_count, kept.content, kept.payload_json,
+  compaction_events.summary_content AS words
 FROM compaction_events
 JOIN message_archive AS kept ON kept.event_id = compaction_events.id
 JOIN messages ON messages.id = kept.message_id

@@ -53,8 +53,14 @@ SIZES = """\
 SELECT id, COALESCE(length(CAST(content AS BLOB)), 0) AS bytes FROM messages
 WHERE id IN (SELECT value FROM json_each(:ids))"""
 
-# What do these messages say? One row with id and content for each id of the JSON array :ids that is there.
-CONTENTS = "SELECT id, content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
+# What do these messages say? One row with id and the bytes of content for each id of the JSON array :ids.
+CONTENTS = "SELECT id, CAST(content AS BLOB) AS content FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"
+
+# Drops what the index has of deleted messages. FTS5's 'secure-delete' would, too, but SQLite before 3.42 cannot read that.
+OPTIMIZE = "INSERT INTO messages_fts (messages_fts) VALUES ('optimize')"
+
+# Moves the -wal file into the database and empties it. One row: busy is 1 where a reader was in the way.
+CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 # Which messages are these? Every column, for each id of the JSON array :ids that is there.
 GET_BY_IDS = "SELECT * FROM messages WHERE id IN (SELECT value FROM json_each(:ids))"

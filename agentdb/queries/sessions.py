@@ -124,6 +124,23 @@ INSERT INTO sessions (
   :user_id, :parent_session_id, :source, :tags_json, :metadata_json, :started_at
 )"""
 
+# Adds a session as CREATE does, where there is none with this id; else it does nothing.
+INSERT_MISSING = """\
+INSERT INTO sessions (
+  id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at,
+  user_id, parent_session_id, source, tags_json, metadata_json, started_at
+) VALUES (
+  :id, :name, :main_agent_id, :sub_agent_ids, :user_goal,
+  COALESCE(:status, 'idle'),
+  :external_session_id, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  :user_id, :parent_session_id, :source, :tags_json, :metadata_json, :started_at
+)
+ON CONFLICT (id) DO NOTHING"""
+
 # Replaces every column of a session that a caller may change. Counters are kept by triggers.
 CHANGE = """\
 UPDATE sessions SET

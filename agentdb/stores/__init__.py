@@ -10,7 +10,7 @@ from agentdb.stores.agents import Agent, AgentStore
 from agentdb.stores.compaction_values import CompactionEvent, CompactionPlan, CompactionStats
 from agentdb.stores.compactions import CompactionStore
 from agentdb.stores.conversations import ConversationStore
-from agentdb.stores.entity import Entity, Values
+from agentdb.stores.entity import Entity, Unreadable, Values
 from agentdb.stores.fields import (
     BOOLEAN,
     COUNT,
@@ -85,6 +85,7 @@ __all__ = [
     "SessionSummary",
     "SessionWithAgent",
     "SubtreeLog",
+    "Unreadable",
     "Unset",
     "Values",
     "one_of",

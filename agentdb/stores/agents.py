@@ -21,6 +21,7 @@ from agentdb.stores.fields import (
     UNSET,
     JsonArray,
     JsonObject,
+    OnError,
     Unset,
     one_of,
 )
@@ -218,10 +219,18 @@ class AgentStore(Operations[W]):
         return int(result.tuples[0][0])
 
     @operation
-    def list(self, *, limit: int = 50, cursor: str | None = None, type: str | None = None) -> Steps[Page[Agent]]:
-        """Agents, newest first, of one type or of any: a page of at most `limit`, after the page that gave `cursor`."""
+    def list(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        type: str | None = None,
+        on_error: OnError = "raise",
+    ) -> Steps[Page[Agent]]:
+        """Agents, newest first, of one type or of any: a page of at most `limit`, after the page that gave `cursor`.
+        on_error: as for messages.page()."""
         args = {"type": AGENT.filter("type", type)}
-        return (yield from page(AGENT, agents.PAGE, args, limit=limit, cursor=cursor))
+        return (yield from page(AGENT, agents.PAGE, args, limit=limit, cursor=cursor, on_error=on_error))
 
 
 def make_default(id: str) -> Steps[None]:

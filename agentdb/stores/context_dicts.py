@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.operations import batch, execute
+from agentdb.operations import batch
 from agentdb.queries import agent_contexts
 from agentdb.stores.agent_contexts import AGENT_CONTEXT, AGENT_SWITCH
 from agentdb.stores.alignment import kept
@@ -60,26 +61,25 @@ def save_context(
 ) -> Steps[None]:
     """Let the context of a session be this. Raises NotFoundError for a session that is not there or hidden."""
     yield from check_live(session_id)
-    found = yield from execute(agent_contexts.GET, {"session_id": session_id, "include_deleted": 1})
+    key = {"session_id": session_id}
+    found, result = yield from batch(
+        [(agent_contexts.GET, {**key, "include_deleted": 1}), (agent_contexts.ALL_SWITCHES, key)]
+    )
+    writes: list[tuple[str, dict[str, Any]]] = []
     row: dict[str, Any]
     if found.tuples:
         row = dict(zip(found.columns, found.tuples[0], strict=True))
     else:
         row = {"session_id": session_id, "last_switch_at": None, "created_at": created_at or now_text()}
-        yield from execute(
-            agent_contexts.INSERT, {**row, "current_agent": current_agent, "metadata_json": metadata_json}
-        )
-    result = yield from execute(agent_contexts.ALL_SWITCHES, {"session_id": session_id})
+        new = {**row, "current_agent": current_agent, "metadata_json": metadata_json}
+        writes.append((agent_contexts.INSERT, new))
     switches = [dict(zip(result.columns, values, strict=True)) for values in result.tuples]
     pairs = _aligned(switches, history)
     # The order of switches is that of their ids: what stands behind something new is put in again, as it was.
     same = next((position for position in range(len(history)) if position not in pairs), len(history))
     stays = {old for position, old in pairs.items() if position < same}
-    writes: list[tuple[str, dict[str, Any]]] = [
-        (agent_contexts.DELETE_SWITCH, {"id": switch["id"]})
-        for position, switch in enumerate(switches)
-        if position not in stays
-    ]
+    if gone := [switch["id"] for position, switch in enumerate(switches) if position not in stays]:
+        writes.append((agent_contexts.DELETE_THESE_SWITCHES, {"ids": dumps(gone)}))
     was = [position for position, switch in enumerate(switches) if switch["from_agent"] is not None]
     if was and was[-1] not in stays:  # the time of a switch that has gone says nothing of those that are left
         left = [switches[position]["switched_at"] for position in was if position in stays]

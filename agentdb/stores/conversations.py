@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from agentdb.errors import FieldError
+from agentdb.errors import FieldError, StatementError
 from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, operation
 from agentdb.queries import agent_contexts, agents, conversations, messages, sessions
 from agentdb.stores.agent_contexts import AGENT_SWITCH
@@ -142,7 +142,11 @@ class ConversationStore(Operations[W]):
         out, and the summaries. A message has role and content, and name, tool_call_id and tool_calls where it has them."""
         id = ID.encode("session_id", session_id)
         # A batch of reads is one snapshot, and takes no lock.
-        found, said = yield from batch([(sessions.STATE, {"id": id}), (conversations.CONTEXT, {"session_id": id})])
+        try:
+            found, said = yield from batch([(sessions.STATE, {"id": id}), (conversations.CONTEXT, {"session_id": id})])
+        except StatementError:
+            yield from MESSAGE.many(conversations.CONTEXT, {"session_id": id})  # names the row that cannot be read
+            raise
         if not found.tuples or (session := found.rows[0])["deleted_at"] is not None:
             return None
         return {

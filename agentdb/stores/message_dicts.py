@@ -8,10 +8,10 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.stores.blocks import text_of
 from agentdb.stores.compaction_marks import tokens_of
 from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
 from agentdb.stores.message_values import MESSAGE, kind_of
+from agentdb.stores.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

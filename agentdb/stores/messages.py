@@ -6,10 +6,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from agentdb.errors import FieldError, IntegrityError, NotFoundError
+from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import messages
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, TIME, UNSET, JsonArray, JsonObject, Unset, now_text
+from agentdb.stores.fields import (
+    BOOLEAN,
+    COUNT,
+    ID,
+    INTEGER,
+    ON_ERROR,
+    TIME,
+    UNSET,
+    JsonArray,
+    JsonObject,
+    OnError,
+    Unset,
+    now_text,
+)
 from agentdb.stores.live_session import check_live
 from agentdb.stores.message_values import (
     FRESH,
@@ -60,7 +73,7 @@ class MessageStore(Operations[W]):
         created_at: datetime | None = None,
     ) -> Steps[Message]:
         """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
-        content, that is the text of the payload's blocks, what tools gave included.
+        content, that is what the payload says: texts, arguments of calls, what tools gave, and summaries of reasoning.
 
         is_summary: it stands for others in the context, and is not in the transcript; compactions.compact() makes such.
         external_id: where the session has a message with it already, nothing is added, and that message is returned, as
@@ -99,9 +112,12 @@ class MessageStore(Operations[W]):
             results = yield from batch([(messages.APPEND, row) for row in rows])
         except IntegrityError as error:
             raise _explained(error, session_id) from error
+        # All are of one session, and the batch is one transaction. A row that a trigger of the host ignores is left out.
+        any_added = any(result.tuples for result in results)
         appended = []
         for row, result in zip(rows, results, strict=True):
-            appended.append((yield from _appended(row, result)))
+            if result.tuples or row["external_id"] is not None or not any_added:
+                appended.append((yield from _appended(row, result)))
         return appended
 
     @atomic
@@ -132,10 +148,10 @@ class MessageStore(Operations[W]):
         )
 
     @operation
-    def get(self, id: int, *, include_deleted: bool = False) -> Steps[Message | None]:
-        """The message with this id, removed or not; or None."""
+    def get(self, id: int, *, include_deleted: bool = False, on_error: OnError = "raise") -> Steps[Message | None]:
+        """The message with this id, removed or not; or None. on_error: as for page()."""
         args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from MESSAGE.one(messages.GET_BY_ID, args))
+        return (yield from MESSAGE.one(messages.GET_BY_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
     def require(self, id: int, *, include_deleted: bool = False) -> Steps[Message]:
@@ -162,29 +178,57 @@ class MessageStore(Operations[W]):
         cursor: str | None = None,
         newest_first: bool = False,
         include_deleted: bool = False,
+        on_error: OnError = "raise",
     ) -> Steps[Page[Message]]:
-        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
+        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
+
+        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
+        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        """
         sql = messages.PAGE_BACK if newest_first else messages.PAGE
         args = _of_session(session_id, include_deleted)
         return (
-            yield from page(MESSAGE, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first, key=BY_SEQ)
+            yield from page(
+                MESSAGE,
+                sql,
+                args,
+                limit=limit,
+                cursor=cursor,
+                oldest_first=not newest_first,
+                key=BY_SEQ,
+                on_error=on_error,
+            )
         )
 
     @operation
-    def load(self, session_id: str, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """The whole transcript, in its order."""
-        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, _of_session(session_id, include_deleted)))
+    def load(
+        self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
+    ) -> Steps[list[Message]]:
+        """The whole transcript, in its order. on_error: as for page()."""
+        args = _of_session(session_id, include_deleted)
+        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
-    def context(self, session_id: str, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """What the model is sent, in its order: what no compaction took out, and the summaries in place of the rest."""
-        return (yield from MESSAGE.many(messages.GET_CONTEXT, _of_session(session_id, include_deleted)))
+    def context(
+        self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
+    ) -> Steps[list[Message]]:
+        """What the model is sent, in its order: what no compaction took out, and the summaries in place of the rest.
+        on_error: as for page()."""
+        args = _of_session(session_id, include_deleted)
+        return (yield from MESSAGE.many(messages.GET_CONTEXT, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
-    def latest(self, session_id: str, limit: int | None = 50, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """The last `limit` messages of the transcript, in its order; None: all of them."""
+    def latest(
+        self,
+        session_id: str,
+        limit: int | None = 50,
+        *,
+        include_deleted: bool = False,
+        on_error: OnError = "raise",
+    ) -> Steps[list[Message]]:
+        """The last `limit` messages of the transcript, in its order; None: all of them. on_error: as for page()."""
         args = {**_of_session(session_id, include_deleted), "limit": at_most(limit)}
-        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args)
+        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error))
         found.reverse()
         return found
 
@@ -237,6 +281,22 @@ class MessageStore(Operations[W]):
             "before": "9999-12-31T23:59:59.999Z" if before is None else TIME.encode("before", before),
         }
         return (yield from execute(messages.PURGE, args)).rows_affected
+
+    @operation
+    def erase_deleted(self) -> Steps[bool]:
+        """Overwrite what purged messages and deleted sessions have left in the file. False where another reader kept the -wal
+        file from being emptied: then call it again later.
+
+        Until then the search index keeps sequences of three characters of them, and the -wal file whole pages. The index is
+        merged into one piece, which takes as long as writing it anew. With secure_delete='on', the default, no byte of the
+        file has the text then; what was deleted with 'off' or 'fast' before needs a VACUUM. Backups keep what they have.
+
+        Not for inside a transaction: the -wal file cannot be emptied there.
+        """
+        from agentdb.queries import message_search
+
+        yield from execute(message_search.OPTIMIZE)
+        return not (yield from execute(message_search.CHECKPOINT)).tuples[0][0]
 
     @operation
     def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
@@ -300,9 +360,9 @@ def _new(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_of(payload: Any) -> str | None:
-    from agentdb.stores.blocks import text_of_typed
+    from agentdb.stores.payload_text import text_of_known
 
-    return MESSAGE.columns["content"].encode("content", text_of_typed(payload))  # type: ignore[no-any-return]
+    return MESSAGE.columns["content"].encode("content", text_of_known(payload))  # type: ignore[no-any-return]
 
 
 def _appended(row: dict[str, Any], result: ResultSet) -> Steps[Message]:
@@ -317,7 +377,7 @@ def _appended(row: dict[str, Any], result: ResultSet) -> Steps[Message]:
         if message is not None:
             return message
     yield from check_live(session_id)
-    raise NotFoundError(f"session_id: session {session_id!r} was deleted when the message came", code="session_deleted")
+    raise IntegrityError("the message was not added: a trigger on messages ignored it", code="constraint")
 
 
 def _explained(error: IntegrityError, session_id: str) -> IntegrityError:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from agentdb.operations import batch, execute
 from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
+from agentdb.stores.compaction_plan import pruned_message
 from agentdb.stores.fields import now_text
 from agentdb.stores.message_dicts import key_of, with_extra
-from agentdb.stores.message_values import LAST_SEQ, MESSAGE
+from agentdb.stores.message_values import LAST_SEQ, MESSAGE, kind_of
 from agentdb.stores.messages import session_full
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 class _Found:
     """Messages of a session that are not removed, and which of them each message of the caller is."""
 
-    def __init__(self, result: ResultSet, said: Sequence[Said], originals: dict[int, Message] | None = None) -> None:
+    def __init__(
+        self, result: ResultSet, said: Sequence[Said], originals: Mapping[int, tuple[Message, str]] | None = None
+    ) -> None:
         self.columns, self.tuples = result.columns, result.tuples
         self.rows = MESSAGE.decode(result)
         self.originals = originals or {}
@@ -34,8 +37,8 @@ class _Found:
         keys: list[Hashable] = []
         for row in self.rows:
             key = key_of(row)
-            original = self.originals.get(row.id)
-            if original is not None and key not in new and (was := key_of(original)) in new:
+            original, words = self.originals.get(row.id, (row, ""))
+            if key not in new and (was := key_of(original)) in new and _is_as_pruned(row, original, words):
                 key = was
                 self.unpruned.append(row.id)
             keys.append(key)
@@ -72,7 +75,7 @@ def save(session_id: str, said: Sequence[Said], last_seq: int, compactions_in_fo
     What is not among them any more is marked as removed. A message that a compaction took out comes back where the caller
     still has it; a compaction of which nothing is left out any more is restored.
     """
-    found = _Found((yield from execute(conversations.CONTEXT, {"session_id": session_id})), said)
+    found = _Found((yield from MESSAGE.read(conversations.CONTEXT, {"session_id": session_id})), said)
     if compactions_in_force and not found.is_all_there(len(said)):
         found = yield from _among_all(session_id, said, found)
     rows, pairs = found.rows, found.pairs
@@ -122,7 +125,9 @@ def _among_all(session_id: str, said: Sequence[Said], found: _Found) -> Steps[_F
     everything, kept_outputs = yield from batch(
         [(conversations.NOT_REMOVED, args), (compactions.ORIGINALS_OF_SESSION, args)]
     )
-    originals = {message.id: message for message in MESSAGE.decode(kept_outputs)}
+    words = [row["words"] for row in kept_outputs.rows]
+    pruned = zip(MESSAGE.decode(kept_outputs), words, strict=True)
+    originals = {original.id: (original, left) for original, left in pruned}
     more = _Found(everything, said, originals)
     return more if len(more.pairs) > len(found.pairs) else found
 
@@ -138,12 +143,17 @@ def _pairs(rows: Sequence[Message], old: list[Hashable], said: Sequence[Said]) -
     return kept(old, new)
 
 
+def _is_as_pruned(row: Message, original: Message, words: str) -> bool:
+    """Whether a message is as its pruning has left it; one that was edited since keeps what it says."""
+    left = pruned_message(kind_of(original.role), original.content, original.payload, words)
+    return (row.content, row.payload) == left
+
+
 def _noted(found: _Found, old: int, message: Said) -> dict[str, Any] | None:
     """What is to be written beside the text of a message that stayed; None where that is there already."""
     row = _row(found, old)
-    original = found.originals.get(row["id"]) if row["id"] in found.unpruned else None
-    if original is not None:
-        row["token_count"] = original.token_count
+    if row["id"] in found.unpruned:
+        row["token_count"] = found.originals[row["id"]][0].token_count
     noted = {**row, **message.notes}
     if message.extra:
         about = with_extra(found.rows[old].metadata, message.extra)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
 from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
@@ -86,6 +86,55 @@ class SessionStore(Operations[W]):
         except IntegrityError as error:
             raise _explained(error, row) from error
         return SESSION.of_encoded({**row, **_FRESH})
+
+    @operation
+    def ensure(
+        self,
+        id: str,
+        *,
+        main_agent_id: str,
+        name: str | None = None,
+        sub_agent_ids: JsonArray | None = None,
+        user_goal: str | None = None,
+        status: SessionStatus = "idle",
+        external_session_id: str | None = None,
+        model: str | None = None,
+        plan_model: str | None = None,
+        small_model: str | None = None,
+        built_in_tools: JsonArray | None = None,
+        mcps: JsonArray | None = None,
+        knowledges: JsonArray | None = None,
+        configuration: JsonObject | None = None,
+        accessible_paths: JsonArray | None = None,
+        permission_mode: PermissionMode | None = None,
+        max_steps: int | None = None,
+        user_id: str | None = None,
+        parent_session_id: str | None = None,
+        source: str | None = None,
+        tags: JsonArray | None = None,
+        metadata: JsonObject | None = None,
+        started_at: datetime | None = None,
+        created_at: datetime | None = None,
+        updated_at: datetime | None = None,
+    ) -> Steps[Session]:
+        """The session with this id; where there is none, it is made of these arguments, as by create(). One that is there
+        is returned as it is, and nothing of it changes. Several processes may do this at once: one makes the session.
+
+        Raises NotFoundError for an agent that is not there, and `session_deleted` for a session that is deleted softly;
+        FieldError.
+        """
+        ID.encode("id", id)
+        row = SESSION.new(locals())
+        found = yield from SESSION.read(sessions.GET_BY_ID, {"id": id})
+        if not found.tuples:
+            try:
+                _, found = yield from batch([(sessions.INSERT_MISSING, row), (sessions.GET_BY_ID, {"id": id})])
+            except IntegrityError as error:
+                raise _explained(error, row) from error
+        (session,) = SESSION.decode(found)
+        if session.deleted_at is not None:
+            raise NotFoundError(f"session {id!r} is deleted", code="session_deleted")
+        return session
 
     @operation
     def get(self, id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
@@ -176,7 +225,12 @@ class SessionStore(Operations[W]):
 
     @operation
     def delete(self, id: str) -> Steps[bool]:
-        """Remove a session for good, live or deleted softly, with its messages and logs; False if there is none."""
+        """Remove a session for good, live or deleted softly, with all that is its; False if there is none.
+
+        No read finds them again. With secure_delete='on', the default of a client, their rows are overwritten with zeros.
+        The search index still has sequences of three characters of them, and the -wal file old pages, until
+        messages.erase_deleted() is called. Backups keep what they have.
+        """
         return (yield from execute(sessions.DELETE, {"id": ID.encode("id", id)})).rows_affected > 0
 
     @operation

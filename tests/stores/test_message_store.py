@@ -244,6 +244,7 @@ def test_what_a_field_cannot_hold_is_an_error_that_names_field_and_value(
         ("page", {"session_id": "s", "limit": 0}, "limit", "too_small"),
         ("page", {"session_id": "s", "cursor": "x"}, "cursor", "bad_cursor"),
         ("page", {"session_id": UNSET}, "session_id", "wrong_type"),
+        ("latest", {"session_id": "s", "limit": 2**63}, "limit", "too_large"),
         ("latest", {"session_id": "s", "limit": -1}, "limit", "too_small"),
         ("latest", {"session_id": "s", "limit": "5"}, "limit", "wrong_type"),
         ("load", {"session_id": None}, "session_id", "missing_value"),

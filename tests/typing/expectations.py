@@ -29,13 +29,13 @@ from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch,
 from agentdb.stores import (
     Agent,
     AgentContext,
+    AgentContextStore,
     AgentStore,
     AgentSwitch,
     CompactionEvent,
     CompactionPlan,
     CompactionStats,
     CompactionStore,
-    AgentContextStore,
     ConversationStore,
     Message,
     MessageStats,
@@ -44,8 +44,8 @@ from agentdb.stores import (
     Page,
     SearchHit,
     Session,
-    SessionSummary,
     SessionLog,
+    SessionSummary,
     SessionWithAgent,
 )
 
@@ -287,7 +287,7 @@ def stores_of_callers_that_wait(db: AgentDB) -> None:
         assert_type(tx.session_logs.latest("s"), list[SessionLog])
         assert_type(AgentStore(tx).exists("a"), bool)
     db.agents.create(name="n")  # expect-error
-    db.agents.create(name="n", model="m", type="robot")  # expect-error
+    db.agents.create(name="n", model="m", type=5)  # expect-error
     db.sessions.update_status("s", "asleep")  # expect-error
     db.sessions.require("s").name = "frozen"  # expect-error
 
@@ -320,7 +320,7 @@ def messages_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.sessions.recent(), Page[SessionSummary])
     with db.transaction() as tx:
         assert_type(tx.messages.latest("s", 5), list[Message])
-    db.messages.append("s", role="agent")  # expect-error
+    db.messages.append("s", role=5)  # expect-error
     db.messages.append("s", content="hello")  # expect-error
     db.messages.append_many("s", [{"role": "user"}])  # expect-error
     db.messages.page("s", cursor=5)  # expect-error
@@ -335,7 +335,7 @@ async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(await db.sessions.restore("s"), bool)
     async with db.transaction() as tx:
         assert_type(await tx.messages.pop("s"), Message | None)
-    await db.messages.append("s", role="agent")  # expect-error
+    await db.messages.append("s", role=5)  # expect-error
     await db.messages.append_many("s", ["hello"])  # expect-error
 
 

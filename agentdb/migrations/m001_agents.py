@@ -21,7 +21,7 @@ The honest mistake that each trigger prevents:
   the sessions of the agent that is there, and their messages. INSERT OR IGNORE and ON CONFLICT DO UPDATE still work. The
   trigger tells them apart by `replace_guard`: a statement in a trigger takes the conflict policy of the statement that
   fired it, so the second INSERT changes a row under REPLACE alone.
-- `agents_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the same. A plain UPDATE fails as ever: UNIQUE.
+- `agents_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the same. A plain UPDATE still fails with UNIQUE.
 """
 
 from __future__ import annotations

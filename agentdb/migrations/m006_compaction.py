@@ -14,6 +14,8 @@ The honest mistake that each trigger prevents:
 - `compaction_events_count_…`: a counter that is not true.
 - `compaction_events_are_kept`: a DELETE of old events. The messages that they took out would stay out of the context for
   good, and the originals of pruned messages would be gone. The session's own deletion removes its events.
+- `compaction_events_are_never_replaced`: INSERT OR REPLACE of events that are copied a second time. It would delete the
+  originals of pruned messages. See `agents_are_never_replaced`.
 """
 
 from __future__ import annotations
@@ -74,6 +76,15 @@ CREATE TRIGGER compaction_events_are_kept BEFORE DELETE ON compaction_events
 WHEN OLD.restored_at IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE id = OLD.session_id)
 BEGIN
   SELECT RAISE(ABORT, 'compaction_events: this compaction is in force; restore it before you delete it');
+END""",
+        """\
+CREATE TRIGGER compaction_events_are_never_replaced BEFORE INSERT ON compaction_events
+WHEN EXISTS (SELECT 1 FROM compaction_events WHERE id = NEW.id)
+BEGIN
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'compaction_events: an event is never replaced; use UPDATE or ON CONFLICT DO UPDATE')
+  WHERE changes() > 0;
 END""",
         """\
 CREATE TRIGGER compaction_events_count_insert AFTER INSERT ON compaction_events

@@ -244,6 +244,7 @@ TRIGGERS = {
     "agent_switches_count_insert": "test_agent_contexts.py",
     "agent_switches_count_delete": "test_agent_contexts.py",
     "compaction_events_are_kept": "test_compaction.py",
+    "compaction_events_are_never_replaced": "test_compaction.py",
     "compaction_events_count_insert": "test_compaction.py",
     "compaction_events_count_update": "test_compaction.py",
 }

@@ -65,6 +65,26 @@ def test_an_event_in_force_is_kept_and_with_it_the_originals(
 
 
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
+def test_an_event_is_never_replaced_and_with_it_the_originals_that_it_keeps(
+    connection: sqlite3.Connection, insert: Insert, recursive: str
+) -> None:
+    connection.execute(f"PRAGMA recursive_triggers = {recursive}")
+    compacted(connection, insert)
+    for verb in ("REPLACE", "INSERT OR REPLACE"):
+        with pytest.raises(sqlite3.IntegrityError, match="an event is never replaced"):
+            connection.execute(f"{verb} INTO compaction_events SELECT * FROM compaction_events")
+    connection.execute("INSERT OR IGNORE INTO compaction_events SELECT * FROM compaction_events")
+    connection.execute(
+        "INSERT INTO compaction_events SELECT * FROM compaction_events WHERE true"
+        " ON CONFLICT (id) DO UPDATE SET duration_ms = 7"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: compaction_events\.id"):
+        connection.execute("INSERT INTO compaction_events SELECT * FROM compaction_events")
+    assert (count(connection, "compaction_events"), count(connection, "message_archive")) == (1, 1)
+    assert counted(connection) == 1
+
+
+@pytest.mark.parametrize("recursive", ["ON", "OFF"])
 @pytest.mark.parametrize("statement", ["DELETE FROM sessions WHERE id = 's'", "DELETE FROM agents"])
 def test_deleting_the_session_takes_its_events_and_their_archives_along(
     connection: sqlite3.Connection, insert: Insert, statement: str, recursive: str

@@ -145,6 +145,8 @@ def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is
             code="wrong_world",
             remedy="Use AgentDB with create_client_sync() and AsyncAgentDB with create_client().",
         )
+    if borrowed is not None and "on_connect" in options:
+        borrowed.on_connect = options.pop("on_connect")
     if options:
         raise InvalidArgumentError(f"{', '.join(options)}: a ready client has been opened with options of its own")
     if borrowed is not None:
@@ -173,6 +175,7 @@ class AgentDB(_Database[Sync]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = APPLICATION_ID,
+        table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Self:
@@ -180,9 +183,10 @@ class AgentDB(_Database[Sync]):
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
         migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
-        Migrator; pass None for a file that is first of all the host application's. default_agent: on what
+        Migrator; pass None for a file that is first of all the host application's. table: the tracking table of the
+        built-in migrations, where another tool has a table `migrations` in the file. default_agent: on what
         db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
-        create_client_sync(), for a path or URL.
+        create_client_sync(), for a path or URL; on_connect also for a client of libsql-client.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
         """
@@ -193,6 +197,7 @@ class AgentDB(_Database[Sync]):
             db.migrator = Migrator(
                 client,
                 built_in,
+                table=table,
                 app_version=app_version,
                 on_event=on_event,
                 backup=backup,
@@ -281,6 +286,7 @@ class AsyncAgentDB(_Database[Async]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = APPLICATION_ID,
+        table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> _Opening:
@@ -288,7 +294,13 @@ class AsyncAgentDB(_Database[Async]):
         return _Opening(
             place,
             migrate,
-            {"app_version": app_version, "on_event": on_event, "backup": backup, "application_id": application_id},
+            {
+                "table": table,
+                "app_version": app_version,
+                "on_event": on_event,
+                "backup": backup,
+                "application_id": application_id,
+            },
             default_agent,
             options,
         )

@@ -42,8 +42,18 @@ REMEDIES: dict[str, str] = {
     "cannot_open": "Check that the path can be opened by this user, then try again.",
     "not_a_database": "Point to a SQLite file. If this one should be one, restore it from a backup; it was not changed.",
     "corrupt": "Keep the file, and restore from a backup; `sqlite3 FILE .recover` may save what is left.",
-    "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it).",
+    "read_only": "Give this user write permission on the file and on its folder (SQLite writes -wal and -shm beside it). "
+    "Where it is only to be read, have a program that may write keep it open, or switch it to journal_mode='delete'.",
+    "file_replaced": "Close the client and open it again, which opens the file that has the name now. What the old file "
+    "holds can be read until this client is closed.",
+    "recovery_needed": "Open it once as a user who may write it, which rolls back what was not finished. Or copy it, with its "
+    "-journal or -wal, to a folder that you may write, and open the copy.",
+    "wal_unavailable": "Move the file to a local disk, or open it with journal_mode='delete': WAL does not "
+    "work in a network folder.",
+    "on_connect_failed": "Correct that function: it takes a sqlite3.Connection, registers what the schema needs, and returns.",
     "disk_full": "Free some space on that disk, then try again; nothing was changed.",
+    "temp_folder_full": "Nothing was changed. VACUUM writes the whole database there once more: free some space in the folder "
+    "for temporary files, or name another in SQLITE_TMPDIR before the program starts.",
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
     # backups
@@ -72,9 +82,10 @@ REMEDIES: dict[str, str] = {
     "invalid_id": "Use digits, as in '001'.",
     "duplicate_id": "Give each migration a number of its own; ids are compared as numbers, so '1' is '001'.",
     "no_statement": "Write at least one statement, or delete the entry.",
-    "control_statement": "Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that "
-    "cannot run in one.",
+    "control_statement": "Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not "
+    "needed. One that cannot run in one says use_transaction=False.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
+    "skipped_file": "Nothing, if it is none. A migration is named NNN_name.up.sql, and what undoes it NNN_name.down.sql.",
     # migrations: what would be lost
     "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
     'RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)).',
@@ -95,7 +106,8 @@ REMEDIES: dict[str, str] = {
     "out_of_order": "Give the new migration a number above the newest applied one, or pass allow_out_of_order=True.",
     "duplicate_in_table": "Delete the row that is wrong from the tracking table; ids are compared as numbers.",
     "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
-    "foreign_table": "This table belongs to something else: pass table='another_name' to Migrator.",
+    "bad_value_in_table": "Nothing; it is not used. Correct that row of the tracking table where it disturbs.",
+    "foreign_table": "This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator.",
     "no_down": "Write a down for it, or roll back to a target above it.",
     "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",
@@ -103,6 +115,7 @@ REMEDIES: dict[str, str] = {
     "it is done already, mark_applied() or `agentdb repair mark-applied` says so.",
     "begun_otherwise": "Run the build that began it, which goes on where it stopped. Or finish it by hand and say so with "
     "mark_applied() or `agentdb repair mark-applied`; or undo by hand what is done, and then mark_reverted().",
+    "name_taken": "Nothing was changed. Rename or drop the other table, or keep the two in files of their own.",
     "gap": "Nothing, if the number was skipped on purpose.",
     "changed_description": "Nothing, if the new wording is meant.",
     "changed_down": "Nothing, if the down was mended on purpose; the registered one is used.",

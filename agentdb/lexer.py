@@ -22,8 +22,10 @@ _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 # One byte per character of the text, so that a single find() jumps to the next character that may change the state.
 _MARKED = b";'\"`[-/:@#$"
 _MARKS = bytes(1 if byte in _MARKED else 0 for byte in range(256))
+_MARKS_AND_PARENTHESES = bytes(1 if byte in _MARKED + b"()" else 0 for byte in range(256))
 _VERBS = frozenset(("SELECT", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE"))
 _CLOSING = {"'": "'", '"': '"', "`": "`", "[": "]"}
+_CLOSING_BYTES = {mark: closing.encode() for mark, closing in _CLOSING.items()}
 
 
 def split(script: str) -> list[str]:
@@ -45,13 +47,21 @@ def count(sql: str) -> int:
     return 1 if _token(sql, 0, _EMPTY) < len(sql) else 0
 
 
-def has_stray_end(sql: str) -> bool:
-    """Whether `sql` is one statement with more behind its `;` than blanks and comments, which sqlite3 takes for another."""
+def count_and_end(sql: str) -> tuple[int, bool]:
+    """Return count(sql), and whether `sql` is one statement with more behind its `;` than blanks and comments, which sqlite3
+    takes for another."""
+    if ";" not in sql:
+        return count(sql), False
     spans = _spans(sql)
     if len(spans) != 1:
-        return False
+        return len(spans), False
     at = _token(sql, spans[0][1], _SPACE)
-    return sql[at : at + 1] == ";" and _token(sql, at + 1, " \t\n\f\r") < len(sql)
+    return 1, sql[at : at + 1] == ";" and _token(sql, at + 1, " \t\n\f\r") < len(sql)
+
+
+def has_stray_end(sql: str) -> bool:
+    """The second part of count_and_end(sql)."""
+    return count_and_end(sql)[1]
 
 
 def keyword(sql: str) -> str:
@@ -76,23 +86,36 @@ def verb(sql: str) -> str:
 
 
 def _behind_with(sql: str) -> str:
+    sql = sql.replace("''", ",,").replace('""', ",,")  # as in _spans; a comma is no part of any other token
+    find_mark = sql.encode("latin-1", "replace").translate(_MARKS_AND_PARENTHESES).find
     at = _word(sql, 0, _EMPTY)[1]
     depth = 0
     while True:
-        at = _token(sql, at)
-        char = sql[at : at + 1]
+        seen = at
+        # The verb stands outside of all parentheses; inside, only what may hold one or close one is looked at.
+        at = find_mark(1, at) if depth else _token(sql, at)
+        char = sql[at : at + 1] if at >= 0 else ""
         if not char or char == ";":
             return "WITH"
         if char in _CLOSING:
             at = sql.find(_CLOSING[char], at + 1) + 1 or len(sql)
         elif char in ":@#$":
-            at = _variable_end(sql, at)
+            at = (
+                _name_end(sql, at)
+                if depth and char == "$" and _continues_name(sql, seen, at)
+                else _variable_end(sql, at)
+            )
+        elif char in "-/":
+            at = _comment_end(sql, at) or at + 1
+        elif depth:
+            depth += 1 if char == "(" else -1
+            at += 1
         else:
             word, end = _word(sql, at)
             # Of the verbs, only REPLACE may also be the name of a table expression, and only the verb has INTO behind it.
-            if not depth and word in _VERBS and (word != "REPLACE" or _word(sql, end)[0] == "INTO"):
+            if word in _VERBS and (word != "REPLACE" or _word(sql, end)[0] == "INTO"):
                 return word
-            depth += (char == "(") - (char == ")")
+            depth += char == "("
             at = max(end, at + 1)
 
 
@@ -204,6 +227,9 @@ def _spans(sql: str) -> list[tuple[int, int]]:
     size = len(sql)
     # Characters beyond Latin-1 become `?`, one for one; none of them is marked.
     text = sql.encode("latin-1", "replace")
+    # A quote that is doubled inside of quotes ends nothing, and quotes with nothing between hold nothing. Without them each
+    # quoted text is one jump: of what is left, every other one opens.
+    text = text.replace(b"''", b",,").replace(b'""', b",,")
     find_mark = text.translate(_MARKS).find
     # None stands for a question that is asked at the first `;` of a statement, for most have no other.
     unknown = None if b"trigger" in text.lower() else False
@@ -216,7 +242,7 @@ def _spans(sql: str) -> list[tuple[int, int]]:
         at = find_mark(1, seen)
         char = sql[at] if at >= 0 else ""
         if char in _CLOSING:
-            last = seen = sql.find(_CLOSING[char], at + 1) + 1 or size
+            last = seen = text.find(_CLOSING_BYTES[char], at + 1) + 1 or size
             continue
         comment_end = 0
         if not char:
@@ -233,9 +259,9 @@ def _spans(sql: str) -> list[tuple[int, int]]:
         if at > seen:
             if sql[at - 1] not in _BLANK:
                 last = at
-            elif (plain := sql[seen:at]).strip(_BLANK):
+            elif plain := sql[seen:at].rstrip(_BLANK):
                 # A byte order mark here may be the end of a name: it stays.
-                last = seen + len(plain.rstrip(_SPACE))
+                last = seen + len(plain if plain[-1] in "'\"" else sql[seen:at].rstrip(_SPACE))
         if comment_end:
             seen = comment_end
             continue

@@ -109,7 +109,7 @@ class Raw:
         return self._all(session_logs.PAGE, [_paged(OLDEST, PAGE, session_id="s0")] * count)
 
     def cards(self, count: int) -> int:
-        return self._all(sessions.CARDS, [_paged(NEWEST, CARDS)] * count)
+        return self._all(sessions.PAGE, [_paged(NEWEST, CARDS)] * count)
 
     def find_depths(self, depths: Sequence[float]) -> None:
         """Look up where the pages at these depths (0 to 1) begin."""

@@ -209,6 +209,10 @@ Correct the rows of fixtures={'TABLE': [{'column': value}]}. [bad_fixture]
 
 #: code -> the file that shows it. What the stores say of fields and rows names the field, the value or the id.
 SHOWN_ELSEWHERE = {
+    "temp_folder_full": "clients/test_client_remedies.py",
+    "name_taken": "test_shared_files.py",
+    "bad_value_in_table": "engine/test_odd_tracking_tables.py",
+    "skipped_file": "engine/test_loader_folders.py",
     "interrupted": "clients/test_client_interrupts.py",
     "missing_value": "stores/test_bad_input.py",
     "wrong_type": "stores/test_bad_input.py",
@@ -232,6 +236,10 @@ SHOWN_ELSEWHERE = {
     "cycle": "stores/test_session_store.py",
     "in_use": "stores/test_agent_store.py",
     "default_agent": "stores/test_conversation_store.py",
+    "recovery_needed": "clients/test_client_read_only_files.py",
+    "file_replaced": "clients/test_client_replaced_files.py",
+    "wal_unavailable": "clients/test_client_journal_modes.py",
+    "on_connect_failed": "clients/test_client_on_connect.py",
 }
 
 

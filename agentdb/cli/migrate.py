@@ -14,6 +14,10 @@ from agentdb.cli.runs import report
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 _VERBS = ("apply", "applied")
 
 
@@ -29,6 +33,7 @@ def migrate(
     migrations: tuple[Migration, ...],
     table: str,
     busy_timeout: float,
+    on_connect: OnConnect | None,
     limit: int | None,
     target: str | None,
     dry_run: bool,
@@ -60,7 +65,7 @@ def migrate(
         "validate_checksums": not no_checksums,
     }
     if dry_run:
-        with places.to_preview(database, busy_timeout) as client:
+        with places.to_preview(database, busy_timeout, on_connect) as client:
             migrator = Migrator(client, migrations, **rules)
             results = migrator.migrate(dry_run=True, **extent)
             return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True, backup=None)
@@ -68,7 +73,7 @@ def migrate(
     progress = Progress()
 
     async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
-        async with places.to_write(database, busy_timeout) as client:
+        async with places.to_write(database, busy_timeout, on_connect) as client:
             with progress:
                 migrator = AsyncMigrator(client, migrations, on_event=progress, backup=backup, **rules)
                 results = await migrator.migrate(**extent)

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: The dotted name of the built-in migrations, which --migrations could as well be given.
 BUILT_IN = "agentdb.migrations"
+#: Where a command that tells of files that are no migrations finds them in the context.
+SKIPPED = "agentdb.skipped"
 
 
 def database_argument(command: Command) -> Command:
@@ -30,14 +33,14 @@ def migrations_option(command: Command) -> Command:
         "--migrations",
         metavar="MODULE_OR_FOLDER",
         default=BUILT_IN,
-        callback=lambda _context, _option, source: load(source),
+        callback=lambda context, _option, source: load(source, context.meta.get(SKIPPED)),
         help="Where the migrations are: a folder, or the dotted name of a module.  [default: the built-in ones]",
     )(command)
 
 
 def database_options(command: Command) -> Command:
-    """DATABASE, --migrations, --table and --busy-timeout: what every command on a database takes."""
-    return database_argument(migrations_option(table_option(busy_timeout_option(command))))
+    """DATABASE, --migrations, --table, --busy-timeout and --on-connect: what every command on a database takes."""
+    return database_argument(migrations_option(table_option(busy_timeout_option(on_connect_option(command)))))
 
 
 def table_option(command: Command) -> Command:
@@ -61,6 +64,38 @@ def busy_timeout_option(command: Command) -> Command:
         show_default=True,
         help="How long to wait for a lock that another process has.",
     )(command)
+
+
+def on_connect_option(command: Command) -> Command:
+    """--on-connect, which gives the function what it names."""
+    return click.option(
+        "--on-connect",
+        metavar="MODULE:FUNCTION",
+        callback=lambda _context, _option, name: None if name is None else _function(name),
+        help="Call this function with every sqlite3.Connection first: it registers what the schema needs.",
+    )(command)
+
+
+def _function(name: str) -> Callable[[Any], object]:
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise click.UsageError(f"--on-connect {name}: write it as module:function.")
+    _find_modules_here()
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # a module runs its author's code, so anything may come out of it
+        raise click.UsageError(f"--on-connect {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise click.UsageError(f"--on-connect {name} is no function.")
+    return found  # type: ignore[no-any-return]
+
+
+def _find_modules_here() -> None:
+    """In the current folder first, as `python -m` does."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def range_options(limit: str, target: str) -> Callable[[Command], Command]:
@@ -107,22 +142,26 @@ def backup_options(command: Command) -> Command:
     )(decorated)
 
 
-def load(source: str) -> tuple[Migration, ...]:
+def load(source: str, skipped: list[str] | None = None) -> tuple[Migration, ...]:
     """The migrations of a folder or a module; modules are found in the current folder first, as `python -m` does.
+
+    skipped: gets the names of files that are no migrations, which else the log names.
 
     Raises InvalidArgumentError where there is no such place, InvalidMigrationError for what is in it.
     """
-    from agentdb.engine.loader import load_migrations
+    from agentdb.engine.loader import load_and_tell, load_migrations
 
-    if source != BUILT_IN and "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if source != BUILT_IN:
+        _find_modules_here()
     try:
-        return load_migrations(source)
+        return load_migrations(source) if skipped is None else load_and_tell(source, skipped)
     except StorageError as error:
         raise InvalidArgumentError(error.message, code=error.code, remedy=error.remedy) from error
     except AgentDBError:
         raise
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         # A module runs its author's code, so anything may come out of it.
         raise InvalidMigrationError(
             f"the migrations of {source} cannot be loaded: {type(error).__name__}: {error}",

@@ -12,9 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.on_connect import OnConnect
 
 
-def to_write(database: str, busy_timeout: float, *, must_exist: bool = False) -> AsyncLocalClient:
+def to_write(
+    database: str, busy_timeout: float, on_connect: OnConnect | None = None, *, must_exist: bool = False
+) -> AsyncLocalClient:
     """Open for writing. Async, because Ctrl-C can then interrupt a statement; see agentdb.cli.interruptible.
 
     Raises StorageError `file_missing` where it must exist and does not.
@@ -23,23 +26,23 @@ def to_write(database: str, busy_timeout: float, *, must_exist: bool = False) ->
         path = local_path(database)
         if path != MEMORY:
             check_place(path, read_only=True)
-    return create_client(database, busy_timeout=busy_timeout)
+    return create_client(database, busy_timeout=busy_timeout, on_connect=on_connect)
 
 
-def to_read(database: str, busy_timeout: float) -> LocalClient:
+def to_read(database: str, busy_timeout: float, on_connect: OnConnect | None = None) -> LocalClient:
     """Open without ever writing. Raises StorageError `file_missing`."""
     try:
-        return create_client_sync(database, busy_timeout=busy_timeout, read_only=True)
+        return create_client_sync(database, busy_timeout=busy_timeout, on_connect=on_connect, read_only=True)
     except StorageError as error:
         if error.code == "file_missing":
             error.remedy = "Check the path. This command creates no database; `agentdb migrate` does."
         raise
 
 
-def to_preview(database: str, busy_timeout: float) -> LocalClient:
+def to_preview(database: str, busy_timeout: float, on_connect: OnConnect | None = None) -> LocalClient:
     """The same, where a file that does not exist yet is as good as an empty one: what would migrate() find there?"""
     path = local_path(database)
     if path != MEMORY and not os.path.exists(path):
         check_place(path, read_only=False)
         database = MEMORY
-    return to_read(database, busy_timeout)
+    return to_read(database, busy_timeout, on_connect)

@@ -10,6 +10,10 @@ from agentdb.cli.output import Answer, answers, as_document, plain
 from agentdb.engine.migration import Migration, MigrationSummary
 from agentdb.engine.migrator import AsyncMigrator
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 #: What can be done, and what is said when it is.
 _ACTIONS = {
     "mark-applied": "recorded as applied",
@@ -32,6 +36,7 @@ def repair(
     migrations: tuple[Migration, ...],
     table: str,
     busy_timeout: float,
+    on_connect: OnConnect | None,
     reason: str,
 ) -> Answer:
     """Correct what DATABASE remembers of migration ID, where it is not true. No statement of a migration is run.
@@ -50,7 +55,7 @@ def repair(
     """
 
     async def mend() -> MigrationSummary:
-        async with places.to_write(database, busy_timeout, must_exist=True) as client:
+        async with places.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             migrator = AsyncMigrator(client, migrations, table=table)
             await getattr(migrator, action.replace("-", "_"))(migration, reason=reason)
             return await migrator.get_migration_summary()

@@ -14,6 +14,10 @@ from agentdb.cli.runs import agreed, report
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 _VERBS = ("take back", "taken back")
 
 
@@ -28,6 +32,7 @@ def rollback(
     migrations: tuple[Migration, ...],
     table: str,
     busy_timeout: float,
+    on_connect: OnConnect | None,
     limit: int | None,
     target: str | None,
     dry_run: bool,
@@ -48,7 +53,7 @@ def rollback(
         limit = 1
     asking = not yes and not dry_run and sys.stdin.isatty()
     if dry_run or asking:
-        with places.to_read(database, busy_timeout) as client:
+        with places.to_read(database, busy_timeout, on_connect) as client:
             reader = Migrator(client, migrations, table=table)
             previews = reader.rollback(limit, target, dry_run=True)
             summary = reader.get_migration_summary()
@@ -58,7 +63,7 @@ def rollback(
             return report(database, [], summary, verbs=_VERBS, dry_run=False, good=False)
 
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
-        async with places.to_write(database, busy_timeout, must_exist=True) as client:
+        async with places.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             with Progress() as progress:
                 migrator = AsyncMigrator(client, migrations, table=table, on_event=progress)
                 results = await migrator.rollback(limit, target)

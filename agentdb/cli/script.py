@@ -38,7 +38,7 @@ _HEAD = """\
 PRAGMA foreign_keys = ON;"""
 
 # A quoted name or text, which holds no parameter whatever it looks like; or a parameter.
-_TOKEN = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|:(\w+)""")
+_TOKEN = re.compile(r"""("[^"]*+(?:""[^"]*+)*+"|'[^']*+(?:''[^']*+)*+')|:(\w+)""")
 
 
 def script(title: str, parts: list[list[str]]) -> str:

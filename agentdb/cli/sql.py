@@ -9,7 +9,6 @@ from agentdb.cli import places
 from agentdb.cli.options import database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers, as_document, counted
 from agentdb.cli.script import downgrade, script, upgrade
-from agentdb.clients.local import LocalClient
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner
 from agentdb.engine.history import DOWN, UP, History, Row
@@ -17,6 +16,11 @@ from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.preview import expanded
 from agentdb.runners import run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
 
 
 @click.command(short_help="What would run, as a script for the sqlite3 shell.")
@@ -33,6 +37,7 @@ def sql(
     migrations: tuple[Migration, ...],
     table: str,
     busy_timeout: float,
+    on_connect: OnConnect | None,
     everything: bool,
     down: bool,
     limit: int | None,
@@ -55,7 +60,7 @@ def sql(
     if everything and click.get_current_context().get_parameter_source("database") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--all looks at no DATABASE; give one of the two.")
     history = History(table)
-    with _opened(database, busy_timeout, everything=everything, down=down) as client:
+    with _opened(database, busy_timeout, on_connect, everything=everything, down=down) as client:
         registered = Migrator(client, migrations, table=table).migrations
         rows = run(client, history.read())
         if everything and down:
@@ -110,8 +115,10 @@ def sql(
     )
 
 
-def _opened(database: str, busy_timeout: float, *, everything: bool, down: bool) -> LocalClient:
+def _opened(
+    database: str, busy_timeout: float, on_connect: OnConnect | None, *, everything: bool, down: bool
+) -> LocalClient:
     """The database to look at; with --all an empty one."""
     if everything:
-        return places.to_read(MEMORY, busy_timeout)
-    return (places.to_read if down else places.to_preview)(database, busy_timeout)
+        return places.to_read(MEMORY, busy_timeout, on_connect)
+    return (places.to_read if down else places.to_preview)(database, busy_timeout, on_connect)

@@ -25,12 +25,23 @@ from agentdb.engine.planner import recorded_number, survey
 from agentdb.errors import MigrationError
 from agentdb.runners import run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 
 @click.command(short_help="What is applied, what is pending, and whether the two fit.")
 @database_options
 @click.option("--check", is_flag=True, help="Exit with 1 also where something is pending; for scripts.")
 @answers
-def status(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float, check: bool) -> Answer:
+def status(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    on_connect: OnConnect | None,
+    check: bool,
+) -> Answer:
     """Show what DATABASE has applied, what is pending, and what is wrong between it and the migrations.
 
     Opens read-only: it creates no file and changes none. Pending migrations are no failure (see --check); a database
@@ -44,7 +55,7 @@ def status(database: str, migrations: tuple[Migration, ...], table: str, busy_ti
       pending: [{id, description}],
       errors, warnings: [{code, message, remedy, migration}]
     """
-    with places.to_read(database, busy_timeout) as client:
+    with places.to_read(database, busy_timeout, on_connect) as client:
         rows = run(client, History(table).read())
         migrator = Migrator(client, migrations, table=table)
         findings = migrator.validate_migrations()

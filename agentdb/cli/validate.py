@@ -7,18 +7,28 @@ from typing import Any
 import click
 
 from agentdb.cli import places
-from agentdb.cli.options import busy_timeout_option, load, migrations_option, table_option
+from agentdb.cli.options import SKIPPED, busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
-from agentdb.engine.migration import Migration, ValidationResult
+from agentdb.engine.migration import Finding, Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.validation import validate_migrations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
 
 
-@click.command(short_help="Prove the migrations themselves: every up and every down runs.")
+class _Validate(click.Command):
+    """Has the files that are no migrations told to it."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        if parent is not None:
+            parent.meta[SKIPPED] = []
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Validate, short_help="Prove the migrations themselves: every up and every down runs.")
 @migrations_option
 @click.option(
     "--base",
@@ -35,6 +45,12 @@ if TYPE_CHECKING:
 @click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
 @table_option
 @busy_timeout_option
+@click.option(
+    "--every-version",
+    is_flag=True,
+    help="Also upgrade a database of its own from each version. The time grows with the square of their number.",
+)
+@on_connect_option
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @answers
 def validate(
@@ -44,6 +60,8 @@ def validate(
     database: str | None,
     table: str,
     busy_timeout: float,
+    every_version: bool,
+    on_connect: OnConnect | None,
     strict: bool,
 ) -> Answer:
     """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
@@ -57,10 +75,14 @@ def validate(
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
     """
-    proof = validate_migrations(migrations, base, fixtures)
+    proof = validate_migrations(migrations, base, fixtures, every_version=every_version, on_connect=on_connect)
     errors, warnings = list(proof.errors), list(proof.warnings)
+    warnings += [
+        Finding("skipped_file", f"the file {name} is no migration; it was left out")
+        for name in click.get_current_context().meta.get(SKIPPED, ())
+    ]
     if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
-        against = _against(database, migrations, table, busy_timeout)
+        against = _against(database, migrations, table, busy_timeout, on_connect)
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]
     good = not errors and not (strict and warnings)
@@ -93,6 +115,12 @@ def _fixtures(path: str) -> Any:
         raise click.UsageError(f"the fixtures of {path} cannot be read: {error}") from error
 
 
-def _against(database: str, migrations: tuple[Migration, ...], table: str, busy_timeout: float) -> ValidationResult:
-    with places.to_read(database, busy_timeout) as client:
+def _against(
+    database: str,
+    migrations: tuple[Migration, ...],
+    table: str,
+    busy_timeout: float,
+    on_connect: OnConnect | None,
+) -> ValidationResult:
+    with places.to_read(database, busy_timeout, on_connect) as client:
         return Migrator(client, migrations, table=table).validate_migrations()

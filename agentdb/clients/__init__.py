@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.location import Place
+    from agentdb.clients.on_connect import OnConnect
 
 _OF_BASE = ("AsyncClient", "AsyncTransaction", "Client", "ResultSet", "Row", "Statement", "Transaction")
 
@@ -36,6 +37,9 @@ def create_client_sync(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    journal_mode: str = "wal",
+    on_connect: OnConnect | None = None,
+    mode: int = 0o600,
     secure_delete: str = "on",
 ) -> LocalClient:
     """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
@@ -43,16 +47,34 @@ def create_client_sync(
     busy_timeout: seconds to wait for a lock, of another process and of this one. synchronous: OFF, NORMAL, FULL or
     EXTRA; with NORMAL a power cut may cost the last transactions, never the file. journal_size_limit: bytes that the
     -wal file is cut down to after a checkpoint, -1 for no limit. readers: how many reads may run at once, beside the one
-    writer. read_only: create nothing, change nothing, and refuse to write. secure_delete: 'on' overwrites with zeros what is
-    deleted, which writes more at a deletion; 'fast' only in pages that are written anyway; 'off' leaves it in the file.
+    writer. read_only: create nothing, change nothing, and refuse to write. journal_mode: wal, delete, truncate or
+    persist; a file is switched at its first write. In a network folder use delete: where the -shm file of WAL cannot be
+    shared, agentdb goes back to it by itself. With anything but wal, synchronous NORMAL becomes FULL. mode: the rights of a
+    file that is created, less what the umask takes; those of an existing one stay. secure_delete: 'on' overwrites with
+    zeros what is deleted, which writes more at a deletion; 'fast' only in pages that are written anyway; 'off' leaves it in
+    the file.
+
+    on_connect: a function that is called with every sqlite3.Connection that agentdb opens for this database, before
+    anything else is done with it, on whatever thread opens it. It registers functions and collations, or loads extensions.
 
     Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
-    InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported`.
+    InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported` and
+    `on_connect_failed`.
     """
     from agentdb.clients.local import LocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only, secure_delete).check()
+    settings = Settings(
+        busy_timeout,
+        synchronous,
+        journal_size_limit,
+        readers,
+        read_only,
+        journal_mode,
+        on_connect,
+        mode,
+        secure_delete,
+    ).check()
     return LocalClient(local_path(url), settings)
 
 
@@ -64,6 +86,9 @@ def create_client(
     journal_size_limit: int = 64 * 1024 * 1024,
     readers: int = 4,
     read_only: bool = False,
+    journal_mode: str = "wal",
+    on_connect: OnConnect | None = None,
+    mode: int = 0o600,
     secure_delete: str = "on",
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
@@ -71,5 +96,15 @@ def create_client(
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.settings import Settings
 
-    settings = Settings(busy_timeout, synchronous, journal_size_limit, readers, read_only, secure_delete).check()
+    settings = Settings(
+        busy_timeout,
+        synchronous,
+        journal_size_limit,
+        readers,
+        read_only,
+        journal_mode,
+        on_connect,
+        mode,
+        secure_delete,
+    ).check()
     return AsyncLocalClient(local_path(url), settings)

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
     from agentdb.clients.local import LocalClient
     from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.on_connect import OnConnect
 
 
 class BorrowedFile:
     """The file behind a `file:` client of libsql-client."""
 
     def __init__(self, client: Any, path: str, *, is_async: bool) -> None:
+        #: For the clients that are opened; see create_client_sync().
+        self.on_connect: OnConnect | None = None
         self._client = client
         self._path = path
         self.is_async = is_async
@@ -29,13 +32,13 @@ class BorrowedFile:
         """A sync client of our own on the same file. Raises ClosedError where theirs is closed."""
         from agentdb.clients import create_client_sync
 
-        return create_client_sync(self._checked_path())
+        return create_client_sync(self._checked_path(), on_connect=self.on_connect)
 
     def open_async(self) -> AsyncLocalClient:
         """An async client of our own on the same file. Raises ClosedError where theirs is closed."""
         from agentdb.clients import create_client
 
-        return create_client(self._checked_path())
+        return create_client(self._checked_path(), on_connect=self.on_connect)
 
     def _checked_path(self) -> Any:
         import os

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from time import monotonic, sleep
 
 from agentdb.clients import forks
 from agentdb.clients.base import ResultSet
 from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.file_identity import FileIdentity
 from agentdb.clients.location import MEMORY, check_place
+from agentdb.clients.opening import place_of
+from agentdb.clients.rights import create_new
 from agentdb.clients.settings import Settings
 from agentdb.clients.statements import CHANGE, INSERT, PRAGMA, READ, refuse_writing_pragma
 from agentdb.errors import AgentDBError, BusyError, ClosedError, StatementError, StorageError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 _SLICE = 0.1
 #: Seconds between two tries where SQLite answers 'locked' at once, without waiting.
 _PAUSE = 0.002
+#: Times that a file is opened whose name leads to another one afterwards.
+_TRIES = 10
 _COUNTING = frozenset((INSERT, CHANGE))
 
 
@@ -35,6 +39,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_enforcing",
+        "_file",
         "_give_up_at",
         "_interrupted",
         "_patient",
@@ -42,57 +47,79 @@ class Connection:
         "_settings",
         "_sqlite",
         "_writable",
+        "_writing",
         "path",
     )
 
-    def __init__(self, path: str, settings: Settings) -> None:
-        """Not yet open; see open()."""
+    def __init__(self, path: str, settings: Settings, file: FileIdentity | None = None) -> None:
+        """Not yet open; see open(). file: shared by the connections of one client, so that all have the same file open."""
         self.path = path
         self._settings = settings
+        self._file = FileIdentity(path) if file is None else file
         self._patient = True
         self._interrupted = False
         self._savepoints = 0
         self._enforcing = True  # foreign keys
         self._give_up_at: float | None = None
         self._writable = path == MEMORY
+        self._writing = False  # whether the open transaction has the write lock
         self._sqlite: sqlite3.Connection = _UNOPENED
 
     def open(self, *, patient: bool = True) -> Connection:
         """Open, and return itself. Raises StorageError, or BusyError where the file is locked against reading: after the
         busy timeout, or at once where the caller is not `patient`."""
-        settings = self._settings
-        on_disk = self.path != MEMORY
-        if on_disk:
-            check_place(self.path, read_only=settings.read_only)
+        if self.path != MEMORY:
+            check_place(self.path, read_only=self._settings.read_only)
             forks.check_file(self.path)
         self._patient = patient
-        place = self.path
-        if on_disk and _is_sealed(self.path):
-            place = _uri_of_existing(self.path) + "&immutable=1"
-        elif on_disk and settings.read_only:
-            place = _uri_of_existing(self.path)
         forks.track(self)
+        if self.path != MEMORY and not self._settings.read_only:
+            create_new(self.path, self._settings.mode)
         try:
-            connection = sqlite3.connect(
+            try:
+                self._connect()
+            except StorageError as error:
+                if not self._leave_wal(error):
+                    raise
+                self._connect()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _connect(self) -> None:
+        """Open the file that has the name, for sure, and the one that the client's other connections have open."""
+        for _ in range(_TRIES):
+            before = self._file.found()
+            self._sqlite = self._sqlite_connection()
+            after = self._file.found()
+            if after is not None and after == before:
+                self._file.adopt(after)
+                self._configure()
+                return
+            self._sqlite.close()  # it did not exist before, or it was replaced meanwhile
+        raise StorageError(f"{self.path} is replaced by another file again and again", code="file_replaced")
+
+    def _sqlite_connection(self) -> sqlite3.Connection:
+        settings = self._settings
+        place = self.path if self.path == MEMORY else place_of(self.path, read_only=settings.read_only)
+        try:
+            return sqlite3.connect(
                 place,
-                timeout=min(settings.busy_timeout, _SLICE) if patient else 0.0,
+                timeout=min(settings.busy_timeout, _SLICE) if self._patient else 0.0,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
                 uri=place != self.path,
             )
         except FAULTS as error:
-            forks.forget(self)
             raise translate(error, self.path) from error
-        self._sqlite = connection
-        try:
-            self._configure()
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def _configure(self) -> None:
+        if self._settings.on_connect is not None:
+            from agentdb.clients.on_connect import call_on_connect
+
+            call_on_connect(self._settings.on_connect, self._sqlite)
         # The first reads the header: a file that is no database is refused here and now, not at the first use.
         self._run(f"PRAGMA synchronous={self._settings.synchronous}")
         self._run(f"PRAGMA journal_size_limit={self._settings.journal_size_limit}")
@@ -138,7 +165,9 @@ class Connection:
             deadline = monotonic() + self._settings.busy_timeout - _SLICE
         while True:
             failure = translate(error, self.path, sql, args)
-            if not isinstance(failure, BusyError) or not self._patient:
+            # PROTOCOL: the readers and the writer of a -wal file got in each other's way, which passes.
+            waits = isinstance(failure, BusyError) or failure.engine_code == "SQLITE_PROTOCOL"
+            if not waits or not self._patient:
                 raise failure from error
             if self._interrupted:
                 raise StatementError(
@@ -162,6 +191,8 @@ class Connection:
                 self._prepare_to_write()
             elif self._settings.read_only:
                 refuse_writing_pragma(sql, self.path)
+        if not self._settings.read_only:
+            self._file.check()
         try:
             return self.execute(sql, args, kind)
         finally:
@@ -243,13 +274,26 @@ class Connection:
             self._run("BEGIN IMMEDIATE" if writing else "BEGIN")
         finally:
             self._give_up_at = None
+        self._writing = writing
+        if writing:
+            self._check_file()
+
+    def _check_file(self) -> None:
+        """Raises StorageError `file_replaced` where the file has lost its name; then the transaction is rolled back."""
+        try:
+            self._file.check()
+        except StorageError:
+            self.rollback()
+            raise
 
     def commit(self) -> None:
         """COMMIT. Where it fails the transaction is rolled back: there is no half-open one to forget.
 
-        Raises ClosedError where SQLite has rolled back by itself.
+        Raises ClosedError where SQLite has rolled back by itself, StorageError `file_replaced`.
         """
         self.check_transaction()
+        if self._writing:
+            self._check_file()
         try:
             self._run("COMMIT")
         except BaseException:
@@ -344,22 +388,29 @@ class Connection:
             return self._try_again(error, sql, ())[1]
 
     def _prepare_to_write(self) -> None:
-        """Switch the file to WAL, once, before the first write: a connection that only reads changes nothing."""
+        """Switch the journal mode, once, before the first write: a connection that only reads changes nothing."""
         if self._settings.read_only:
             raise StorageError(f"{self.path} was opened read-only", code="read_only", remedy="Open it for writing.")
         self._interrupted = False
+        wanted = self._file.journal_mode or self._settings.journal_mode
         deadline = monotonic() + self._settings.busy_timeout
+        mode = ""
         while True:
             # The switch answers 'database is locked' at once, without asking the busy handler.
             try:
-                if self._sqlite.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                mode = self._sqlite.execute("PRAGMA journal_mode").fetchone()[0]
+                if mode == wanted:
                     break
-                if self._sqlite.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
+                if wanted == "wal" and not self._wal_is_possible():
                     break
-                self._leave_wal_out("WAL is not possible here")
+                mode = self._sqlite.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0]
+                if mode != wanted:
+                    log(WARNING, "%s stays in journal mode %s: %s is not possible here", self.path, mode, wanted)
+                elif mode == "wal" and not self._wal_works():
+                    mode = "delete"
                 break
             except FAULTS as error:
-                failure = translate(error, self.path, "PRAGMA journal_mode=WAL")
+                failure = translate(error, self.path, f"PRAGMA journal_mode={wanted}")
                 if not isinstance(failure, BusyError):
                     raise failure from error
                 if self._interrupted:
@@ -367,18 +418,53 @@ class Connection:
                         f"interrupted while waiting for a lock on {self.path}", code="interrupted"
                     ) from error
                 if monotonic() >= deadline:
-                    self._leave_wal_out("it is locked")
+                    log(WARNING, "%s stays in its journal mode: it is locked", self.path)
                     # The statement itself has one more try, not a busy timeout of its own.
                     self._give_up_at = deadline
                     break
                 sleep(_PAUSE)
+        # NORMAL is safe against power loss with WAL only.
+        if mode != "wal" and self._settings.synchronous == "NORMAL":
+            self._run("PRAGMA synchronous=FULL")
         self._writable = True
 
-    def _leave_wal_out(self, why: str) -> None:
-        log(WARNING, "%s stays in its journal mode: %s", self.path, why)
-        # NORMAL is safe against power loss with WAL only.
-        if self._settings.synchronous == "NORMAL":
-            self._run("PRAGMA synchronous=FULL")
+    def _wal_is_possible(self) -> bool:
+        from agentdb.clients import journal
+
+        if journal.wal_is_possible(self.path):
+            return True
+        journal.warn(self.path)
+        self._file.journal_mode = "delete"
+        return False
+
+    def _wal_works(self) -> bool:
+        """Whether the file, just switched to WAL, can be written so; else it is switched back."""
+        try:
+            self._sqlite.execute("BEGIN IMMEDIATE")
+            self._sqlite.execute("ROLLBACK")
+        except FAULTS as error:
+            failure = translate(error, self.path)
+            if isinstance(failure, BusyError):
+                return True  # another connection writes so
+            if not isinstance(failure, StorageError) or not self._leave_wal(failure):
+                raise failure from error
+            self._connect()
+            return False
+        return True
+
+    def _leave_wal(self, error: StorageError) -> bool:
+        """Back to the rollback journal where the -shm file cannot be had; then this connection is closed. False where that
+        is not what the error is about."""
+        from agentdb.clients import journal
+
+        if self._settings.read_only or self.path == MEMORY or not journal.is_of_shared_memory(error):
+            return False
+        self._sqlite.close()
+        timeout = self._settings.busy_timeout if self._patient else 0.0
+        if not journal.leave_wal(self.path, timeout, lambda: self._interrupted):
+            return False
+        self._file.journal_mode = "delete"
+        return True
 
     def copy_into(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int, int], None]) -> None:
         """Copy the whole database, so many pages at a time. What `progress` raises ends it."""
@@ -419,21 +505,3 @@ def _closed_connection() -> sqlite3.Connection:
 
 #: Stands for a connection that is not open yet, so that no use of one needs to ask.
 _UNOPENED = _closed_connection()
-
-
-def _is_sealed(path: str) -> bool:
-    """Whether this is a file that we may not write, in use by nobody.
-
-    SQLite would make -wal and -shm files beside one in WAL mode, as read-only as it is, and could not remove them: they
-    would stand in the way even after the user has made the file writable. Whether it exists is asked first: another
-    process may be about to create it, and what did not exist when its rights were asked for is not sealed.
-    """
-    return os.path.exists(path) and not os.access(path, os.W_OK) and not os.path.exists(f"{path}-wal")
-
-
-def _uri_of_existing(path: str) -> str:
-    """A URI that opens the file without creating it. Not mode=ro, which leaves -wal and -shm files behind."""
-    from urllib.parse import quote
-
-    name = os.fsencode(path.replace("\\", "/") if os.name == "nt" else path)
-    return f"file://{'' if name.startswith(b'/') else '/'}{quote(name)}?mode=rw"

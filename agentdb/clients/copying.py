@@ -7,8 +7,10 @@ import sqlite3
 from re import compile
 from time import monotonic, sleep
 
+from agentdb.clients.checking import quick_check
 from agentdb.clients.connection import Connection
 from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.rights import give_to_owner
 from agentdb.clients.settings import Settings
 from agentdb.errors import BackupError, StatementError, StorageError
 from agentdb.logs import WARNING, log
@@ -34,7 +36,7 @@ class Copy:
     """One snapshot of a database, held open from the beginning to the end, and the way to write it down."""
 
     def __init__(self, path: str, settings: Settings) -> None:
-        """Open the database and begin the snapshot. `settings`: of the client that asks; its busy timeout counts.
+        """Open the database and begin the snapshot. `settings`: of the client that asks: its busy timeout and on_connect.
 
         In WAL mode no writer is delayed by it; in another journal mode writers wait until close().
 
@@ -43,7 +45,10 @@ class Copy:
         self.path = path
         self._stopped = False
         self._target: sqlite3.Connection | None = None
-        self.source = Connection(path, Settings(busy_timeout=settings.busy_timeout, read_only=True)).open()
+        self._on_connect = settings.on_connect
+        self.source = Connection(
+            path, Settings(busy_timeout=settings.busy_timeout, read_only=True, on_connect=settings.on_connect)
+        ).open()
         try:
             self.source.begin(writing=False)
             self.tables = self.source.execute("SELECT count(*) FROM sqlite_master", ()).tuples[0][0]
@@ -58,7 +63,7 @@ class Copy:
         StatementError `interrupted`; then nothing is left at `place`.
         """
         try:
-            _create(place, like or self.path)
+            create_like(place, like or self.path)
             self._target = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
             try:
                 self._fill(self._target, place, tell)
@@ -77,6 +82,10 @@ class Copy:
             raise
 
     def _fill(self, target: sqlite3.Connection, place: str, tell: Tell) -> None:
+        if self._on_connect is not None:
+            from agentdb.clients.on_connect import call_on_connect
+
+            call_on_connect(self._on_connect, target)
         # Its name says that it is not finished: a crash needs no journal, and sync_file() comes before the name.
         target.execute("PRAGMA journal_mode=OFF")
         target.execute("PRAGMA synchronous=OFF")
@@ -103,7 +112,7 @@ class Copy:
 
         target.set_progress_handler(look, _LOOK)
         try:
-            found = [str(line) for (line,) in target.execute("PRAGMA quick_check(10000)")]
+            found = quick_check(target, self.path)
         except sqlite3.Error:
             if failure:
                 raise failure[0] from None
@@ -150,8 +159,10 @@ class Lock:
     The empty file stays: to remove it while others wait on it would let two in.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, like: str | None = None) -> None:
+        """like: the database, if its owner is to be the owner of this file."""
         self.path = path
+        self._like = like
         self._held: sqlite3.Connection | None = None
 
     def acquire(self, patience: float, is_wanted: Callable[[], None]) -> bool:
@@ -164,6 +175,8 @@ class Lock:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         try:
+            if self._like is not None:
+                give_to_owner(self.path, self._like)
             seen, since = self._sign(), monotonic()
             while True:
                 try:
@@ -206,17 +219,21 @@ class Lock:
             self._held = None
 
 
-def _create(place: str, like: str) -> None:
+def create_like(place: str, like: str) -> None:
     """An empty file with the rights of another, from its first byte on: it will hold the same secrets."""
     found = os.stat(like)
     remove(place)
     mode = found.st_mode & 0o777
     os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & 0o600 or 0o600))
-    try:
-        if hasattr(os, "chown"):
-            os.chown(place, found.st_uid, found.st_gid)
-    except OSError:  # only root may give files away
-        pass
+    for owner in (found.st_uid, -1):
+        try:
+            if hasattr(os, "chown"):
+                os.chown(place, owner, found.st_gid)
+            break
+        except OSError:  # only root may give files away, and others to their own groups
+            pass
+    else:
+        mode &= ~0o070  # of another group
     os.chmod(place, mode | 0o600)
 
 

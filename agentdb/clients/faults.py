@@ -15,6 +15,7 @@ from agentdb.errors import (
     StatementError,
     StorageError,
 )
+from agentdb.lexer import keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,50 @@ _STORAGE = {
     "PERM": ("cannot_open", "{path} cannot be opened"),
     "NOLFS": ("disk_full", "{path} is larger than its file system allows"),
 }
+_WAL_UNAVAILABLE = ("wal_unavailable", "the -shm file of {path} cannot be shared or locked here")
+_UNFINISHED = (
+    "recovery_needed",
+    "{path} was left in the middle of a write, which only a user who may write the file and its folder can roll back",
+)
+#: What it means that a file is read-only, where SQLite says more than that.
+_READ_ONLY = {
+    "SQLITE_READONLY_ROLLBACK": _UNFINISHED,
+    "SQLITE_READONLY_RECOVERY": _UNFINISHED,
+    "SQLITE_READONLY_DBMOVED": (
+        "file_replaced",
+        "{path} was deleted or renamed while it was open. Nothing was written",
+    ),
+}
+_OUTSIDE = (
+    "VACUUM runs outside a transaction only: in a migration of its own with use_transaction=False, or with execute() on the "
+    "client."
+)
+#: Functions that an SQLite which agentdb runs on may lack, and the version that brought them.
+_FUNCTIONS = {
+    "unixepoch": "3.38.0",
+    "format": "3.38.0",
+    "unhex": "3.41.0",
+    "octet_length": "3.43.0",
+    "timediff": "3.43.0",
+    "string_agg": "3.44.0",
+    "concat": "3.44.0",
+    "concat_ws": "3.44.0",
+    "jsonb": "3.45.0",
+    "jsonb_array": "3.45.0",
+    "jsonb_extract": "3.45.0",
+    "jsonb_group_array": "3.45.0",
+    "jsonb_group_object": "3.45.0",
+    "jsonb_insert": "3.45.0",
+    "jsonb_object": "3.45.0",
+    "jsonb_patch": "3.45.0",
+    "jsonb_remove": "3.45.0",
+    "jsonb_replace": "3.45.0",
+    "jsonb_set": "3.45.0",
+    "json_pretty": "3.46.0",
+    "if": "3.48.0",
+    "unistr": "3.50.0",
+    "unistr_quote": "3.50.0",
+}
 #: A value of the wrong type in a STRICT table; the sqlite3 module of some Pythons has no name for it.
 _CONSTRAINT_DATATYPE = 3091
 _CONSTRAINTS = {
@@ -51,28 +96,85 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
     """The agentdb error for what sqlite3 raised. Values never go into a message: they are somebody's conversation."""
     engine_code = getattr(error, "sqlite_errorname", None)
     where = f" in: {shorten(sql)}" if sql else ""
+    if _is_of_a_damaged_schema(error, sql):
+        text = "its schema cannot be read" if isinstance(error, UnicodeDecodeError) else str(error)
+        return StorageError(
+            f"{path} is damaged: {text.partition(' with text ')[0]}{where}", code="corrupt", engine_code=engine_code
+        )
     if engine_code is None:
         return _misuse(error, where, args)
     if getattr(error, "sqlite_errorcode", None) == _CONSTRAINT_DATATYPE:
         engine_code = "SQLITE_CONSTRAINT_DATATYPE"
     family, _, detail = engine_code.removeprefix("SQLITE_").partition("_")
-    if family in ("BUSY", "LOCKED", "PROTOCOL"):
+    if family in ("BUSY", "LOCKED"):
         return BusyError(f"{path} is locked by another writer{where}", engine_code=engine_code)
+    if family == "PROTOCOL" or detail.startswith("SHM"):
+        code, text = _STORAGE["FULL"] if _is_full(path) else _WAL_UNAVAILABLE
+        return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
+    if engine_code in _READ_ONLY:
+        code, text = _READ_ONLY[engine_code]
+        return StorageError(f"{text.format(path=path)}{where}", code=code, engine_code=engine_code)
+    if family in ("FULL", "IOERR", "CANTOPEN") and _is_vacuum(sql) and not _is_full(path):
+        return StorageError(
+            f"there is no room, or no right, in the folder where SQLite puts temporary files: {error}{where}",
+            code="temp_folder_full",
+            engine_code=engine_code,
+        )
     if family in _STORAGE:
         code, text = _STORAGE[family]
         if code == "io_error" and _is_full(path):
             code, text = _STORAGE["FULL"]
-        elif code == "cannot_open" and _is_only_readable(path):
+        elif code in ("cannot_open", "io_error") and _is_only_readable(path):
             code, text = _STORAGE["READONLY"]
         return StorageError(f"{text.format(path=path)}: {error}{where}", code=code, engine_code=engine_code)
     if family == "CONSTRAINT":
         return IntegrityError(f"{error}{where}", code=_CONSTRAINTS.get(detail, "constraint"), engine_code=engine_code)
+    if str(error).startswith("no such collation sequence: "):
+        return StatementError(
+            f"{error}{where}",
+            remedy="Register it on every connection: open the database with on_connect=…, or --on-connect on the command line.",
+            engine_code=engine_code,
+        )
     if str(error).startswith(("no such module: ", "no such tokenizer: ")):
         part = str(error).removeprefix("no such ").replace(": ", " ")
         message = f"this SQLite, {sqlite3.sqlite_version}, was built without the {part}{where}"
         return StatementError(message, code="module_missing", engine_code=engine_code)
+    text = str(error)
+    if text.startswith("no such function: "):
+        return StatementError(f"{text}{where}", code="statement_failed", remedy=_since(text), engine_code=engine_code)
+    if text.startswith("cannot VACUUM from within"):
+        return StatementError(f"{text}{where}", remedy=_OUTSIDE, engine_code=engine_code)
     code = {"INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
+
+
+def _is_vacuum(sql: str) -> bool:
+    return keyword(sql) == "VACUUM" and " into " not in f" {' '.join(sql.lower().split())} "
+
+
+def _since(text: str) -> str | None:
+    """What to do about a function that is missing; None where no version of SQLite is known to have it."""
+    version = _FUNCTIONS.get(text.removeprefix("no such function: ").lower())
+    if version is None:
+        return None
+    have = sqlite3.sqlite_version
+    if tuple(map(int, have.split("."))) >= tuple(map(int, version.split("."))):
+        return f"SQLite has it since {version}, and this is {have}, but built without it: use another way to say it."
+    return f"SQLite has it since {version}, and this Python uses {have}: run one with a newer SQLite, or say it in another way."
+
+
+def _is_of_a_damaged_schema(error: Exception, sql: str) -> bool:
+    """SQLite says SQLITE_ERROR, as of a wrong statement, of a schema of an unknown format; and where it quotes bytes that are
+    not UTF-8, sqlite3 cannot even make the message."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    text = str(error)
+    if text.startswith(("unsupported file format", "malformed database schema")):
+        return True
+    if text.startswith("Could not decode to UTF-8"):  # of a row it is the statement's matter, of the schema the file's
+        lowered = sql.lower()
+        return any(name in lowered for name in ("sqlite_master", "sqlite_schema", "pragma"))
+    return False
 
 
 def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:
@@ -145,8 +247,9 @@ def named(args: Any) -> list[tuple[str, Any]]:
 
 def shorten(sql: str, limit: int = 160) -> str:
     """SQL on one line, cut to `limit` characters."""
-    line = " ".join(sql.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    read = 64 * limit  # of a statement of many megabytes, what is beyond is not shown
+    line = " ".join(sql[:read].split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= limit and len(sql) <= read else line[: limit - 1] + "…"
 
 
 def _is_only_readable(path: str) -> bool:

@@ -53,7 +53,7 @@ class LocalClient(Pool):
         self._transaction: ref[LocalTransaction] | None = None
         #: The connection of the open transaction: it must not be garbage together with a transaction that was dropped.
         self._lent: Connection | None = None
-        self._idle = [Connection(path, settings).open()]
+        self._idle = [Connection(path, settings, self._file).open()]
         #: The connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
         forks.track_pool(self)
@@ -147,7 +147,7 @@ class LocalClient(Pool):
         if self._only is not None:  # lost on its way back, to a KeyboardInterrupt; and so may be its ROLLBACK
             self._only.rollback()
             return self._only
-        return Connection(self.path, self.settings).open()
+        return Connection(self.path, self.settings, self._file).open()
 
     def _give(self, connection: Connection) -> None:
         if not connection.usable:

@@ -44,7 +44,7 @@ class AsyncLocalClient(Pool):
         self._transaction: ref[AsyncLocalTransaction] | None = None
         try:
             # At once, so that a wrong path is an error here; but never by waiting for a lock on the event loop.
-            self._idle.append(self._add_lane(Connection(path, settings).open(patient=False)))
+            self._idle.append(self._add_lane(Connection(path, settings, self._file).open(patient=False)))
         except BusyError:
             pass
         #: The lane of the connection that is the database, where it is in memory.
@@ -136,7 +136,7 @@ class AsyncLocalClient(Pool):
             raise ClosedError(f"the client of {self.path} is closed")
         if self._only is not None:
             return gate, self._only
-        lane = self._add_lane(Connection(self.path, self.settings))
+        lane = self._add_lane(Connection(self.path, self.settings, self._file))
         try:
             await lane.run(lane.connection.open)
         except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _weakref import ref
 
 from agentdb.clients import forks
+from agentdb.clients.file_identity import FileIdentity
 from agentdb.errors import BusyError, ClosedError, TransactionActiveError
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ class Pool:
     def __init__(self, path: str, settings: Settings) -> None:
         self.path = path
         self.settings = settings
+        self._file = FileIdentity(path)
         self._born = forks.generation
         self._closed = False
         #: The thread or task that has a transaction open, and those that are inside an event callback. Others wait for

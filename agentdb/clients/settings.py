@@ -7,10 +7,15 @@ import sqlite3
 from agentdb.errors import AgentDBError, InvalidArgumentError
 from agentdb.records import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.on_connect import OnConnect
+
 #: The first SQLite with all that the schema uses (STRICT 3.37, unixepoch and JSON built in 3.38).
 MINIMUM_SQLITE = (3, 38, 0)
 SECURE_DELETE = ("off", "fast", "on")
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
 
 class Settings(Record):
@@ -21,6 +26,9 @@ class Settings(Record):
     journal_size_limit: int = 64 * 1024 * 1024
     readers: int = 4
     read_only: bool = False
+    journal_mode: str = "wal"
+    on_connect: OnConnect | None = None
+    mode: int = 0o600
     secure_delete: str = "on"
 
     def check(self) -> Settings:
@@ -40,6 +48,16 @@ class Settings(Record):
         if self.secure_delete not in SECURE_DELETE:
             raise InvalidArgumentError(
                 f"secure_delete is {self.secure_delete!r}; it is one of {', '.join(SECURE_DELETE)}"
+            )
+        if self.journal_mode not in JOURNAL_MODES:
+            raise InvalidArgumentError(
+                f"journal_mode is {self.journal_mode!r}; it is one of {', '.join(JOURNAL_MODES)}"
+            )
+        if self.on_connect is not None and not callable(self.on_connect):
+            raise InvalidArgumentError(f"on_connect is {self.on_connect!r}; it is called with a sqlite3.Connection")
+        if type(self.mode) is not int or not 0 <= self.mode <= 0o777 or self.mode & 0o600 != 0o600:
+            raise InvalidArgumentError(
+                f"mode is {self.mode!r}; it is the rights of a new file, from 0o600, with which its owner may read and write"
             )
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             raise AgentDBError(

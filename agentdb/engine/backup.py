@@ -17,6 +17,7 @@ from time import monotonic
 from agentdb.clients.copying import Copy, remove, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import MEMORY, check_place, local_path
+from agentdb.clients.rights import fitting, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.events import BackedUp, BackingUp
 from agentdb.engine.history import UP, Row
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.location import Place
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.history import History, Key
     from agentdb.engine.migration import Migration
     from agentdb.engine.shelf import Shelved
@@ -46,8 +48,16 @@ KEPT = 3
 PATIENCE = 60.0
 #: Seconds between two progress events.
 _PAUSE = 0.05
+#: Bytes for the ending of a copy that is being written, and of SQLite's journal of it.
+_ROOM_OF_PARTIAL = len(".4194304.partial-journal")
 #: Seconds within which another start belongs to the same attempt, and need not prove that nothing was written since.
 SAME_ATTEMPT = 60.0
+
+
+_HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+#: The version, in the name of a backup, of a file that has tables of others and none of ours.
+NOTHING = "0"
 
 
 class _Task:
@@ -113,12 +123,13 @@ class UpgradeBackup(_Task):
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
         """True: it is there. False: the database is not at that version any more. None: this database needs none."""
-        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK):
+        is_asked = os.access in os.supports_effective_ids
+        if path == MEMORY or settings.read_only or not os.access(path, os.W_OK, effective_ids=is_asked):
             return None  # what cannot be changed is not in danger; the upgrade itself says what is wrong
         path = os.path.realpath(path)
         shelf = Shelf(path, self._folder, self._history.table)
         with _told_as_backup(path, shelf.folder):
-            os.makedirs(shelf.folder, exist_ok=True)
+            shelf.make_folder()
             if not shelf.lock.acquire(max(PATIENCE, settings.busy_timeout), self.check_wanted):
                 raise BusyError(f"another process is backing up {path}, and makes no progress")
             try:
@@ -158,25 +169,40 @@ class UpgradeBackup(_Task):
             return False
         try:
             with Copy(backup.path, settings) as older:
-                then = older.source.execute(self._history.select_times, ()).tuples
-            now = copy.source.execute(self._history.select_times, ()).tuples
+                is_ours = backup.before != int(NOTHING) or self._has_table(older)
+                select = self._history.select_times if is_ours else _SCHEMA
+                then = older.source.execute(select, ()).tuples
+            if not then:
+                return False
+            now = copy.source.execute(select, ()).tuples
         except AgentDBError:  # it is damaged, or no database
             return False
         return set(then) <= set(now)
 
     def _is_begun(self, copy: Copy) -> bool:
         """Whether a migration outside a transaction is under way: no build does anything else with the database then."""
-        rows = [
-            Row.noted(id, note, None, UP) for id, note in copy.source.execute(self._history.select_begun, ()).tuples
-        ]
+        rows = [Row.noted(id, note, None, UP) for id, note in self._rows(copy, self._history.select_begun)]
         return any(not row.is_struck_out for row in rows)
 
     def _is_still_so(self, copy: Copy) -> bool:
         try:
-            found = copy.source.execute(self._history.select_keys, ()).tuples
+            found = self._rows(copy, self._history.select_keys)
         except StatementError:
             return False
-        return set(found) == set(self._applied)
+        return set(self._history.keys_of(found)) == set(self._applied)
+
+    def _rows(self, copy: Copy, select: str) -> list[Key]:
+        """What the tracking table has; nothing where there is none yet."""
+        try:
+            return copy.source.execute(select, ()).tuples
+        except StatementError:
+            if self._has_table(copy):
+                raise
+            return []
+
+    def _has_table(self, copy: Copy) -> bool:
+        found = copy.source.execute(_HAS_TABLE, (self._history.table,)).tuples
+        return bool(found)
 
 
 class _Settle(_Task):
@@ -232,16 +258,18 @@ def check_callback(on_event: object) -> None:
 def before_upgrade(
     history: History, setting: Setting, plan: Sequence[Migration], applied: Sequence[Key]
 ) -> Steps[bool]:
-    """Have a backup before `plan` is applied to a database that has something applied. Whether there is one now.
+    """Have a backup before `plan` is applied to a database that has something applied, or tables of others. Whether there
+    is one now.
 
     Raises BackupError, BusyError; then nothing was changed.
     """
     while True:
         numbers = {int(key[0]): str(key[0]) for key in applied if Row(key).in_progress != UP}
         pending = [migration for migration in plan if migration.number not in numbers]
-        if not numbers or not pending:
+        if not pending or not (numbers or (yield from history.has_company())):
             return False
-        task = UpgradeBackup(setting, history, applied, numbers[max(numbers)], pending[-1].id)
+        before = numbers[max(numbers)] if numbers else NOTHING
+        task = UpgradeBackup(setting, history, applied, before, pending[-1].id)
         found: bool | None = yield from ask_for(task)
         if found is not False:
             return bool(found)
@@ -259,11 +287,14 @@ def backup(
     *,
     on_event: Callable[[Any], None] | None = None,
     busy_timeout: float = 5.0,
+    on_connect: OnConnect | None = None,
 ) -> str:
     """Write a verified copy of a database, beside writers of any process, and return its path. It is never removed.
 
     to: a folder, or the file to write, which must not exist; by default a file in the folder DATABASE.backups.
     on_event: called with BackingUp and BackedUp of agentdb.engine.events. busy_timeout: in seconds, as of a client.
+    on_connect: as of a client; without it, tables that need functions or collations of the application are not checked,
+    which the log says.
 
     Raises BackupError, StorageError, BusyError, InvalidArgumentError; then nothing is left there.
     """
@@ -276,14 +307,14 @@ def backup(
     with _told_as_backup(
         path, os.path.dirname(final), remedy="Make room or give the right to write there, or name another place."
     ):
-        os.makedirs(os.path.dirname(final), exist_ok=True)
+        make_folder(os.path.dirname(final), path)
         if os.path.lexists(final):
             raise BackupError(
                 f"{final} is there already", code="already_exists", remedy="Name a file that does not exist."
             )
         check_space(path, os.path.dirname(final))
         _remove_dead_partials(final)
-        with Copy(path, Settings(busy_timeout=busy_timeout).check()) as copy:
+        with Copy(path, Settings(busy_timeout=busy_timeout, on_connect=on_connect).check()) as copy:
             task._write(copy, f"{final}.{os.getpid()}.partial", final, tell, _nothing)
     tell(BackedUp(final))
     return final
@@ -300,16 +331,21 @@ def file_of(place: Place) -> str:
 def _chosen(path: str, to: Place | None) -> str:
     from datetime import UTC, datetime
 
-    name = f"{os.path.basename(path)}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
+    ending = f".{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.backup"
+
+    def inside(folder: str) -> str:
+        name = fitting(folder, os.path.basename(path), len(ending) + _ROOM_OF_PARTIAL)
+        return os.path.join(folder, name + ending)
+
     if to is None:
-        return os.path.join(default_folder(path), name)
+        return inside(default_folder(path))
     if not isinstance(to, (str, os.PathLike)):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     text = os.fspath(to)
     if not _is_path(text):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     if os.path.isdir(text) or text.endswith((os.sep, "/")):
-        return os.path.join(os.path.abspath(text), name)
+        return inside(os.path.abspath(text))
     return os.path.abspath(text)
 
 
@@ -329,15 +365,19 @@ def _remove_dead_partials(final: str) -> None:
                 pass
 
 
-def check_space(path: str, folder: str) -> None:
-    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare."""
+def check_space(path: str, folder: str, *others: str) -> None:
+    """Raises BackupError `backup_no_space` where a copy of a database would not fit, with a tenth to spare.
+
+    others: files whose size is needed as well, as often as they are named, if they are there.
+    """
     from shutil import disk_usage
 
     size = os.path.getsize(path)
-    try:
-        size += os.path.getsize(f"{path}-wal")
-    except OSError:
-        pass
+    for other in (f"{path}-wal", *others, *[f"{other}-wal" for other in others]):
+        try:
+            size += os.path.getsize(other)
+        except OSError:
+            pass
     needed, free = size + max(size // 10, 4 << 20), disk_usage(folder).free
     if free < needed:
         raise BackupError(

@@ -129,11 +129,15 @@ class Filling:
         solved: dict[Any, Domains],
         table: Table,
         later: frozenset[str] = frozenset(),
+        *,
+        generation: int = 0,
     ) -> None:
         """solved: the domains that were found before; a table is mostly the same in many versions. later: folded names of
-        tables that get their rows after this one, where foreign keys are deferred."""
+        tables that get their rows after this one, where foreign keys are deferred. generation: another number where the
+        table may have rows already."""
         self._connection = connection
         self._table = table
+        self._generation = generation
         self._spared: set[str] = set()  # left out of every row, to have their defaults
         self._later = later
         #: References that were written before there was somebody to refer to.
@@ -216,7 +220,7 @@ class Filling:
             if column.name in values or column.name in self._keyed or column.name in self._spared:
                 continue
             is_null = column.nullable and (row == 1 or (row > 1 and (row + at) % 2 == 0))
-            values[column.name] = None if is_null else _free(column, row, shift)
+            values[column.name] = None if is_null else self._free(column, row, shift)
         for key in table.keys:
             missing = [name for name in key.columns if name not in values]
             if not missing:
@@ -266,7 +270,14 @@ class Filling:
     def _unbound(self, name: str, row: int, shift: int) -> Any:
         """A value for a column of a foreign key that need not refer to anybody, or not yet."""
         (column,) = [column for column in self._columns if column.name == name]
-        return _free(column, row, shift)
+        return self._free(column, row, shift)
+
+    def _free(self, column: Column, row: int, shift: int) -> Any:
+        """A value for a column that no CHECK speaks of: of the usual kind, and in the end any that is worth a try."""
+        if shift < _TRIES:
+            return free_value(column, row, shift + _TRIES * self._generation)
+        tried = candidates(column)
+        return tried[(row + shift) % len(tried)]
 
     def _share(self, made: list[dict[str, Any]], row: int) -> None:
         """Rows that have values of those that there are, until each column has two rows with the same: users have them, and
@@ -336,14 +347,6 @@ def _domains(scratch: LocalClient, table: Table, columns: list[Column], bound: f
 
 def _is_number(kind: str) -> bool:
     return any(word in kind for word in ("INT", "REAL", "FLOA", "DOUB", "NUM", "DEC"))
-
-
-def _free(column: Column, row: int, shift: int) -> Any:
-    """A value for a column that no CHECK speaks of: of the usual kind, and in the end any that is worth a try."""
-    if shift < _TRIES:
-        return free_value(column, row, shift)
-    tried = candidates(column)
-    return tried[(row + shift) % len(tried)]
 
 
 def referable(connection: Connection, key: Key, known: Mapping[str, Any] | None = None) -> list[Any]:

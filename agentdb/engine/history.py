@@ -41,10 +41,28 @@ _COLUMNS = """
   up TEXT,
   down TEXT
 """
+_ENDLESS = float("inf")
 _encode: Callable[[object], str] | None = None
 _FULL = (
-    "id, checksum, in_progress, description, up, down, use_transaction, applied_at, execution_time, foreign_keys, "
-    "backward_compatible, note"
+    "id",
+    "checksum",
+    "in_progress",
+    "description",
+    "up",
+    "down",
+    "use_transaction",
+    "applied_at",
+    "execution_time",
+    "foreign_keys",
+    "backward_compatible",
+    "note",
+)
+_TEXTS = frozenset(("id", "checksum", "in_progress", "description", "up", "down", "applied_at", "note"))
+#: What is of a name, and how many of its columns are computed when they are read.
+_SHAPE = (
+    "SELECT s.type, s.sql, CASE WHEN s.type = 'table' THEN (SELECT count(*) FROM "
+    "pragma_table_xinfo(s.name) WHERE hidden) END FROM sqlite_master AS s "
+    "WHERE s.name = ? COLLATE NOCASE"
 )
 
 
@@ -108,8 +126,14 @@ class Row(tuple["Any", ...]):
 
     @property
     def execution_time(self) -> float | None:
-        """How long it took, in milliseconds."""
-        return self._get(8)  # type: ignore[no-any-return]
+        """How long it took, in milliseconds. None also where something was written that is no time."""
+        time = self._get(8)
+        return time if isinstance(time, (int, float)) and abs(time) < _ENDLESS else None
+
+    @property
+    def has_bad_time(self) -> bool:
+        """Whether something was written as its execution_time that is no time."""
+        return self._get(8) is not None and self.execution_time is None
 
     @property
     def foreign_keys(self) -> bool:
@@ -130,8 +154,9 @@ class Row(tuple["Any", ...]):
         """Direction, number and fingerprint of the statements that are done, where the last line of the note tells that."""
         direction, _, rest = (self.note or "").rpartition("\n")[2].partition(": ")
         number, _, mark = rest.partition(_DONE)
-        if direction in (UP, DOWN) and number.isdigit() and len(mark) == _MARK_LENGTH:
-            return direction, int(number), mark
+        # Other scripts have digits, too; and int() refuses very long numbers.
+        if direction in (UP, DOWN) and number.isdecimal() and number.isascii() and len(number) < 10:
+            return (direction, int(number), mark) if len(mark) == _MARK_LENGTH else None
         return None
 
     @property
@@ -195,6 +220,25 @@ def _recorded(migration: Migration) -> dict[str, Any]:
     }
 
 
+def _said(error: StatementError) -> str:
+    return error.message.partition(" in: SELECT ")[0].replace("no such column: m.", "it has no column ")
+
+
+def _guarded(table: str, name: str) -> str:
+    """The tracking table `m`, of which nothing is read unless it is an ordinary table whose columns hold what they hold.
+
+    A view may have no end, and a generated column no bounds. The right side of a LEFT JOIN is not looked at before the
+    left side has a row, and SQLite may not put a view's own tables in front of it. An empty table gives one row of NULLs;
+    no row at all means that the guard let nothing through: where `as` stands in the definition, behind the name, it
+    may be that of a generated column.
+    """
+    literal = table.replace("'", "''")
+    return (
+        f"FROM sqlite_master AS s LEFT JOIN {name} AS m WHERE s.name = '{literal}' COLLATE NOCASE AND s.type = 'table' "
+        f"AND s.sql LIKE 'CREATE TABLE%' AND substr(s.sql, {len('CREATE TABLE ') + len(name) + 1}) NOT LIKE '%as%'"
+    )
+
+
 class History:
     """The tracking table of one migrator."""
 
@@ -210,11 +254,12 @@ class History:
             raise InvalidArgumentError(f"{table!r} cannot be the name of the tracking table")
         self.table = table
         name = '"' + table.replace('"', '""') + '"'
-        self._read = f"SELECT id, checksum, in_progress FROM {name}"
+        self._name = name
+        self._read = f"SELECT m.id, m.checksum, m.in_progress {_guarded(table, name)}"
         #: What tells databases of one build apart.
         self.select_times = f"SELECT id, checksum, applied_at FROM {name} WHERE in_progress IS NULL"
         self.select_begun = f"SELECT id, note FROM {name} WHERE in_progress = 'up'"
-        self._read_full = f"SELECT {_FULL} FROM {name}"
+        self._read_full = f"SELECT {', '.join([f'm.{column}' for column in _FULL])} {_guarded(table, name)}"
         self._find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
         self._create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
         self._write = (
@@ -253,6 +298,10 @@ class History:
     def read(self) -> Steps[list[Row]]:
         """All rows, whole; none where the table is missing. Errors as above."""
         rows = yield from self._select(self._read_full)
+        for row in rows or ():
+            for column, value in zip(_FULL, row, strict=False):
+                if value is not None and not isinstance(value, str if column in _TEXTS else (int, float)):
+                    raise self._foreign(f"its {column} holds a {type(value).__name__}")
         return list(map(Row, rows or ()))
 
     def _select(self, select: str) -> Steps[list[Key] | None]:
@@ -265,11 +314,44 @@ class History:
             try:
                 result = yield from execute(select)
             except StatementError as error:
-                raise self._foreign(error.message) from error
-        for row in result.tuples:
+                raise self._foreign((yield from self._other_shape()) or _said(error)) from error
+        rows = result.tuples
+        if not rows:
+            rows = yield from self._select_unguarded(select)
+        for row in rows:
             if type(row[0]) is not str:  # ours is STRICT
-                raise self._foreign("its ids are not text")
-        return result.tuples
+                if self.keys_of(rows):
+                    raise self._foreign("its ids are not text")
+                return []
+            if row[1] is not None and type(row[1]) is not str:
+                raise self._foreign("its checksums are not text")
+            if row[2] is not None and row[2] != UP and row[2] != DOWN:
+                raise self._foreign("its in_progress is neither 'up' nor 'down'")
+        return rows
+
+    def _select_unguarded(self, select: str) -> Steps[list[Key]]:
+        """The rows of a table that the guard did not let through at a glance."""
+        why = yield from self._other_shape()
+        if why is not None:
+            raise self._foreign(why)
+        columns = select.partition(" FROM ")[0]
+        return (yield from execute(f"{columns} FROM {self._name} AS m")).tuples
+
+    def _other_shape(self) -> Steps[str | None]:
+        """Why what has the name cannot be ours. None where it is an ordinary table."""
+        for kind, sql, computed in (yield from execute(_SHAPE, (self.table,))).tuples:
+            if kind != "table":
+                return f"it is {'an' if kind == 'index' else 'a'} {kind}"
+            if not str(sql).startswith("CREATE TABLE"):
+                return "it is a virtual table"
+            if computed:
+                return "it has generated columns"
+        return None
+
+    @staticmethod
+    def keys_of(rows: list[Key]) -> list[Key]:
+        """The rows of select_keys, which has one without values where the table is empty."""
+        return [] if len(rows) == 1 and not any(value is not None for value in rows[0]) else rows
 
     def _foreign(self, why: str) -> MigrationError:
         return MigrationError(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from types import ModuleType
 
+from agentdb.engine.file_remedies import in_file
 from agentdb.engine.migration import Migration
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, StorageError
 from agentdb.lexer import split
+from agentdb.logs import WARNING, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
     from typing import Any, TypeAlias
 
@@ -20,16 +23,28 @@ if TYPE_CHECKING:
 
 _UP, _DOWN = ".up.sql", ".down.sql"
 _DIRECTIVE = "-- agentdb:"
+#: A comment, or text in quotes that may look like one.
+_PART = re.compile(r"(?P<comment>--[^\n]*|/\*(?=.).*?(?:\*/|\Z))|'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]", re.DOTALL)
+#: A line of a comment that is meant to be a directive, however it is spelled.
+_MEANT = re.compile(
+    r"[-/*\s]*agentdb\s*(?::|[\s=,;.-]*(?:use_transaction|foreign_keys|backward_compatible|allows_loss)\s*[=:])",
+    re.IGNORECASE,
+)
 _SWITCHES = ("use_transaction", "foreign_keys", "backward_compatible")
 _ALLOWS_LOSS = "allows_loss"
+_LINES = (
+    "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
+    "`allows_loss=TABLE, TABLE`. They stand in the up file, before the first statement."
+)
 
 
 def load_migrations(source: Source) -> tuple[Migration, ...]:
     """The migrations of a folder, or of a package: sorted by number.
 
     A folder or package holds `NNN_name.up.sql` with `NNN_name.down.sql` beside it (without one it cannot be rolled
-    back), or `mNNN_name.py` with a `MIGRATION`; other files are none of our business. The name, with spaces for
-    underscores, is the description. The first lines of the up file may give the flags of the migration, one in each:
+    back), or `mNNN_name.py` with a `MIGRATION`. Other files are left out; for hidden ones, copies of an editor and SQL
+    files that are no migrations there is a warning in the log. The name, with spaces for underscores, is the
+    description. Lines before the first statement of the up file may give the flags of the migration, one in each:
     `-- agentdb: use_transaction=false`, `-- agentdb: foreign_keys=false`, `-- agentdb: backward_compatible=true`,
     `-- agentdb: allows_loss=table, other.column`. A module that has `MIGRATIONS` gives those.
 
@@ -38,12 +53,21 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
     Raises StorageError `folder_missing`, InvalidArgumentError where there is nothing to load, InvalidMigrationError
     (`bad_migration_file`, `duplicate_id`, …) with the file in the message.
     """
+    skipped: list[str] = []
+    migrations = load_and_tell(source, skipped)
+    for name in skipped:
+        log(WARNING, "%s in %s is no migration; it was left out", name, source)
+    return migrations
+
+
+def load_and_tell(source: Source, skipped: list[str]) -> tuple[Migration, ...]:
+    """As load_migrations(). skipped: gets the names of the files that a warning is for."""
     if isinstance(source, ModuleType):
-        return _of_module(source)
+        return _of_module(source, skipped)
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_path(source)):
-        return _of_folder(os.fspath(source))
+        return _of_folder(os.fspath(source), skipped)
     if isinstance(source, str):
-        return _of_module(_import(source))
+        return _of_module(_import(source), skipped)
     raise InvalidArgumentError(f"migrations come from a folder, a module or its name, not from {type(source).__name__}")
 
 
@@ -63,9 +87,17 @@ def _import(name: str) -> ModuleType:
                 remedy="Give the path of a folder, or the dotted name of a module that Python can import.",
             ) from error
         raise
+    except SystemExit as error:
+        raise _ended(name, error) from error
 
 
-def _of_module(module: ModuleType) -> tuple[Migration, ...]:
+def _ended(name: str, error: SystemExit) -> InvalidMigrationError:
+    return _bad(
+        name, f"ends the process when it is imported: SystemExit({error.code!r})", "Take that out of the module."
+    )
+
+
+def _of_module(module: ModuleType, skipped: list[str]) -> tuple[Migration, ...]:
     if hasattr(module, "MIGRATIONS"):
         from agentdb.engine.migrator import migrations_of
 
@@ -77,39 +109,48 @@ def _of_module(module: ModuleType) -> tuple[Migration, ...]:
         )
     from importlib.resources import files
 
-    return _collect(files(module).iterdir(), module.__name__, module.__name__)
+    return _collect(files(module).iterdir(), module.__name__, module.__name__, skipped)
 
 
-def _of_folder(folder: str) -> tuple[Migration, ...]:
+def _of_folder(folder: str, skipped: list[str]) -> tuple[Migration, ...]:
     from pathlib import Path
 
     path = Path(folder)
     if not path.is_dir():
         raise StorageError(f"there is no folder {folder}", code="folder_missing")
-    return _collect(path.iterdir(), None, folder)
+    return _collect(path.iterdir(), None, folder, skipped)
 
 
-def _collect(entries: Iterable[Traversable], package: str | None, where: str) -> tuple[Migration, ...]:
+def _collect(
+    entries: Iterable[Traversable], package: str | None, where: str, skipped: list[str]
+) -> tuple[Migration, ...]:
     """Migrations of the files of one place. `package` is its dotted name, for modules that import each other."""
     try:
-        return _sorted(entries, package, where)
+        return _sorted(entries, package, where, skipped)
     except InvalidMigrationError as error:
         error.args = (f"in {where}: {error.message}",)
         raise
 
 
-def _sorted(entries: Iterable[Traversable], package: str | None, where: str) -> tuple[Migration, ...]:
+def _sorted(
+    entries: Iterable[Traversable], package: str | None, where: str, skipped: list[str]
+) -> tuple[Migration, ...]:
     ups: dict[str, Traversable] = {}
     downs: dict[str, Traversable] = {}
     loaded: list[tuple[Migration, str]] = []
     for entry in sorted(entries, key=lambda entry: entry.name):
         name = entry.name
-        if name.endswith(_UP):
+        if name.startswith("."):
+            if ".sql" in name:
+                skipped.append(name)
+        elif name.endswith(_UP):
             ups[name.removesuffix(_UP)] = entry
         elif name.endswith(_DOWN):
             downs[name.removesuffix(_DOWN)] = entry
-        elif name.endswith(".sql"):
+        elif name.lower().endswith(".sql") and name.partition("_")[0].isdecimal():
             raise _bad(name, "is neither an .up.sql nor a .down.sql file")
+        elif ".sql" in name.lower():
+            skipped.append(name)
         elif name.endswith(".py") and name[:1] == "m" and name[1:2].isdigit():
             loaded.append((_of_file(entry, package), name))
     for stem in downs:
@@ -134,51 +175,79 @@ def _of_pair(stem: str, up: Traversable, down: Traversable | None) -> Migration:
     if not (number.isdigit() and number.isascii()) or not name:
         raise _bad(up.name, "does not begin with a number and an underscore")
     text = _read(up)
+    flags = _directives(text, up.name)
+    undo = _read(down) if down is not None else ""
+    for _, at, line in _meant(undo):
+        raise _bad(f"{up.name[: -len(_UP)]}{_DOWN}, line {at},", f"says {line!r}, which a down file cannot", _LINES)
     try:
-        return Migration(
-            number,
-            name.replace("_", " ").strip() or name,
-            split(text),
-            split(_read(down)) if down is not None else (),
-            **_directives(text, up.name),
-        )
+        migration = Migration(number, name.replace("_", " ").strip() or name, split(text), split(undo), **flags)
     except InvalidMigrationError as error:
         error.args = (f"{up.name}: {error.message}",)
+        error.remedy = in_file(error.remedy)
         raise
+    migration.__dict__["_is_of_file"] = True
+    return migration
 
 
 def _read(file: Traversable) -> str:
+    _check_regular(file)
     try:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _bad(file.name, f"is not UTF-8: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise _bad(file.name, f"cannot be read: {error.strerror}", "Let this user read it.") from error
+
+
+def _check_regular(file: Traversable) -> None:
+    """A pipe would be waited for, and a device may have no end. Raises InvalidMigrationError `bad_migration_file`."""
+    if not file.is_file():
+        raise _bad(file.name, "is no regular file", "Put a file there, or a link to one.")
+
+
+def _meant(text: str) -> Iterator[tuple[bool, int, str]]:
+    """The lines of comments that are, or are nearly, directives: whether they stand before the first statement, the
+    number of the line, from 1, and the line."""
+    if "agentdb" not in text.lower():
+        return
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    is_first, end = True, 0
+    for part in _PART.finditer(text):
+        is_first = is_first and not text[end : part.start()].strip(" \t\n\v\f\ufeff;")
+        end = part.end()
+        if part["comment"] is None:
+            is_first = False
+            continue
+        number = text.count("\n", 0, part.start()) + 1
+        for at, line in enumerate(part["comment"].split("\n"), number):
+            if _MEANT.match(line):
+                yield is_first, at, line.strip()
 
 
 def _directives(text: str, name: str) -> dict[str, Any]:
-    """What the first lines of an up file say of its migration, as arguments of Migration."""
+    """What an up file says of its migration before its first statement, as arguments of Migration."""
     found: dict[str, Any] = {}
-    for line in map(str.strip, text.lstrip().splitlines()):
+    for is_first, at, line in _meant(text):
+        where = f"{name}, line {at},"
+        if not is_first:
+            raise _bad(where, f"says {line!r} behind the first statement, where it does not count", _LINES)
         if not line.startswith(_DIRECTIVE):
-            break
+            raise _bad(where, f"says {line!r}, which is no directive: those begin with `{_DIRECTIVE}`", _LINES)
         key, _, value = [part.strip() for part in line.removeprefix(_DIRECTIVE).partition("=")]
         if key in found:
-            raise _bad(name, f"says {key} twice", "One line for each; several tables stand in one, with commas.")
+            raise _bad(where, f"says {key} twice", "One line for each; several tables stand in one, with commas.")
         if key in _SWITCHES and value in ("true", "false"):
             found[key] = value == "true"
         elif key == _ALLOWS_LOSS and all(names := [table.strip() for table in value.split(",")]):
             found[key] = tuple(names)
         else:
-            raise _bad(
-                name,
-                f"begins with {line!r}, which says nothing that agentdb knows",
-                "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
-                "`allows_loss=TABLE, TABLE`.",
-            )
+            raise _bad(where, f"says {line!r}, which means nothing to agentdb", _LINES)
     return found
 
 
 def _of_file(file: Traversable, package: str | None) -> Migration:
     name = file.name.removesuffix(".py")
+    _check_regular(file)
     try:
         module = _import(f"{package}.{name}") if package is not None else _run_file(file, name)
     except InvalidMigrationError as error:
@@ -199,7 +268,10 @@ def _run_file(file: Traversable, name: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise _bad(file.name, "cannot be imported")
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SystemExit as error:
+        raise _ended(file.name, error) from error
     return module
 
 

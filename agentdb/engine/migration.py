@@ -7,7 +7,7 @@ from sys import modules
 
 from agentdb.clients.statements import switches_connection, switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
-from agentdb.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword
+from agentdb.lexer import TRANSACTION_CONTROL, count_and_end, keyword
 from agentdb.records import Record
 
 TYPE_CHECKING = False
@@ -177,6 +177,14 @@ class Migration(Record):
         )
         return migration
 
+    #: Whether it was loaded from SQL files, which have lines where Migration has arguments; see agentdb.engine.loader.
+    _is_of_file = False
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether it was loaded from SQL files."""
+        return self._is_of_file
+
     @property
     def label(self) -> str:
         """`001 (description)`, for messages."""
@@ -276,11 +284,11 @@ def _statement(id: str, part: str, position: int, sql: object) -> Item:
             statement_number=position,
         )
     text = canonical(sql)
-    number = count(text)
+    number, has_stray_end = count_and_end(text)
     if number != 1:
         code = "no_statement" if number == 0 else "many_statements"
         raise _refused(id, part, position, text, f"holds {number or 'no'} statement{'s' * (number > 1)}", code)
-    if ";" in text and has_stray_end(text):
+    if has_stray_end:
         raise _refused(id, part, position, text, "has something behind its `;`", "many_statements")
     word = keyword(text)
     if word in TRANSACTION_CONTROL:
@@ -298,7 +306,7 @@ def _statement(id: str, part: str, position: int, sql: object) -> Item:
 
 def _refused(id: str, part: str, position: int, sql: str, why: str, code: str) -> InvalidMigrationError:
     return InvalidMigrationError(
-        f"statement {position} of the {part} of migration {id} {why}: {' '.join(sql.split())[:160]}",
+        f"statement {position} of the {part} of migration {id} {why}: {' '.join(sql[:4096].split())[:160]}",
         code=code,
         migration_id=id,
         statement=sql,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentdb.clients.adapters import BorrowedFile
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, check_mark, revert
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.backup import Setting
     from agentdb.engine.history import Key
     from agentdb.engine.migration import Item
@@ -81,8 +83,16 @@ class MigratorOperations(Operations[W]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         self._bind(client, on_event)
+        if on_connect is not None:
+            if not isinstance(self._target, BorrowedFile):
+                raise InvalidArgumentError(
+                    "on_connect: the client is open already",
+                    remedy="Pass on_connect to create_client_sync(), create_client() or AgentDB.open().",
+                )
+            self._target.on_connect = on_connect
         if hasattr(client, "savepoint"):
             raise InvalidArgumentError("a migrator works on a client, not inside a transaction", code="foreign_client")
         if app_version is not None and type(app_version) is not str:
@@ -178,10 +188,12 @@ class MigratorOperations(Operations[W]):
         if plan and not applied and self._application_id is not None:
             yield from check_mark(self._application_id)  # also before a write has changed the file's journal mode
         backed_up = False
-        if plan and applied and self._backup is not False:
+        if len(plan) > 1:  # one alone is applied whole or not at all
+            yield from self._check_names(plan, applied)
+        if plan and self._backup is not False and (applied or (yield from self._history.has_company())):
             from agentdb.engine.backup import before_upgrade
 
-            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied)
+            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied or ())
         results = yield from self._apply_all(plan, applied, use_transaction, rules)
         if backed_up:
             from agentdb.engine.backup import after_upgrade
@@ -201,6 +213,15 @@ class MigratorOperations(Operations[W]):
             rows = yield from self._history.read()
             plan = planner.plan_upgrade(self._registered(), rows, **rules)
             return applied, plan, planner.newer(self._registered(), rows)
+
+    def _check_names(self, plan: list[Migration], applied: list[Key] | None) -> Steps[None]:
+        """Raises MigrationError `name_taken` where a later migration of a plan would find a table in its place: the ones
+        before it would stay."""
+        from agentdb.engine.taken_names import name_taken, taken
+
+        found = yield from taken(plan, applied or ())
+        if found and (yield from self._history.read_keys()) == applied:  # no other process has made them meanwhile
+            raise name_taken(found)
 
     def _tell_newer(self, newer: list[Row]) -> Steps[None]:
         ids = tuple([row.id for row in newer])
@@ -369,7 +390,8 @@ class Migrator(MigratorOperations[Sync]):
     upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
     there, a number: keep so many, of which three are kept else; False: none. application_id: what the first migration
     marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
-    `other_application`. None: neither.
+    `other_application`. None: neither. on_connect: as for create_client_sync(), for a client of libsql-client; one of
+    agentdb has its own.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -385,6 +407,7 @@ class Migrator(MigratorOperations[Sync]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -395,6 +418,7 @@ class Migrator(MigratorOperations[Sync]):
             on_event=on_event,
             backup=backup,
             application_id=application_id,
+            on_connect=on_connect,
         )
         if self._target.is_async:
             raise InvalidArgumentError("Migrator was given an async client", code="wrong_world")
@@ -414,6 +438,7 @@ class AsyncMigrator(MigratorOperations[Async]):
         on_event: Callback | None = None,
         backup: Setting = True,
         application_id: int | None = None,
+        on_connect: OnConnect | None = None,
     ) -> None:
         super().__init__(
             client,
@@ -424,6 +449,7 @@ class AsyncMigrator(MigratorOperations[Async]):
             on_event=on_event,
             backup=backup,
             application_id=application_id,
+            on_connect=on_connect,
         )
         if not self._target.is_async:
             raise InvalidArgumentError("AsyncMigrator was given a sync client", code="wrong_world")

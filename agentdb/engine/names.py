@@ -6,20 +6,22 @@ Loaded only where there is something to run.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from agentdb.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 #: Kinds of tokens: a bare word, a name or text in quotes, anything else. White space and comments are none.
 WORD, QUOTED, OTHER = "word", "quoted", "other"
 
+# `*+` gives nothing back: what a repeat could give back costs memory, a hundred bytes and more for a character or a pair.
 _TOKEN = re.compile(
     r"""
-      (?P<blank> [\s\ufeff]+ | --[^\n]* | /\*(?=.).*?(?:\*/|\Z) )
-    | (?P<quoted> "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] | '(?:[^']|'')*' )
+      (?P<blank> [\s\ufeff]+ | --[^\n]* | /\*(?=.)[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)? )
+    | (?P<quoted> "[^"]*+(?:""[^"]*+)*+" | `[^`]*+(?:``[^`]*+)*+` | \[[^\]]*+\] | '[^']*+(?:''[^']*+)*+' )
     | (?P<word> [A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]* )
     | (?P<other> [0-9][A-Za-z0-9_$.]* | . )
     """,
@@ -50,15 +52,36 @@ class Token(Record):
 
 def tokens(sql: str) -> list[Token]:
     """The tokens of a statement."""
-    found = []
+    return list(_read(sql))
+
+
+def _read(sql: str) -> Iterator[Token]:
+    """The tokens of a statement, each when it is asked for."""
     for match in _TOKEN.finditer(sql):
-        kind, text = match.lastgroup, match.group()
+        kind = match.lastgroup
+        if kind is None or kind == "blank":
+            continue
+        text = match.group()
         if kind == QUOTED:
             mark = text[-1]
             text = text[1:-1] if mark == "]" else text[1:-1].replace(mark * 2, mark)
-        if kind is not None and kind != "blank":
-            found.append(Token(kind, text, match.start(), match.end()))
-    return found
+        yield Token(kind, text, match.start(), match.end())
+
+
+def _updates_on_conflict(sql: str) -> bool:
+    """Whether an INSERT has DO UPDATE, as words."""
+    if "conflict" not in sql.lower():  # the words in front of it; many rows need not be read for that
+        return False
+    before = ""
+    for match in _TOKEN.finditer(sql):
+        kind = match.lastgroup
+        if kind == "blank":
+            continue
+        word = match.group().upper() if kind == WORD else ""
+        if before == "DO" and word == "UPDATE":
+            return True
+        before = word
+    return False
 
 
 def quoted(name: str) -> str:
@@ -91,7 +114,10 @@ class Statement:
     """
 
     def __init__(self, sql: str) -> None:
-        self._tokens = tokens(sql)
+        self._sql = sql
+        # Read as far as it is asked for: a statement may be an INSERT of a million values, and it begins with its table.
+        self._tokens: list[Token] = []
+        self._unread = _read(sql)
         self.verb, at = self._verb()
         self.table: str | None = None
         self._behind = at
@@ -100,18 +126,25 @@ class Statement:
         elif self.verb in ("INSERT", "REPLACE", "UPDATE", "DELETE"):
             self._manipulation(at)
 
+    def _has(self, at: int) -> bool:
+        """Whether there is a token at `at`; then it is read."""
+        if at >= len(self._tokens):
+            self._tokens += islice(self._unread, at + 1 - len(self._tokens))
+        return at < len(self._tokens)
+
     def _is(self, at: int, *words: str) -> bool:
-        return at < len(self._tokens) and self._tokens[at].is_word(*words)
+        return self._has(at) and self._tokens[at].is_word(*words)
 
     def _verb(self) -> tuple[str, int]:
-        found = self._tokens
-        if not found or found[0].kind != WORD:
+        if not self._has(0) or self._tokens[0].kind != WORD:
             return "", 0
-        verb = found[0].text.upper()
+        verb = self._tokens[0].text.upper()
         if verb != "WITH":
             return verb, 1
         depth = 0
-        for at, token in enumerate(found):
+        at = -1
+        while self._has(at := at + 1):
+            token = self._tokens[at]
             if token.kind == OTHER:
                 depth += (token.text == "(") - (token.text == ")")
             elif not depth and token.is_word(*_VERBS) and (not token.is_word("REPLACE") or self._is(at + 1, "INTO")):
@@ -120,6 +153,7 @@ class Statement:
 
     def _named(self, at: int) -> int:
         """Take the table's name at `at`; return where what follows it begins."""
+        self._has(at + 2)
         where = name_at(self._tokens, at)
         if where is None:
             return at
@@ -146,9 +180,7 @@ class Statement:
         if self._is(at, "INTO", "FROM"):
             at += 1
         self._named(at)
-        if self.verb == "INSERT" and any(
-            token.is_word("DO") and self._is(n + 1, "UPDATE") for n, token in enumerate(self._tokens)
-        ):
+        if self.verb == "INSERT" and _updates_on_conflict(self._sql):
             self.verb = "UPSERT"
         if replaces:
             self.verb = "REPLACE"
@@ -189,5 +221,6 @@ class Statement:
 
     @property
     def _length(self) -> int:
+        self._tokens += self._unread
         found = self._tokens
         return len(found) - (bool(found) and found[-1].text == ";" and found[-1].kind == OTHER)

@@ -134,6 +134,14 @@ def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Fi
                     row.id,
                 )
             )
+        if row.has_bad_time:
+            found.append(
+                Finding(
+                    "bad_value_in_table",
+                    f"the tracking table holds an execution_time of migration {row.id} that is no time",
+                    row.id,
+                )
+            )
         if row.checksum == MANUAL:
             found.append(Finding("manual_row", f"the row of migration {row.id} was put in by hand", row.id))
             continue
@@ -267,7 +275,7 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
 
     try:
         statements = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         statements = None
     if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):
         raise MigrationError(

@@ -12,6 +12,7 @@ from agentdb.errors import AgentDBError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
     from typing import Any
 
     from agentdb.clients.local import LocalClient
@@ -35,19 +36,30 @@ class Populator:
         self._ignored = {folded(name) for name in ignored}
         self._told: set[str] = set()
         self._solved: dict[Any, Domains] = {}
+        self._rows_of_others: set[str] = set()  # tables that have rows of earlier versions
+        self._generation = 0
         self.seen: set[str] = set()
+        #: Whether a row of a fixture was refused beside those of earlier versions.
+        self.crowded = False
         self.errors: list[Finding] = []
         self.warnings: list[Finding] = []
 
-    def fill(self, client: LocalClient, version: str) -> None:
-        """Rows into every table of the database, which is at this version."""
+    def fill(
+        self, client: LocalClient, version: str, only: AbstractSet[str] | None = None, generation: int = 0
+    ) -> None:
+        """Rows into every table of the database, which is at this version; or into those of the folded names in `only`.
+
+        generation: another number for each time that tables with rows get more, so that the values are others.
+        """
         from agentdb.clients import create_client_sync
 
+        self._generation = generation
         tables = [
             Table(client, name, bool(without_rowid), sql)
-            for name, without_rowid, sql in client.execute(_TABLES).tuples
+            for name, without_rowid, sql in _listed(client, only)
             if folded(name) not in self._ignored
         ]
+        self._rows_of_others = {folded(table.name) for table in tables if generation and _has_rows(client, table.name)}
         with create_client_sync(":memory:") as scratch:
             for group in _parents_first(tables):
                 if len(group) == 1:
@@ -73,7 +85,7 @@ class Populator:
         """Rows into a table. Why there is none, where there is none."""
         if folded(table.name) in self._fixtures:
             return self._give(client, table.name, table.writable, version)
-        return Filling(client, scratch, self._solved, table).make()
+        return Filling(client, scratch, self._solved, table, generation=self._generation).make()
 
     def _fill_circle(self, client: LocalClient, scratch: LocalClient, tables: list[Table], version: str) -> str:
         """Rows into tables of which none can have any before the others: at once, the references in the end."""
@@ -88,7 +100,9 @@ class Populator:
                     if folded(table.name) in self._fixtures:
                         self._give(transaction, table.name, table.writable, version)
                     else:
-                        filling = Filling(transaction, scratch, self._solved, table, frozenset(later))
+                        filling = Filling(
+                            transaction, scratch, self._solved, table, frozenset(later), generation=self._generation
+                        )
                         why = filling.make()
                         owed += [(table, key, placeholder) for key, placeholder in filling.owed]
                 for number, (table, key, placeholder) in enumerate(owed):
@@ -115,7 +129,15 @@ class Populator:
         try:
             for row in rows_of(self._fixtures[folded(table)], version):
                 # A row is written once, for all versions: columns of later ones, or of earlier ones, are left out.
-                insert(connection, table, {name: value for name, value in row.items() if folded(name) in writable})
+                values = {name: value for name, value in row.items() if folded(name) in writable}
+                try:
+                    insert(connection, table, values)
+                except AgentDBError:
+                    if folded(table) not in self._rows_of_others:
+                        raise
+                    self.crowded = (
+                        True  # it may be there already: whether it is refused is seen on a table without rows
+                    )
         except AgentDBError as error:
             self._refuse(table, version, error.message)
         return "its fixtures have no row for this version"
@@ -129,7 +151,7 @@ class Populator:
         self.seen.add(folded(table))
         if self._fixtures.get(folded(table)) == []:  # an empty list says: leave it empty
             return
-        if not client.execute(f"SELECT 1 FROM {quoted(table)} LIMIT 1").tuples:
+        if not _has_rows(client, table):
             self._tell_empty(table, version, why)
 
     def _tell_empty(self, table: str, version: str, why: str) -> None:
@@ -138,6 +160,18 @@ class Populator:
             self.warnings.append(
                 Finding("not_filled", f"no row could be made for table {table} at {version}: {why}", version)
             )
+
+
+def _listed(client: LocalClient, only: AbstractSet[str] | None) -> list[tuple[Any, ...]]:
+    """The name, whether it has no rowid, and the definition of each table, in the order in which they were made."""
+    if only is None:
+        return client.execute(_TABLES).tuples
+    one = _TABLES.replace("pragma_table_list l", "pragma_table_list(?) l")
+    return [row for name in sorted(only) for row in client.execute(one, (name,)).tuples]
+
+
+def _has_rows(client: LocalClient, table: str) -> bool:
+    return bool(client.execute(f"SELECT 1 FROM {quoted(table)} LIMIT 1").tuples)
 
 
 def _parents_first(tables: list[Table]) -> list[list[Table]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agentdb.engine.loss_guard import Renames
+from agentdb.engine.loss_guard import Origins, Renames
 from agentdb.engine.names import Statement, folded, quoted
+from agentdb.engine.reach import referring
 from agentdb.errors import DanglingReferencesError, DependentRowsError, StatementError
 from agentdb.requests import execute
 
@@ -178,13 +179,9 @@ def check_dependents(items: Iterable[Item], gone: Iterable[str] = ()) -> Steps[N
     dropped = {folded(table): table for table in drops(listed).values()}
     if not dropped:
         return
-    spared = {*dropped, *map(folded, gone)}
-    for item in listed:
-        statement = Statement(item) if isinstance(item, str) else None
-        if statement is not None and statement.verb in _TOUCHING and statement.table is not None:
-            spared.add(folded(statement.table))  # it looks after these itself
+    spared = {*dropped, *map(folded, gone), *_touched(listed)}
     held: dict[str, tuple[int, int]] = {}
-    for (table,) in (yield from execute(_REFERRING)).tuples:
+    for table in sorted({child for child, _ in (yield from referring(dropped.keys()))}):
         if folded(table) in spared:
             continue
         number = yield from _rows_under(table, dropped.keys())
@@ -195,6 +192,22 @@ def check_dependents(items: Iterable[Item], gone: Iterable[str] = ()) -> Steps[N
         raise DependentRowsError(
             f"it would drop {', '.join(dropped.values())}, and other tables hold rows under that: {told}", tables=held
         )
+
+
+def _touched(items: Iterable[Item]) -> set[str]:
+    """The tables that the items look after themselves, by the folded names that they have before. What becomes of their
+    references is seen when it comes to the drop."""
+    touched: set[str] = set()
+    origins = Origins()
+    for item in items:
+        if not isinstance(item, str):
+            touched.add(origins.of(item.table))
+            continue
+        statement = Statement(item)
+        origins.follow(statement)
+        if statement.verb in _TOUCHING and statement.table is not None:
+            touched.add(origins.of(statement.table))
+    return touched
 
 
 def _rows_under(table: str, parents: Iterable[str]) -> Steps[int]:

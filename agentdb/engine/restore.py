@@ -1,7 +1,9 @@
 """Putting a backup in the place of a database.
 
-The copy is made and checked beside the database, and comes into its place by a rename, while nobody has the old one open.
-The old one is kept: it stands beside it as `DATABASE.replaced-0001`, until somebody removes it.
+The copy is made and checked beside the database. Then its content is written into the database's own file, under an
+exclusive lock: whoever opens the file at any moment has the one file there is, and waits. A rename could not do that: who
+had opened the old file would find the -wal of the new one by its name. What was there is copied first, under the same lock:
+it stands beside it as `DATABASE.replaced-0001`, until somebody removes it.
 """
 
 from __future__ import annotations
@@ -9,14 +11,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from re import compile, escape
+from time import monotonic, sleep
 
 from agentdb.clients import forks
-from agentdb.clients.copying import Copy, Lock, remove, sync_folder
+from agentdb.clients.copying import Copy, Lock, create_like, remove, sync_file, sync_folder
 from agentdb.clients.faults import FAULTS, translate
 from agentdb.clients.location import check_place
+from agentdb.clients.rights import fitting, give_to_owner, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.backup import PATIENCE, check_callback, check_space, file_of, paced
 from agentdb.engine.events import Restored, Restoring
+from agentdb.engine.overwrite import Overwrite
 from agentdb.engine.shelf import default_folder
 from agentdb.errors import AgentDBError, BackupError, BusyError, StorageError
 from agentdb.logs import INFO, log
@@ -28,21 +33,26 @@ if TYPE_CHECKING:
 
     from agentdb.clients.location import Place
 
-#: What SQLite keeps beside a database, and would play back into another file of the same name.
-_BESIDE = ("-wal", "-shm", "-journal")
 #: Seconds to wait for a program that is just closing the database.
 _BUSY_TIMEOUT = 0.5
+#: Seconds between two tries where SQLite answers 'locked' at once, without waiting.
+_PAUSE = 0.002
+#: What is said of a file that SQLite cannot work with.
+DAMAGED = ("not_a_database", "corrupt")
 
 
 def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | None = None) -> Restored:
-    """Put a copy of `backup` in the place of the database, which nobody may have open: no process, this one included.
+    """Put a copy of `backup` in the place of the database, which nobody may be using.
 
     The backup is only read. Whatever was at `place` is kept beside it, and its path is `.replaced` of the answer. A crash at
-    any point leaves the old or the new database, whole. on_event: called with Restoring and Restored of
-    agentdb.engine.events.
+    any point leaves the old or the new database, whole: what is half written is rolled back when it is next opened.
+    on_event: called with Restoring and Restored of agentdb.engine.events.
 
-    Programs that have a database in a journal mode other than WAL open, and idle, can be seen on Linux only; agentdb uses
-    WAL wherever it can.
+    A database in WAL mode that any program has open is refused. One in another journal mode is refused while it is being
+    read or written; a program that has it open and idle reads the new content afterwards. This holds on every platform.
+
+    A damaged database, which SQLite cannot work with, is overwritten by hand; a crash meanwhile leaves it damaged, never half
+    new. Programs are kept out on POSIX systems, not on Windows: see agentdb.engine.overwrite.
 
     Raises BackupError `not_a_backup`, `backup_damaged`, `file_in_use`, `backup_no_space`, `restore_failed`; then nothing was
     changed. InvalidArgumentError, BusyError where another restore of the same database is under way.
@@ -60,10 +70,11 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
         if not lock.acquire(PATIENCE, _nothing):
             raise BusyError(f"another process is restoring {path}, and makes no progress")
         try:
-            fresh = f"{path}.restoring"
+            fresh = f"{_base_of(path)}.restoring"
+            remove(f"{_base_of(path)}.replacing")  # of a restore that was killed
             _copy(source, path, fresh, tell, lock)
             try:
-                replaced = _swap(path, fresh)
+                replaced = _put(path, fresh, lock)
             finally:
                 remove(fresh)
         finally:
@@ -79,18 +90,18 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
     except FAULTS as error:
         told = translate(error, path)
         raise _failed(path, source, told.message, told.engine_code) from error
-    log(INFO, "restored %s from %s; what was there is now %s", path, source, replaced)
+    log(INFO, "restored %s from %s; what was there is kept as %s", path, source, replaced)
     restored = Restored(path, source, replaced)
     tell(restored)
     return restored
 
 
 def _copy(source: str, path: str, fresh: str, tell: Callable[[Any], None], lock: Lock) -> None:
-    check_space(source, os.path.dirname(path))
+    check_space(source, os.path.dirname(path), path, path)  # what is kept, and the journal
     try:
         copy = Copy(source, Settings())
     except StorageError as error:
-        if error.code not in ("not_a_database", "corrupt"):
+        if error.code not in DAMAGED:
             raise  # it may be a good one, which cannot be read now
         raise BackupError(error.message, code="not_a_backup", engine_code=error.engine_code) from error
     with copy:
@@ -107,8 +118,17 @@ def _copy(source: str, path: str, fresh: str, tell: Callable[[Any], None], lock:
 
 def _lock_of(path: str) -> Lock:
     folder = default_folder(path)
-    os.makedirs(folder, exist_ok=True)
-    return Lock(os.path.join(folder, f"{os.path.basename(path)}.restoring.lock"))
+    make_folder(folder, path)
+    give_to_owner(folder, path)
+    ending = ".restoring.lock"
+    name = fitting(folder, os.path.basename(path), len(ending) + len("-journal"))
+    return Lock(os.path.join(folder, name + ending), path)
+
+
+def _base_of(path: str) -> str:
+    """What the names of the files beside the database begin with."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, fitting(folder, name, len(".replaced-0001-journal") + 2))
 
 
 def _like(path: str) -> str | None:
@@ -118,135 +138,206 @@ def _like(path: str) -> str | None:
 def _refuse_open(path: str) -> None:
     if forks.is_open(path):
         raise BackupError(f"{path} is in use by this process", code="file_in_use")
-    for process in _users(path):
-        raise BackupError(f"{path} is in use by process {process}", code="file_in_use")
 
 
-def _swap(path: str, fresh: str) -> str | None:
-    """The new file into the place of the old one. Where the old one is now, if there was one."""
+def _put(path: str, fresh: str, lock: Lock) -> str | None:
+    """The new content into the place of the old one. Where the old one is kept, if there was one."""
     _refuse_open(path)
-    folder = os.path.dirname(path)
     replaced = _next_name(path)
-    there = os.path.exists(path)
-    holder = _take(path) if there else None
-    if holder is not None and os.name == "nt":
-        holder.close()  # Windows itself refuses to rename over a file that anybody has open, us included
-    aside: list[str] = []
-    try:
-        try:
-            for suffix in _BESIDE:  # of a database that is damaged, or gone; SQLite has put those of a sound one away
-                if os.path.exists(path + suffix):
-                    os.replace(path + suffix, replaced + suffix)
-                    aside.append(suffix)
-            if there:
-                try:
-                    os.link(path, replaced)
-                except OSError:  # a file system without links: for an instant nothing has the database's name
-                    os.replace(path, replaced)
-            os.replace(fresh, path)
-            _refuse_late_comers(path, replaced, there)
-        except BaseException:
-            _put_back(path, replaced, aside)
-            raise
-        sync_folder(folder)
-    finally:
-        if holder is not None:
-            holder.close()
-    return replaced if there else None
-
-
-def _put_back(path: str, replaced: str, suffixes: list[str]) -> None:
-    """The old database into its place again, with what was beside it."""
-    if os.path.exists(replaced):
-        if os.path.exists(path) and os.path.samefile(path, replaced):
-            os.unlink(replaced)
-        else:
-            os.replace(replaced, path)
-    for suffix in suffixes:
-        os.replace(replaced + suffix, path + suffix)
-
-
-def _refuse_late_comers(path: str, replaced: str, there: bool) -> None:
-    """A program that opened the old file an instant ago waits for our lock now: it would write to what is put aside."""
-    if there:
-        for process in _users(replaced):
-            if process != os.getpid():
-                raise BackupError(f"process {process} has just opened {path}", code="file_in_use")
-
-
-def _take(path: str) -> sqlite3.Connection | None:
-    """The database for us alone, and all of it in one file. None where it is too damaged for that.
-
-    In WAL mode whoever has it open holds a lock, so the switch to another mode proves that nobody has.
-    """
-    if not _has_a_header(path):  # SQLite would empty a -wal beside it
+    if not os.path.exists(path):
+        _put_where_nothing_is(path, fresh, replaced)
         return None
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT)
+    if not _is_damaged(path):
+        try:
+            _put_into(path, fresh, replaced, lock)
+            return replaced
+        except BackupError:
+            raise
+        except FAULTS as error:
+            told = translate(error, path)
+            if isinstance(told, BusyError):
+                raise _in_use(path, told.engine_code) from error
+            if told.code not in DAMAGED:
+                raise told from error
     try:
-        connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-        connection.execute("BEGIN EXCLUSIVE")
-        is_ours = connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    except sqlite3.Error as error:
-        connection.close()
-        told = translate(error, path)
-        if isinstance(told, BusyError):
-            raise _in_use(path, told.engine_code) from error
-        if told.code in ("not_a_database", "corrupt"):
-            return None
-        raise told from error
-    if not is_ours:  # somebody came in between the two, and has switched it back
-        connection.close()
+        overwrite = Overwrite(path, replaced, f"{_base_of(path)}.replacing")
+    except BlockingIOError as error:
+        raise _in_use(path) from error
+    with overwrite:
+        overwrite.keep()
+        overwrite.write(fresh)
+    return replaced
+
+
+def _put_where_nothing_is(path: str, fresh: str, replaced: str) -> None:
+    moved: list[str] = []
+    try:
+        for suffix in ("-wal", "-journal"):  # of a database that is gone: it must not be played into this one
+            if os.path.exists(path + suffix):
+                os.replace(path + suffix, replaced + suffix)
+                moved.append(suffix)
+        try:
+            _rename_to_free_name(fresh, path)
+        except FileExistsError as error:
+            raise BackupError(f"{path} has just been created by another program", code="file_in_use") from error
+    except BaseException:
+        for suffix in moved:
+            os.replace(replaced + suffix, path + suffix)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def _rename_to_free_name(old: str, new: str) -> None:
+    """Raises FileExistsError, where os.rename() would replace what another program has just made."""
+    if os.name == "nt":
+        os.rename(old, new)  # refuses by itself
+        return
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(new):
+            raise FileExistsError(new) from None
+        os.rename(old, new)
+    else:
+        os.unlink(old)
+
+
+def _put_into(path: str, fresh: str, replaced: str, lock: Lock) -> None:
+    """By SQLite itself, in one transaction of the database. Raises one of FAULTS; then nothing was changed."""
+    place = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT)
+    was_wal = False
+    kept = False
+    try:
+        was_wal = _take(place, path)
+        beat = paced(_nothing, lock.beat)
+        _keep(place, path, replaced, beat)
+        kept = True
+        new = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            new.backup(place, pages=1000, progress=lambda _status, left, total: beat(total - left, total))
+        finally:
+            new.close()
+    except BaseException:
+        if kept:
+            remove(replaced)
+        if was_wal:
+            _back_to_wal(place)
+        raise
+    else:
+        # Under an exclusive lock the journal is emptied, not removed. Only this pair of switches has SQLite remove it.
+        for sql in ("locking_mode=NORMAL", "journal_mode=PERSIST", "journal_mode=DELETE"):
+            try:
+                place.execute(f"PRAGMA {sql}").fetchall()
+            except (
+                sqlite3.Error
+            ):  # it is locked again already, by somebody who has come in; an empty journal does no harm
+                break
+    finally:
+        place.close()
+
+
+def _take(place: sqlite3.Connection, path: str) -> bool:
+    """The database for us alone until it is closed, and all of it in one file. Whether it was in WAL mode.
+
+    In WAL mode whoever has it open holds a lock, so the switch to another mode proves that nobody has. From BEGIN EXCLUSIVE
+    on nobody can read it, and the locking mode keeps the lock when a transaction ends.
+    """
+    was_wal = _journal_mode(place) == "wal"
+    deadline = monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            place.execute("PRAGMA journal_mode=DELETE").fetchall()
+            break
+        except sqlite3.OperationalError as error:
+            if not isinstance(translate(error, path), BusyError) or monotonic() > deadline:
+                raise
+            sleep(_PAUSE)
+    try:
+        place.execute("PRAGMA synchronous=EXTRA")
+        place.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
+        place.execute("BEGIN EXCLUSIVE")
+        mode = _journal_mode(place)
+        place.execute("COMMIT")
+    except sqlite3.Error:
+        if was_wal:
+            _back_to_wal(place)
+        raise
+    if mode == "wal":  # somebody came in between the two, and has switched it back
         raise _in_use(path)
-    return connection
+    return was_wal
+
+
+def _journal_mode(place: sqlite3.Connection) -> str:
+    return str(place.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def _back_to_wal(place: sqlite3.Connection) -> None:
+    try:
+        if place.in_transaction:
+            place.execute("ROLLBACK")
+        place.execute("PRAGMA locking_mode=NORMAL").fetchall()
+        place.execute("PRAGMA journal_mode=WAL").fetchall()
+    except sqlite3.Error as error:
+        log(INFO, "the journal mode of a database stays DELETE", error=error)
+
+
+def _keep(place: sqlite3.Connection, path: str, replaced: str, beat: Callable[[int, int], None]) -> None:
+    """A copy of all that is there, page by page, under its name before anything is overwritten."""
+    partial = f"{_base_of(path)}.replacing"
+    create_like(partial, path)
+    try:
+        target = sqlite3.connect(partial, isolation_level=None)
+        try:
+            target.execute("PRAGMA journal_mode=OFF").fetchall()
+            target.execute("PRAGMA synchronous=OFF")
+            place.backup(target, pages=1000, progress=lambda _status, left, total: beat(total - left, total))
+            wanted, found = (each.execute("PRAGMA page_count").fetchone() for each in (place, target))
+        finally:
+            target.close()
+        if wanted != found:
+            raise BackupError(
+                f"{path} could not be kept: {found[0]} of {wanted[0]} pages were copied", code="restore_failed"
+            )
+        sync_file(partial)
+        os.replace(partial, replaced)
+    except BaseException:
+        remove(partial)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def _is_damaged(path: str) -> bool:
+    """Whether SQLite cannot work with it. Asked by a connection that cannot write: closing another one would write the -wal
+    of the database into it, and one that opens a file without a header would empty the -wal."""
+    with open(path, "rb") as file:
+        header = file.read(20)
+    if header and (header[:16] != b"SQLite format 3\0" or header[18:] not in (b"\1\1", b"\2\2")):
+        return True  # with other numbers of the format SQLite takes it for read-only, or for locked
+    from agentdb.clients.opening import uri_of
+
+    uri = f"{uri_of(path)}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        finally:
+            connection.close()
+    except FAULTS as error:
+        return translate(error, path).code in DAMAGED
+    return False
 
 
 def _in_use(path: str, engine_code: str | None = None) -> BackupError:
     return BackupError(f"{path} is in use by another program", code="file_in_use", engine_code=engine_code)
 
 
-def _has_a_header(path: str) -> bool:
-    """Whether it begins as a database does, or is empty. (This process has no lock on it to lose by closing it.)"""
-    with open(path, "rb") as file:
-        return file.read(16) in (b"", b"SQLite format 3\0")
-
-
-def _users(path: str) -> list[int]:
-    """The processes that have a file open, as far as this user may see: on Linux; elsewhere none."""
-    try:
-        wanted = os.stat(path)
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-    found: list[int] = []
-    for process in processes:
-        try:
-            files = os.listdir(f"/proc/{process}/fd")
-        except OSError:
-            continue
-        for file in files:
-            try:
-                status = os.stat(f"/proc/{process}/fd/{file}")
-            except OSError:
-                continue
-            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
-                found.append(int(process))
-                break
-    return found
-
-
 def _next_name(path: str) -> str:
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(_base_of(path))
     pattern = compile(escape(name) + r"\.replaced-([0-9]{4,})(?:-wal|-shm|-journal)?")
-    last = 0
-    for other in os.listdir(folder):
-        match = pattern.fullmatch(other)
-        if match is None:
-            continue
-        last = max(last, int(match[1]))
-        aside = os.path.join(folder, other)
-        if os.path.exists(path) and os.path.samefile(path, aside):  # a restore died between two names for one file
-            os.unlink(aside)
-    return f"{path}.replaced-{last + 1:04}"
+    last = max([int(match[1]) for match in map(pattern.fullmatch, os.listdir(folder)) if match], default=0)
+    return os.path.join(folder, f"{name}.replaced-{last + 1:04}")
 
 
 def _failed(path: str, source: str, why: str, engine_code: str | None = None) -> BackupError:

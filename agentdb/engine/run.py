@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import ResultSet
     from agentdb.engine.events import Direction
     from agentdb.engine.history import History, Row
+    from agentdb.engine.loss_guard import Counts
     from agentdb.engine.migration import Item, Migration
     from agentdb.operations import Steps
 
@@ -109,6 +110,10 @@ class Run:
         from agentdb.engine.loss_guard import is_bare
 
         self.is_outside = True
+        if self.direction == h.DOWN:
+            from agentdb.engine.references import drops
+
+            self.drops = drops(self.items)
         for number, item in self._left():
             self.statement = str(item)
             if is_bare(str(item)):
@@ -164,25 +169,42 @@ class Run:
             return
         from agentdb.engine import loss_guard, references
 
+        left = self.items[self.done :]
         if self.direction == h.DOWN:
             yield from references.check_dependents(self.items)
             self.drops = references.drops(self.items)
-        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose(self.items)) else None
+        counts = yield from _counted(left)
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
         if counts is not None:
-            yield from loss_guard.check(counts, self.items[self.done :], self._consent())
+            yield from loss_guard.check(counts, left, self._consent(), self._dropped())
         if dangling is not None:
-            yield from references.check_dangling(dangling, self.items[self.done :])
+            yield from references.check_dangling(dangling, left)
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
         from agentdb.engine import loss_guard
 
-        counts = (yield from loss_guard.count()) if (yield from loss_guard.can_lose((sql,))) else None
-        yield from self.change(sql)
+        counts = yield from _counted((sql,))
+        yield from self._execute_item(sql)
         if counts is not None:
-            yield from loss_guard.check(counts, (sql,), self._consent())
+            yield from loss_guard.check(counts, (sql,), self._consent(), self._dropped())
+
+    def _dropped(self) -> Iterable[str]:
+        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
+        whose name another statement of it gives to something that it creates."""
+        if self.direction != h.UP:
+            return ()
+        from agentdb.engine.names import folded
+        from agentdb.engine.references import drops
+        from agentdb.engine.taken_names import created
+
+        named = drops(self.items).values()
+        if not self.is_outside:
+            return named
+        made = [created(item) for item in self.items if isinstance(item, str)]
+        living = {folded(one[0]) for one in made if one is not None}
+        return [name for name in named if folded(name) not in living]
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
@@ -201,6 +223,10 @@ class Run:
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
+        if self.migration.is_of_file:
+            from agentdb.engine.file_remedies import in_file
+
+            remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
         if self.is_outside and number and number > 1:
             remedy += (
                 " It ran outside a transaction: the statements before it stay done, and the next start goes on here."
@@ -227,6 +253,16 @@ class Run:
             failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
+
+
+def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:
+    """What there is before the items run, of all that they could lose; None where they can lose nothing."""
+    from agentdb.engine import loss_guard
+    from agentdb.engine.reach import reached
+
+    if not (yield from loss_guard.can_lose(items)):
+        return None
+    return (yield from loss_guard.count((yield from reached(items))))
 
 
 def _only_creates(items: Iterable[Item]) -> bool:

@@ -8,6 +8,7 @@ from re import compile, escape
 from time import time
 
 from agentdb.clients.copying import Lock, remove
+from agentdb.clients.rights import fitting, give_to_owner, make_folder
 from agentdb.records import Record
 
 TYPE_CHECKING = False
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARK = ".upgrading"
+#: Bytes for what follows a database's name: a number, two ids that may be times, and the mark.
+_ROOM = len(".0001.20260101120000-20260101120000.backup.upgrading") + 8
 
 
 class Shelved(Record):
@@ -45,6 +48,7 @@ class Shelf:
 
     def __init__(self, path: str, folder: str | None, table: str) -> None:
         stem = os.path.basename(path)
+        self._database = path
         if folder is not None:  # two databases of one name may share it
             stem += f"-{_short_hash(path)}"
         if table != "migrations":
@@ -52,10 +56,11 @@ class Shelf:
                 f".{''.join([char for char in table if char.isascii() and char.isalnum()])[:32]}-{_short_hash(table)}"
             )
         self.folder = default_folder(path) if folder is None else folder
+        stem = fitting(self.folder, stem, _ROOM)
         self._base = os.path.join(self.folder, stem)
         self._pattern = compile(escape(stem) + r"\.([0-9]{4,})\.([0-9]+)-([0-9]+)\.backup")
         self.partial = self._base + ".partial"
-        self.lock = Lock(self._base + ".lock")
+        self.lock = Lock(self._base + ".lock", path)
 
     def backups(self) -> list[Shelved]:
         """Oldest first, by the number in their names: a clock may go back."""
@@ -79,6 +84,13 @@ class Shelf:
         """Its upgrade begins; before the backup has its name, so that there is none without a mark."""
         with open(path + _MARK, "wb"):
             os.utime(path + _MARK)
+        give_to_owner(path + _MARK, self._database)
+
+    def make_folder(self) -> None:
+        """Raises OSError."""
+        make_folder(self.folder, self._database)
+        if self.folder == default_folder(self._database):  # it may be one that root has made before
+            give_to_owner(self.folder, self._database)
 
     def settle(self) -> None:
         """An upgrade has come to its end, and whatever was tried before is over with it."""
@@ -109,7 +121,8 @@ class Shelf:
 
 def default_folder(path: str) -> str:
     """Where the backups of a database are, unless somebody names another place."""
-    return f"{path}.backups"
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f"{fitting(folder, name, len('.backups'))}.backups")
 
 
 def _short_hash(text: str) -> str:

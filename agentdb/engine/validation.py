@@ -12,9 +12,11 @@ from agentdb.errors import AgentDBError, MigrationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, TypeAlias
 
     from agentdb.clients.local import LocalClient
+    from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migrator import Migrations
 
@@ -26,7 +28,12 @@ _TABLE, _BASE_TABLE = "agentdb_proof", "agentdb_proof_base"
 
 
 def validate_migrations(
-    migrations: Migrations, base: Migrations = (), fixtures: Fixtures | None = None
+    migrations: Migrations,
+    base: Migrations = (),
+    fixtures: Fixtures | None = None,
+    *,
+    every_version: bool = False,
+    on_connect: OnConnect | None = None,
 ) -> ValidationResult:
     """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, that up,
     down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to
@@ -36,7 +43,15 @@ def validate_migrations(
     host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows for tables that cannot be
     filled from their definition alone, instead of generated ones: {"table": [{"column": value}]}, where columns that a
     version does not have are left out; or in place of the list what gives one for the id of a version. An empty list leaves
-    the table empty.
+    the table empty. on_connect: as for create_client_sync(), for migrations that use functions, collations or extensions of
+    the application.
+
+    The rows are made at each version and carried on through one database, so that the work grows with the number of
+    migrations. every_version: upgrade also a database of its own from each version, filled anew, with all that is pending at
+    once; the work grows with the square. Only that finds what rows of earlier versions hide: a migration that fails where
+    a table has rows of one version alone, or where its only row, or all of a small set of values, is of that version; or
+    that works on rows which an earlier step has changed, and on no others. What a down breaks, or leaves undone, is said
+    of that migration; the ups are proved on from a fresh build.
 
     Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`; with rows: `populated_up_failed`, `data_loss`,
     `schema_differs`, `dangling_references`, `populated_down_failed`, `dependent_rows`, `bad_fixture`. Warnings: `gap`,
@@ -49,38 +64,65 @@ def validate_migrations(
     if errors:
         return ValidationResult.of(errors)
     warnings = gaps(given)
-    from agentdb.clients import create_client_sync
-
-    with create_client_sync(":memory:") as client:
+    client = _built(standing, (), on_connect)
+    if isinstance(client, MigrationError):
+        return ValidationResult.of([Finding("up_failed", f"in base: {client.message}", client.migration_id)], warnings)
+    proved: list[Migration] = []
+    for migration in given:
+        known = len(errors) + len(warnings)
         try:
-            Migrator(client, standing, table=_BASE_TABLE).migrate()
-        except MigrationError as error:
-            return ValidationResult.of(
-                [Finding("up_failed", f"in base: {error.message}", error.migration_id)], warnings
-            )
-        migrator = Migrator(client, given, table=_TABLE)
-        migrator.initialize()
-        for migration in given:
-            try:
-                _prove(client, migrator, migration, errors, warnings)
-            except AgentDBError as error:
-                errors.append(Finding(_failed(error, "up_failed"), error.message, migration.id))
-                break  # whatever comes after stands on this one
-    if not errors:
+            _prove(client, given, migration, errors, warnings)
+        except AgentDBError as error:
+            errors.append(Finding(_failed(error, "up_failed"), error.message, migration.id))
+            break  # whatever comes after stands on this one
+        proved.append(migration)
+        if migration.down and len(errors) + len(warnings) > known:
+            client.close()
+            client = _built(standing, proved, on_connect)  # what its down has left shall not meet the next one
+            if isinstance(client, MigrationError):
+                errors.append(Finding("up_failed", client.message, client.migration_id))
+                return ValidationResult.of(errors, warnings)
+    client.close()
+    if proved or not given:
         from agentdb.engine.proof import Proof
 
         proof = Proof(
             standing,
-            given,
+            proved,
             fixtures,
             tables=(_BASE_TABLE, _TABLE),
             read_schema=_schema,
             difference=_difference,
+            every_version=every_version,
+            bad_downs=frozenset([finding.migration_id for finding in errors if finding.migration_id is not None]),
+            is_whole=len(proved) == len(given),
+            on_connect=on_connect,
         )
-        proof.make()
+        try:
+            proof.make()
+        except MigrationError as error:  # an up that needs what the down of another has left
+            errors.append(Finding("up_failed", error.message, error.migration_id))
         errors += proof.errors
         warnings += proof.warnings
     return ValidationResult.of(errors, warnings)
+
+
+def _built(
+    base: Sequence[Migration], migrations: Sequence[Migration], on_connect: OnConnect | None
+) -> LocalClient | MigrationError:
+    """A database with both; or why there is none."""
+    from agentdb.clients import create_client_sync
+
+    client = create_client_sync(":memory:", on_connect=on_connect)
+    try:
+        Migrator(client, base, table=_BASE_TABLE).migrate()
+        migrator = Migrator(client, migrations, table=_TABLE)
+        migrator.initialize()
+        migrator.migrate()
+    except MigrationError as error:
+        client.close()
+        return error
+    return client
 
 
 def _duplicates(migrations: list[Migration]) -> list[Finding]:
@@ -92,11 +134,16 @@ def _duplicates(migrations: list[Migration]) -> list[Finding]:
 
 
 def _prove(
-    client: LocalClient, migrator: Migrator, migration: Migration, errors: list[Finding], warnings: list[Finding]
+    client: LocalClient,
+    given: Sequence[Migration],
+    migration: Migration,
+    errors: list[Finding],
+    warnings: list[Finding],
 ) -> None:
-    before = _schema(client)
+    migrator = Migrator(client, given, table=_TABLE)
+    before = _rows(client)
     migrator.migrate(target=migration.id)
-    first = _schema(client)
+    first = _rows(client)
     if not migration.down:
         warnings.append(Finding("no_down", f"migration {migration.label} has no down", migration.id))
         return
@@ -105,8 +152,8 @@ def _prove(
     except AgentDBError as error:
         errors.append(Finding(_failed(error, "down_failed"), error.message, migration.id))
         return
-    after_down = _schema(client)
-    if after_down != before:
+    after_down = _rows(client)
+    if not _is_same(after_down, before):
         warnings.append(
             Finding(
                 "down_incomplete",
@@ -123,8 +170,8 @@ def _prove(
             )
         )
         return
-    second = _schema(client)
-    if second != first:
+    second = _rows(client)
+    if not _is_same(second, first):
         errors.append(
             Finding(
                 "not_repeatable",
@@ -139,11 +186,21 @@ def _failed(error: AgentDBError, code: str) -> str:
     return code if isinstance(error, MigrationError) else error.code
 
 
-def _schema(client: LocalClient) -> Schema:
+def _rows(client: LocalClient) -> Schema:
+    """The schema as it is written."""
     rows = client.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
     )
-    return frozenset([(kind, name, table, _folded(sql or "")) for kind, name, table, sql in rows.tuples])
+    return frozenset(rows.tuples)
+
+
+def _compared(rows: Schema) -> Schema:
+    """The same as it is compared."""
+    return frozenset([(kind, name, table, _folded(sql or "")) for kind, name, table, sql in rows])
+
+
+def _schema(client: LocalClient) -> Schema:
+    return _compared(_rows(client))
 
 
 @lru_cache(maxsize=4096)
@@ -162,7 +219,12 @@ def _folded(sql: str) -> str:
     return " ".join(parts)
 
 
+def _is_same(one: Schema, other: Schema) -> bool:
+    return one == other or _compared(one - other) == _compared(other - one)
+
+
 def _difference(one: Schema, other: Schema) -> str:
+    one, other = _compared(one), _compared(other)
     missing = [f"{row[0]} {row[1]}" for row in sorted(one - other)]
     more = [f"{row[0]} {row[1]}" for row in sorted(other - one)]
     changed = [name for name in missing if name in more]

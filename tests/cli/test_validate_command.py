@@ -111,3 +111,23 @@ def test_fixtures_come_from_a_file(cli: Any, place: Path, write: Any) -> None:
     assert cli.error("validate", "--fixtures", "rows.json", code=2)["code"] == "usage"
     (place / "rows.json").write_text("[1]")
     assert cli.error("validate", "--fixtures", "rows.json", code=2)["code"] == "invalid_argument"
+
+
+def test_every_version_is_proved_where_it_is_told_to(cli: Any, write: Any) -> None:
+    """The third fails where no row is from before the second."""
+    folder = write(
+        "notes",
+        m001_t=("CREATE TABLE t (x);", "DROP TABLE t;"),
+        m002_y=("ALTER TABLE t ADD COLUMN y INTEGER NOT NULL DEFAULT 0;", "ALTER TABLE t DROP COLUMN y;"),
+        m003_v=("CREATE TABLE v (x);", "DROP TABLE v;"),
+        m004_u=(
+            "CREATE TABLE u (y NOT NULL);\n"
+            "INSERT INTO u SELECT (SELECT y FROM t WHERE y = 0 LIMIT 1) WHERE (SELECT count(*) FROM t) > 0;",
+            "DROP TABLE u;",
+        ),
+    )
+    assert cli.json("validate", "--migrations", folder)["errors"] == []
+    document = cli.json("validate", "--migrations", folder, "--every-version", code=1)
+    assert [(finding["code"], finding["migration"]) for finding in document["errors"]] == [
+        ("populated_up_failed", "004")
+    ]

@@ -259,7 +259,8 @@ def test_migrators_with_tables_of_their_own_have_backups_of_their_own(db: Databa
     db.migrator(host[:1], table="host's").migrate()
     caught(db.migrator([ONE, BAD]).migrate)
     db.migrator(host, table="host's").migrate()
-    assert [name.partition(".0001.")[2] for name in names(path)] == ["001-002.backup", "011-012.backup"]
+    versions = [name.removesuffix(".backup").rpartition(".")[2] for name in names(path)]
+    assert versions == ["001-002", "0-011", "011-012"]  # where other tables are, the first one has a backup, too
 
 
 class InBytes:

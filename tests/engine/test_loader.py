@@ -54,7 +54,7 @@ def test_pairs_are_loaded_in_numeric_order_with_their_statements(folder: Path) -
 def test_the_first_lines_of_an_up_file_are_the_flags_of_its_migration(tmp_path: Path) -> None:
     text = (
         "-- agentdb: allows_loss=old notes, tags.note\r\n  -- agentdb: foreign_keys = false\n"
-        "-- agentdb: backward_compatible=true\n-- a comment\n-- agentdb: use_transaction=false\nDELETE FROM tags;\n"
+        "-- a comment\n\n-- agentdb: backward_compatible=true\nDELETE FROM tags;\n"
     )
     (migration,) = load_migrations(write(tmp_path, **{"001_a.up.sql": text}))
     assert migration.allows_loss == ("old notes", "tags.note")

@@ -10,7 +10,7 @@ import pytest
 from engine_harness import Database, applied_ids, caught, outside
 from guard_harness import rows, run_unguarded, snapshot
 
-from agentdb import Migration, Migrator, create_client_sync
+from agentdb import Migration, Migrator, RebuildTable, create_client_sync
 from agentdb.engine.loss_guard import can_lose, consent_of
 from agentdb.errors import DanglingReferencesError, DataLossError, DependentRowsError, InvalidMigrationError
 from agentdb.runners import run
@@ -61,7 +61,7 @@ LOSSES: dict[str, tuple[Any, dict[str, tuple[int, int]]]] = {
     ),
     "an update": ("UPDATE forgets SET parent = NULL", {"forgets.parent": (2, 0)}),
     "WITH": ("WITH x AS (SELECT 30 AS id) DELETE FROM aside WHERE id IN (SELECT id FROM x)", {"aside": (2, 1)}),
-    "a drop": ("DROP TABLE aside", {"aside": (2, 0)}),
+    "a drop, and another of that name": (("DROP TABLE aside", "CREATE TABLE aside (id)"), {"aside": (2, 0)}),
     "a copy that forgets rows": (
         (
             "CREATE TABLE aside_new (id INTEGER PRIMARY KEY, v)",
@@ -210,10 +210,10 @@ def test_rows_that_only_a_full_text_table_has_are_rows(family: Database, path: P
         "002", "words", ("CREATE VIRTUAL TABLE words USING fts5(v)", "INSERT INTO words VALUES ('a'), ('b')")
     )
     family.migrator([SCHEMA, words], backup=False).migrate()
-    error = caught(family.migrator([SCHEMA, words, Migration("003", "no", "DROP TABLE words")], backup=False).migrate)
+    error = caught(family.migrator([SCHEMA, words, Migration("003", "no", "DELETE FROM words")], backup=False).migrate)
     assert isinstance(error, DataLossError)
     assert error.tables == {"words": (2, 0)}
-    allowed = Migration("003", "no", "DROP TABLE words", allows_loss=("words",))
+    allowed = Migration("003", "no", "DELETE FROM words", allows_loss=("words",))
     family.migrator([SCHEMA, words, allowed], backup=False).migrate()
 
 
@@ -258,13 +258,13 @@ def test_a_trigger_that_was_there_makes_an_insert_count(family: Database) -> Non
 @pytest.mark.parametrize(
     ("kind", "up"),
     [
-        ("fts5(x, content='')", "DROP TABLE words"),
+        ("fts5(x, content='')", ("DROP TABLE words", "CREATE VIRTUAL TABLE words USING fts5(x, content='')")),
         ("fts5(x, content='')", "INSERT INTO words (words) VALUES ('delete-all')"),
-        ('fts5(x, content = "")', "DROP TABLE words"),
-        ("fts4(content='', x)", "DROP TABLE words"),
+        ('fts5(x, content = "")', ("DROP TABLE words", "CREATE TABLE words (x)")),
+        ("fts4(content='', x)", ("DROP TABLE words", "CREATE VIEW words AS SELECT 1 AS x")),
     ],
 )
-def test_a_full_text_index_without_contents_is_nowhere_else(family: Database, kind: str, up: str) -> None:
+def test_a_full_text_index_without_contents_is_nowhere_else(family: Database, kind: str, up: Any) -> None:
     words = Migration(
         "002", "words", (f"CREATE VIRTUAL TABLE words USING {kind}", "INSERT INTO words (rowid, x) VALUES (1, 'a')")
     )
@@ -479,6 +479,86 @@ def test_a_host_is_told_also_where_a_down_renames_before_it_drops(family: Databa
     with outside(path) as connection:
         connection.execute("DELETE FROM marks")
     migrator.rollback_last()  # what it drops under its new name it may lose
+
+
+LOOKED_AFTER = {
+    "RebuildTable": (RebuildTable("child", "CREATE TABLE child (id INTEGER PRIMARY KEY)"),),
+    "a rebuild under another name": (
+        "ALTER TABLE child RENAME TO kid",
+        RebuildTable("kid", "CREATE TABLE kid (id INTEGER PRIMARY KEY)"),
+        "ALTER TABLE kid RENAME TO child",
+    ),
+    "a rebuild by hand": (
+        "CREATE TABLE child_new (id INTEGER PRIMARY KEY)",
+        "INSERT INTO child_new SELECT id FROM child",
+        "DROP TABLE child",
+        "ALTER TABLE child_new RENAME TO child",
+    ),
+    "a rebuild by hand that renames first": (
+        "ALTER TABLE child RENAME TO child_old",
+        "CREATE TABLE child (id INTEGER PRIMARY KEY)",
+        "INSERT INTO child SELECT id FROM child_old",
+        "DROP TABLE child_old",
+    ),
+    "an update under another name": ("ALTER TABLE child RENAME TO kid", "UPDATE kid SET q = NULL"),
+    "names that are swapped": (
+        "ALTER TABLE child RENAME TO x",
+        "ALTER TABLE x RENAME TO y",
+        "ALTER TABLE y DROP COLUMN q",
+        "ALTER TABLE y RENAME TO child",
+    ),
+}
+
+
+def grown(down: Any) -> Migration:
+    return Migration(
+        "002",
+        "a parent",
+        (
+            "CREATE TABLE q (id INTEGER PRIMARY KEY)",
+            "INSERT INTO q VALUES (1)",
+            "CREATE TABLE child (id INTEGER PRIMARY KEY, q REFERENCES q ON DELETE CASCADE)",
+            "INSERT INTO child VALUES (1, 1), (2, 1), (3, NULL)",
+        ),
+        (*down, "DROP TABLE q"),
+    )
+
+
+@pytest.mark.parametrize("down", LOOKED_AFTER.values(), ids=LOOKED_AFTER)
+def test_a_down_may_look_after_a_child_by_a_rebuild_or_under_another_name(
+    family: Database, path: Path, down: Any
+) -> None:
+    migrator = family.migrator([SCHEMA, grown(down)], backup=False)
+    migrator.migrate()
+    migrator.rollback_last()
+    name = "kid" if "update" in str(down).lower() else "child"
+    assert rows(path, f"SELECT count(*) FROM {name}") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "down",
+    [
+        (RebuildTable("child", "CREATE TABLE child (id INTEGER PRIMARY KEY, q REFERENCES q ON DELETE CASCADE)"),),
+        ("ALTER TABLE child RENAME TO kid", "UPDATE kid SET id = id + 10"),
+        ("ALTER TABLE child RENAME TO kid", "ALTER TABLE kid RENAME TO child"),
+    ],
+)
+@pytest.mark.parametrize("use_transaction", [True, False])
+def test_a_child_that_still_refers_after_all_that_is_seen_at_the_drop(
+    family: Database, path: Path, down: Any, use_transaction: bool
+) -> None:
+    if not use_transaction and not isinstance(down[0], str):
+        return  # a rebuild has a transaction always
+    second = grown(down)
+    second = Migration("002", "a parent", second.up, second.down, use_transaction=use_transaction)
+    migrator = family.migrator([SCHEMA, second], backup=False)
+    migrator.migrate()
+    error = caught(migrator.rollback_last)
+    assert type(error) is DependentRowsError
+    assert list(error.tables.values()) == [(2, 0)]
+    with outside(path) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert connection.execute(f"SELECT count(*) FROM {(tables & {'kid', 'child'}).pop()}").fetchall() == [(3,)]
 
 
 def test_what_may_be_lost_may_be_named_as_it_is_called_then(family: Database, path: Path) -> None:

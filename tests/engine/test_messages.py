@@ -81,7 +81,7 @@ def two_statements_in_one(db: Database) -> Any:
 
 @situation("""
 statement 1 of the up of migration 001 is COMMIT: commit
-Delete it: the engine opens and ends the transaction. Use use_transaction=False for a migration that cannot run in one. [control_statement]
+Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not needed. One that cannot run in one says use_transaction=False. [control_statement]
 """)
 def transaction_control(db: Database) -> Any:
     return caught(Migration, "001", "d", "commit")
@@ -259,8 +259,8 @@ def an_id_in_the_table_that_is_none(db: Database) -> Any:
 
 
 @situation("""
-the table 'migrations' is not a tracking table of agentdb: no such column: id in: SELECT id, checksum, in_progress FROM "migrations"
-This table belongs to something else: pass table='another_name' to Migrator. [foreign_table]
+the table 'migrations' is not a tracking table of agentdb: it has no column id
+This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator. [foreign_table]
 """)
 def somebody_elses_table(db: Database) -> Any:
     with outside(db.path) as other:

@@ -10,14 +10,19 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from engine_harness import ask, caught, outside
 
 import agentdb
+import agentdb.engine.restore
 from agentdb import create_client_sync, restore
+from agentdb.engine import overwrite
 from agentdb.engine.events import Restored, Restoring
 from agentdb.errors import BackupError
+
+restoring = sys.modules["agentdb.engine.restore"]
 
 
 def fill(path: Path, *rows: object, journal_mode: str = "WAL") -> None:
@@ -98,47 +103,67 @@ def test_a_database_that_this_process_has_open_is_refused(path: Path, backup: Pa
     restore(path, backup)
 
 
-@pytest.mark.parametrize(
-    "journal_mode",
-    [
-        "WAL",
-        pytest.param(
-            "DELETE", marks=pytest.mark.skipif(not sys.platform.startswith("linux"), reason="seen on Linux only")
-        ),
-    ],
-)
-def test_a_database_that_another_process_has_open_and_idle_is_refused(
-    path: Path, backup: Path, journal_mode: str
-) -> None:
-    fill(path, journal_mode=journal_mode)
+def opened(path: Path) -> subprocess.Popen[str]:
+    """A program that has the file open and idle; at the next line it tells what it reads and adds a row."""
     program = f"""
 import sqlite3, sys
-c = sqlite3.connect({str(path)!r})
+c = sqlite3.connect({str(path)!r}, isolation_level=None)
 c.execute("SELECT * FROM t").fetchall()
 print("open", flush=True)
-sys.stdin.read()
+if sys.stdin.readline():
+    print([x for (x,) in c.execute("SELECT * FROM t")], flush=True)
+    c.execute("INSERT INTO t VALUES ('added')")
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        try:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "open\n"
-            assert caught(restore, path, backup).code == "file_in_use"
-        finally:
-            other.communicate(timeout=60)
+    other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "open\n"
+    return other
+
+
+def test_a_database_in_wal_mode_that_another_process_has_open_and_idle_is_refused(path: Path, backup: Path) -> None:
+    other = opened(path)
+    try:
+        assert caught(restore, path, backup).code == "file_in_use"
+    finally:
+        other.communicate(timeout=60)
     assert rows(path) == ["old", "new"]
+    assert not list(path.parent.glob("*.re[ps]*"))
     assert rows(restore(path, backup).path) == ["old"]
 
 
-def test_in_wal_mode_the_lock_alone_tells_it(path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a system where nobody can be asked who has a file open."""
-    monkeypatch.setattr("agentdb.engine.restore._users", lambda path: [])
+def test_one_in_another_journal_mode_reads_and_writes_the_new_content_afterwards(path: Path, backup: Path) -> None:
+    fill(path, journal_mode="DELETE")
+    other = opened(path)
+    restore(path, backup)
+    said, _ = other.communicate("go\n", timeout=60)
+    assert said == "['old']\n"
+    assert rows(path) == ["old", "added"]
+    assert rows(f"{path}.replaced-0001") == ["old", "new"]
+
+
+def test_the_lock_alone_tells_who_has_it_open(path: Path, backup: Path) -> None:
+    """A connection of this process that is not agentdb's, too."""
     with outside(path) as connection:
         connection.execute("SELECT * FROM t").fetchall()
         error = caught(restore, path, backup)
     assert error.code == "file_in_use"
     assert "another program" in error.message
+
+
+@pytest.mark.parametrize("journal_mode", ["WAL", "DELETE"])
+def test_a_refused_restore_leaves_the_journal_mode(
+    path: Path, backup: Path, journal_mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(path, journal_mode=journal_mode)
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("agentdb.engine.restore.sync_file", fail)
+    assert caught(restore, path, backup).code == "restore_failed"
+    assert ask(path, "PRAGMA journal_mode") == [(journal_mode.lower(),)]
+    assert rows(path) == ["old", "new"]
+    assert not list(path.parent.glob("*.re[ps]*"))
 
 
 def test_a_place_where_nothing_is(backup: Path, tmp_path: Path) -> None:
@@ -166,28 +191,74 @@ def test_a_damaged_database_is_replaced_and_kept_byte_for_byte(backup: Path, pat
     assert (path.parent / "agents.db.replaced-0001-wal").read_bytes() == wal
 
 
-@pytest.mark.parametrize("links", [True, False])
 def test_a_damaged_database_that_cannot_be_replaced_keeps_what_is_beside_it(
-    path: Path, backup: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its -wal may hold all that can still be saved of it."""
     crashed(path, "in the wal")
     path.write_bytes(b"not any more a database" + path.read_bytes()[23:])
+    (path.parent / "agents.db-shm").unlink()
     before = {each.name: each.read_bytes() for each in path.parent.glob("agents.db*") if each.is_file()}
     assert "agents.db-wal" in before
-    real_replace = os.replace
+    real_pour = overwrite._pour
+    poured: list[str] = []
 
-    def fail(*_: object) -> None:
-        raise OSError(5, "Input/output error")
+    def pour(source: BinaryIO, target: BinaryIO) -> None:
+        poured.append(str(source.name))
+        if str(source.name).endswith(".restoring"):
+            target.write(b"half of it")
+            raise OSError(28, "No space left on device")
+        real_pour(source, target)
 
-    def replace(old: str, new: str) -> None:
-        (fail if str(old).endswith(".restoring") else real_replace)(old, new)
-
-    monkeypatch.setattr(os, "replace", replace)
-    if not links:
-        monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(overwrite, "_pour", pour)
     assert caught(restore, path, backup).code == "restore_failed"
+    assert [Path(name).suffix for name in poured] == [".db", ".restoring", ".replaced-0001"]
     assert {each.name: each.read_bytes() for each in path.parent.glob("agents.db*") if each.is_file()} == before
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1 FROM t", "BEGIN EXCLUSIVE"])
+def test_a_damaged_database_that_another_process_is_using_is_refused(path: Path, backup: Path, statement: str) -> None:
+    """Its header goes while it is open: in WAL mode, and not, whoever uses it holds a lock on the file."""
+    fill(path, journal_mode="WAL" if "SELECT" in statement else "DELETE")
+    program = f"""
+import sqlite3, sys
+c = sqlite3.connect({str(path)!r}, isolation_level=None)
+c.execute({statement!r}).fetchall()
+print("open", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        sound = path.read_bytes()
+        path.write_bytes(b"not any more a database" + sound[23:])
+        assert caught(restore, path, backup).code == "file_in_use"
+        path.write_bytes(sound)
+        other.communicate(timeout=60)
+    assert rows(path) == ["old", "new"]
+
+
+@pytest.mark.parametrize("size", [1024, 4096, 65536])
+@pytest.mark.parametrize("other_size", [512, 4096])
+def test_pages_of_another_size(path: Path, tmp_path: Path, size: int, other_size: int) -> None:
+    kept = tmp_path / "kept.db"
+    for file, page_size, vacuum, count in ((path, size, "NONE", 300), (kept, other_size, "FULL", 40)):
+        with outside(file) as connection:
+            connection.execute(f"PRAGMA page_size={page_size}")
+            connection.execute(f"PRAGMA auto_vacuum={vacuum}")
+            connection.execute("CREATE TABLE t (x)")
+        fill(file, *[f"{count} {number} {'x' * 500}" for number in range(count)])
+    old, new = rows(path), rows(kept)
+    restore(path, kept)
+    assert rows(path) == new
+    assert ask(path, "PRAGMA page_size") == [(other_size,)]
+    assert ask(path, "PRAGMA auto_vacuum") == [(1,)]
+    assert rows(f"{path}.replaced-0001") == old
+    restore(path, f"{path}.replaced-0001")
+    assert rows(path) == old
+    assert ask(path, "PRAGMA page_size") == [(size,)]
 
 
 def test_what_is_no_whole_backup_changes_nothing(path: Path, backup: Path, tmp_path: Path) -> None:
@@ -242,37 +313,56 @@ def test_a_file_system_without_hard_links(path: Path, backup: Path, monkeypatch:
     assert rows(f"{path}.replaced-0001") == ["old", "new"]
 
 
-def test_one_that_opens_the_file_at_the_last_moment_keeps_it(
-    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has the old file open and waits for a lock: it must not go on with what was put aside."""
-    if not Path("/proc/self/fd").exists():
-        pytest.skip("seen on Linux only")
-    real_replace = os.replace
-    others: list[subprocess.Popen[str]] = []
-
-    def replace(old: str, new: str) -> None:
-        if str(old).endswith(".restoring"):
-            program = f"import sys; f = open({str(path)!r}); print(1, flush=True); sys.stdin.read()"
-            others.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                )
-            )
-            assert others[0].stdout is not None
-            others[0].stdout.readline()
-        real_replace(old, new)
-
-    monkeypatch.setattr(os, "replace", replace)
+STARTER = """
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+print("open", flush=True)
+while True:
     try:
-        error = caught(restore, path, backup)
-    finally:
-        for other in others:
-            other.communicate(timeout=60)
-    assert error.code == "file_in_use"
-    assert "has just opened" in error.message
-    assert rows(path) == ["old", "new"]
-    assert not (path.parent / "agents.db.replaced-0001").exists()
+        c.execute("PRAGMA journal_mode=WAL").fetchall()
+        break
+    except sqlite3.OperationalError:
+        pass
+for number in range(100):
+    c.execute("INSERT INTO t VALUES (?)", (f"started {number}",))
+print(c.execute("SELECT count(*) FROM t").fetchone()[0], flush=True)
+"""
+
+
+@pytest.mark.parametrize("outcome", ["succeeds", "fails", "replaces a damaged one"])
+def test_an_application_that_starts_in_between_loses_nothing(
+    path: Path, backup: Path, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has opened the file, and writes as soon as it is let in: into the one file that has the name, which holds the old
+    content where the restore fails, and the new one where it succeeds."""
+    damaged = outcome == "replaces a damaged one"
+    if damaged:
+        path.write_bytes(b"SQLite format 4" + path.read_bytes()[15:])
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> object:
+        if not started:
+            started.append(subprocess.Popen([sys.executable, "-c", STARTER, path], stdout=subprocess.PIPE, text=True))
+            assert started[0].stdout is not None
+            assert started[0].stdout.readline() == "open\n"
+            if outcome == "fails":
+                raise OSError(5, "Input/output error")
+        return real(*arguments)
+
+    # Each is called while the file is locked: one before the new content is written, the other before its header.
+    module, name = (overwrite, "_pour") if damaged else (restoring, "sync_folder")
+    real = getattr(module, name)
+    monkeypatch.setattr(module, name, start)
+    inode = path.stat().st_ino
+    if outcome == "fails":
+        assert caught(restore, path, backup).code == "restore_failed"
+    else:
+        restore(path, backup)
+    said, _ = started[0].communicate(timeout=60)
+    assert path.stat().st_ino == inode
+    expected = ["old", "new"] if outcome == "fails" else ["old"]
+    assert said == f"{100 + len(expected)}\n"
+    assert rows(path) == expected + [f"started {number}" for number in range(100)]
 
 
 def test_a_plain_copy_over_the_file_is_what_this_protects_from(path: Path, backup: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import resource
@@ -15,11 +16,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
+from typing import BinaryIO
 
 import pytest
 
 import agentdb
 from agentdb import Migrator, create_client_sync
+from agentdb.engine import overwrite
 from system import upgrade
 from system.kills import in_a_process, killed_everywhere
 from system.processes import run, workers
@@ -102,6 +105,78 @@ def test_a_restore_killed_at_any_step_leaves_the_old_or_the_new_database(templat
 
     assert killed_everywhere(prepare, lambda: agentdb.restore(path, backup), check) > 10
     assert set(seen) == {3, upgrade.STEPS}
+
+
+def big(path: Path, page_size: int, pages: int, marker: str) -> Path:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size={page_size}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (marker, ballast)")
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO t VALUES (?, ?)", [(marker, os.urandom(page_size - 200)) for _ in range(pages)]
+        )
+        connection.execute("COMMIT")
+    return path
+
+
+def markers(path: Path) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return connection.execute("SELECT marker, count(*) FROM t GROUP BY marker").fetchall()
+
+
+@pytest.mark.parametrize(("old", "new"), [((1024, 3500), (4096, 2500)), ((4096, 2500), (1024, 3500))])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_restore_killed_in_the_middle_of_its_writing(
+    tmp_path: Path, old: tuple[int, int], new: tuple[int, int], damaged: bool
+) -> None:
+    """Within the writing, which is many steps of SQLite's and few of ours. A sound file is rolled back, a damaged one is
+    damaged still, and never looks sound."""
+    template, backup, path = big(tmp_path / "t.db", *old, "old"), big(tmp_path / "b.db", *new, "new"), tmp_path / "a.db"
+    if damaged:
+        template.write_bytes(b"SQLite format 4\0" + template.read_bytes()[16:])
+    steps = 0
+
+    def restore_and_die_at(number: int) -> None:
+        def step(*_: object) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def write(target: BinaryIO, content: bytes) -> None:
+            step()
+            real_write(target, content)
+
+        real_write = overwrite._write
+        overwrite._write = write
+        importlib.import_module("agentdb.engine.restore").paced = lambda tell, beat: step  # type: ignore[attr-defined]
+        agentdb.restore(path, backup)
+
+    seen = []
+    for number in range(1, 100):
+        for file in tmp_path.glob("a.db*"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        shutil.copy(template, path)
+        ended = in_a_process(lambda number=number: restore_and_die_at(number)) == 0  # type: ignore[misc]
+        try:
+            seen.append(markers(path))
+        except sqlite3.DatabaseError as error:
+            seen.append([("damaged" if damaged else str(error), 0)])
+            kept = path.with_name("a.db.replaced-0001")
+            if path.read_bytes() != template.read_bytes():
+                assert kept.read_bytes() == template.read_bytes()
+        agentdb.restore(path, backup)
+        assert markers(path) == [("new", new[1])]
+        if ended:
+            break
+    assert len(seen) > 10
+    before = ("damaged", 0) if damaged else ("old", old[1])
+    after = ("new", new[1])
+    changed = seen.index([after])
+    assert changed > 8
+    assert seen == [[before]] * changed + [[after]] * (len(seen) - changed)
 
 
 @pytest.mark.soak

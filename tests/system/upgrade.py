@@ -49,7 +49,7 @@ def create(path: Path, *, applied: int, journal_mode: str) -> None:
             connection.execute(sql)
     if applied:
         with create_client_sync(path) as client:
-            Migrator(client, MIGRATIONS).migrate(limit=applied)
+            Migrator(client, MIGRATIONS, backup=False).migrate(limit=applied)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (mode,) = connection.execute(f"PRAGMA journal_mode={journal_mode}").fetchone()
         assert mode == journal_mode.lower()

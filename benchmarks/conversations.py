@@ -196,9 +196,7 @@ class Agentdb:
                 await append_many(
                     "new",
                     [
-                        NewMessage(
-                            role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA
-                        )
+                        NewMessage(role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
                         for text in texts
                     ],
                 )

@@ -134,7 +134,7 @@ class Raw:
 
 
 def _paged(cursor: tuple[str, Any], limit: int, **filters: Any) -> dict[str, Any]:
-    return {**filters, "cursor_time": cursor[0], "cursor_id": cursor[1], "limit": limit + 1}
+    return {**filters, "include_deleted": 0, "cursor_time": cursor[0], "cursor_id": cursor[1], "limit": limit + 1}
 
 
 def _places(total: int, depths: Sequence[float]) -> list[int]:

@@ -211,8 +211,13 @@ class Entity(Generic[E]):
         try:
             return (yield from execute(sql, args))
         except StatementError as error:
-            if not error.message.startswith(_UNDECODABLE) or not sql.startswith("SELECT"):
-                raise
+            return (yield from self._read_bytes(error, sql, args, also))
+
+    def _read_bytes(
+        self, error: StatementError, sql: str, args: Mapping[str, Any], also: tuple[str, ...] = ()
+    ) -> Steps[ResultSet]:
+        if not error.message.startswith(_UNDECODABLE) or not sql.startswith("SELECT"):
+            raise error
         names = dict.fromkeys((*self._names.values(), *also))
         chosen = [
             f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END AS {name}" for name in names
@@ -223,8 +228,16 @@ class Entity(Generic[E]):
 
     def one(self, sql: str, args: Mapping[str, Any], on_error: str = "raise") -> Steps[E | None]:
         """The one row that a statement gives, or None. Raises UnreadableRowError."""
-        result = yield from self.read(sql, args)
-        return self.decode(result, on_error)[0] if result.tuples else None
+        # As read(), without a generator between: this is on the path of every get().
+        try:
+            result = yield from execute(sql, args)
+        except StatementError as error:
+            result = yield from self._read_bytes(error, sql, args)
+        if not result.tuples:
+            return None
+        if on_error == "raise" and type(result.tuples) is list:
+            return self.decode_row(result.columns, result.tuples[0])
+        return self.decode(result, on_error)[0]
 
     def many(self, sql: str, args: Mapping[str, Any], on_error: str = "raise") -> Steps[list[E]]:
         """All rows that a statement gives. Raises UnreadableRowError."""

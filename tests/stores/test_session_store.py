@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from store_harness import AT, Facade, agent_fields, log_fields, session_fields
 
-from agentdb.errors import NotFoundError
+from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.stores import Session, SessionSummary
 
 OVERRIDES: dict[str, list[Any]] = {
@@ -186,3 +186,31 @@ def test_of_several_sessions_with_one_external_id_the_newest_is_found(stores: Fa
 def test_what_can_be_stored_as_an_external_id_can_be_found(stores: Facade, agent: str) -> None:
     session = stores.sessions.create(main_agent_id=agent, external_session_id="")
     assert stores.sessions.by_external_id("") == session
+
+
+def test_a_session_may_have_a_parent_and_a_circle_is_refused(stores: Facade, agent: str) -> None:
+    for id, parent in (("a", None), ("b", "a"), ("c", "b")):
+        stores.sessions.create(id=id, main_agent_id=agent, parent_session_id=parent)
+    for id, parent in (("a", "c"), ("a", "a"), ("b", "c")):
+        with pytest.raises(IntegrityError) as refused:
+            stores.sessions.update(id, parent_session_id=parent)
+        assert refused.value.code == "cycle"
+    with pytest.raises(IntegrityError) as refused:
+        stores.sessions.create(id="d", main_agent_id=agent, parent_session_id="d")
+    assert refused.value.code == "cycle"
+    with pytest.raises(NotFoundError, match="parent_session_id: there is no session 'nobody'"):
+        stores.sessions.update("a", parent_session_id="nobody")
+    with pytest.raises(NotFoundError, match="main_agent_id 'nobody' or parent_session_id 'a'"):
+        stores.sessions.create(main_agent_id="nobody", parent_session_id="a")
+    assert stores.sessions.update("c", parent_session_id="a").parent_session_id == "a"
+    assert stores.sessions.delete("a") is True
+    assert [stores.sessions.require(id).parent_session_id for id in "bc"] == [None, None]
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), True, "1"])
+def test_a_score_is_a_number_from_0_to_1(stores: Facade, agent: str, value: object) -> None:
+    stores.sessions.create(id="s", main_agent_id=agent)
+    for name in ("quality_score", "user_satisfaction"):
+        with pytest.raises(FieldError) as refused:
+            stores.sessions.update("s", **{name: value})
+        assert refused.value.field == name

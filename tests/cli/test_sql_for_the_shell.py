@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from agentdb.cli.shell_text import closed
+from agentdb.cli.shell_text import check, closed
+from agentdb.errors import MigrationError
 
 _COMMAND = ".shell touch stranger"
 
@@ -62,13 +63,19 @@ def test_a_recorded_down_reaches_no_command_of_the_shell(
     _record(place / "n.db", down)
     before = (place / "n.db").read_bytes()
     error = cli.error("sql", "n.db", "--down", "--migrations", nothing)
-    assert error["code"] == "not_for_a_script"
     assert "003" in error["message"]
     printed = cli("sql", "n.db", "--down", "--migrations", nothing, code=1).stdout
     assert printed == ""
     _shell(place / "n.db", printed)
     assert not (place / "stranger").exists()
     assert (place / "n.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("statements", _HOSTILE.values(), ids=_HOSTILE)
+def test_the_script_itself_refuses_them_wherever_they_come_from(statements: list[str]) -> None:
+    with pytest.raises(MigrationError) as caught:
+        check("003", statements)
+    assert caught.value.code == "not_for_a_script"
 
 
 @pytest.mark.parametrize("text", [f"it\n{_COMMAND}\nis", f"a;\n{_COMMAND}\n", "\n.quit\n#\n/\ngo\n"])

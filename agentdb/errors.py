@@ -108,6 +108,8 @@ REMEDIES: dict[str, str] = {
     "bad_id_in_table": "Delete or correct that row of the tracking table; ids are digits.",
     "bad_value_in_table": "Nothing; it is not used. Correct that row of the tracking table where it disturbs.",
     "foreign_table": "This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator.",
+    "not_for_a_script": "Correct the statement; where the database recorded it, look at its row in the tracking table, which "
+    "somebody may have altered.",
     "no_down": "Write a down for it, or roll back to a target above it.",
     "recorded_down_refused": "Run a build of the application that has this migration; or look at its row in the tracking "
     "table, which somebody may have altered, and correct it.",

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentdb.cli.output import plain
+from agentdb.cli.shell_text import check, closed
 from agentdb.clients.base import ResultSet
 from agentdb.engine.history import DOWN, UP, History, Row
 from agentdb.engine.loss_guard import is_bare
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.engine.repair import now
-from agentdb.lexer import split
 from agentdb.requests import Execute, Steps
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def upgrade(
     statements: what its up comes to. begun: the row of a migration that began outside a transaction and did not end;
     then `statements` are those that are left.
     """
+    check(migration.id, list(statements))
     name = quoted_name(history.table)
     values = {"id": migration.id, "begun": begun and begun.id}
     lines = [f"-- {plain(migration.label)}", "BEGIN IMMEDIATE;", *_written(history.create())]
@@ -116,6 +117,7 @@ def _unenforced(migration: Migration, lines: list[str]) -> list[str]:
 
 def downgrade(history: History, reversal: Reversal, statements: Sequence[str], row: Row) -> list[str]:
     """What rollback() runs for one migration. statements: what its down comes to. row: what the table has of it."""
+    check(reversal.recorded_id, list(statements))
     name = quoted_name(history.table)
     seen = "id = :id AND in_progress IS :in_progress" + (" AND note IS :note" if row.note is not None else "")
     guard = f"INSERT INTO {name} (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {seen});"
@@ -145,12 +147,6 @@ def _written(steps: Steps[Any]) -> list[str]:
             request = steps.send(_ONE_ROW)
     except StopIteration:
         return lines
-
-
-def closed(sql: str) -> str:
-    """A statement with its `;`, where it works: not inside a comment at the end. A comment alone stays what it is."""
-    found = split(sql)
-    return found[0] + ";" if found else sql
 
 
 def bind(sql: str, args: Any) -> str:

@@ -305,6 +305,7 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
 
     try:
         statements = json.loads(text)
+        json.dumps(statements, ensure_ascii=False).encode()  # an escape can hold a lone surrogate, which is no text
     except (ValueError, RecursionError):
         statements = None
     if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):

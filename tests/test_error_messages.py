@@ -167,7 +167,7 @@ applying migration 002 (step 2) failed, statement 1 of 1: no such table: u in: I
 Correct the up. [up_failed]
 
 == a_down_that_fails
-rolling back migration 002 (step 2) failed, statement 1 of 1: no such table: v in: DROP TABLE v
+rolling back migration 002 (step 2) failed, statement 1 of 1: no such table: v in: DROP TABLE v; nothing was rolled back
 Correct the down. [down_failed]
 
 == a_down_that_forgets_something
@@ -183,7 +183,7 @@ on a database at 001 with rows in it: applying migration 002 (step 2) failed, st
 Correct the up so that it also runs on tables that hold rows. [populated_up_failed]
 
 == a_down_that_rows_do_not_bear
-on a database at 002 with rows in it: rolling back migration 002 (step 2) failed, statement 1 of 2: NOT NULL constraint failed: t.x in: INSERT INTO t (x) SELECT NULL FROM t
+on a database at 002 with rows in it: rolling back migration 002 (step 2) failed, statement 1 of 2: NOT NULL constraint failed: t.x in: INSERT INTO t (x) SELECT NULL FROM t; nothing was rolled back
 Correct the down so that it also runs on tables that hold rows. [populated_down_failed]
 
 == a_rebuild_that_empties_the_children
@@ -209,6 +209,11 @@ Correct the rows of fixtures={'TABLE': [{'column': value}]}. [bad_fixture]
 
 #: code -> the file that shows it. What the stores say of fields and rows names the field, the value or the id.
 SHOWN_ELSEWHERE = {
+    "recorded_down_refused": "engine/test_recorded_statements.py",
+    "not_allowed": "engine/test_recorded_statements.py",
+    "changed_meanwhile": "engine/test_migrator_races.py",
+    "target_passed": "engine/test_migrator_migrate.py",
+    "view_broken": "engine/test_migrator_rollback.py",
     "not_for_a_script": "cli/test_sql_for_the_shell.py",
     "temp_folder_full": "clients/test_client_remedies.py",
     "name_taken": "test_shared_files.py",

@@ -14,6 +14,8 @@ _READING = frozenset(
         *("foreign_key_check", "integrity_check", "quick_check", "database_list", "collation_list", "function_list"),
     )
 )
+#: What FTS5 and R-tree ask while they connect to their tables; with an argument, these would set.
+_ASKED = frozenset(("data_version", "page_size"))
 _ALLOWED = frozenset(
     (
         sqlite3.SQLITE_READ,
@@ -59,5 +61,6 @@ def authorize(action: int, first: str | None, second: str | None, schema: str | 
     if action == sqlite3.SQLITE_FUNCTION:
         return sqlite3.SQLITE_DENY if (second or "").lower() == "load_extension" else sqlite3.SQLITE_OK
     if action == sqlite3.SQLITE_PRAGMA:
-        return sqlite3.SQLITE_OK if (first or "").lower() in _READING else sqlite3.SQLITE_DENY
+        name = (first or "").lower()
+        return sqlite3.SQLITE_OK if name in _READING or (name in _ASKED and second is None) else sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_DENY  # ATTACH, DETACH, whatever is TEMP, and what a later SQLite may bring

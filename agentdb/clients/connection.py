@@ -145,10 +145,12 @@ class Connection:
     def execute(self, sql: str, args: Any, kind: str = READ) -> ResultSet:
         """Run one statement to its end. `sql`, `args` and `kind` come from agentdb.clients.statements."""
         self._interrupted = False
+        cursor = None
         try:
             cursor = self._sqlite.execute(sql, args)
             tuples = cursor.fetchall()
         except FAULTS as error:
+            _end(cursor)
             cursor, tuples = self._try_again(error, sql, args)
         if kind in _COUNTING:
             affected, rowid = cursor.rowcount, cursor.lastrowid
@@ -178,10 +180,12 @@ class Connection:
             if monotonic() >= deadline:
                 raise failure from error
             sleep(_PAUSE)
+            cursor = None
             try:
                 cursor = self._sqlite.execute(sql, args)
                 return cursor, cursor.fetchall()
             except FAULTS as again:
+                _end(cursor)
                 error = again
 
     def write(self, sql: str, args: Any, kind: str) -> ResultSet:
@@ -513,6 +517,13 @@ class Connection:
         """Let it leak: after a fork, closing what the parent has open would harm the parent."""
         forks.leak(self._sqlite)
         self._sqlite = _UNOPENED
+
+
+def _end(cursor: sqlite3.Cursor | None) -> None:
+    """After a row that could not be read. The frames of the error hold the cursor, and an open one keeps its lock and its
+    file, even behind the close of its connection."""
+    if cursor is not None:
+        cursor.close()
 
 
 def _closed_connection() -> sqlite3.Connection:

@@ -216,8 +216,12 @@ def test_an_upgrade_that_came_to_its_end_and_is_made_again_has_a_backup_of_its_o
     db.migrator([ONE, TWO]).rollback_last()
     db.execute("INSERT INTO t1 VALUES ('weeks of work')")
     db.migrator([ONE, TWO]).migrate()
-    assert names(path) == ["agents.db.0001.001-002.backup", "agents.db.0002.001-002.backup"]
-    assert rows(backups(path)[1]) == ["mine", "weeks of work"]
+    assert names(path) == [
+        "agents.db.0001.001-002.backup",
+        "agents.db.0002.002-001.backup",  # before the rollback
+        "agents.db.0003.001-002.backup",
+    ]
+    assert rows(backups(path)[2]) == ["mine", "weeks of work"]
 
 
 @pytest.mark.parametrize(("setting", "kept"), [(True, 3), (1, 1), (2, 2)])
@@ -498,7 +502,7 @@ def test_opening_an_agentdb_of_an_earlier_build_makes_one(path: Path) -> None:
     AgentDB.open(path, backup=False).close()
     assert not folder_of(path).exists()
     with create_client_sync(path) as client:
-        Migrator(client, agentdb.migrations).rollback(limit=len(agentdb.migrations.MIGRATIONS) - 1)
+        Migrator(client, agentdb.migrations, backup=False).rollback(target="001")
     AgentDB.open(path).close()
     assert len(backups(path)) == 1
 

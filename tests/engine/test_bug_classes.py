@@ -76,7 +76,7 @@ KINDS: dict[str, list[str]] = {
     "unicode61 does not find CJK": ["test_the_usual_tokenizer_does_not_find_cjk"],
     "the tokenizer may be missing": [
         "test_a_tokenizer_that_is_missing_leaves_half_a_schema",
-        "migrations/test_messages_schema.py::test_a_module_that_this_sqlite_lacks_is_named_with_a_remedy_and_nothing_is_left",
+        "migrations/test_search_index.py::test_a_module_that_this_sqlite_lacks_is_named_with_a_remedy_and_nothing_is_left",
     ],
     "ties of times skip rows in pages": ["test_ties_of_times_skip_rows_in_pages"],
     # versions and checksums

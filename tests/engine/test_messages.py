@@ -341,7 +341,7 @@ def a_reference_that_would_dangle(db: Database) -> Any:
 
 
 @situation("""
-rolling back migration 001 (family) failed: it would drop parents, and other tables hold rows under that: children (3), friends (1)
+rolling back migration 001 (family) failed: it would drop parents, and other tables hold rows under that: children (3), friends (1); nothing was rolled back
 Nothing was changed. Roll back first what made those tables, with the migrator that they belong to; or delete the rows. [dependent_rows]
 """)
 def a_host_that_holds_rows(db: Database) -> Any:
@@ -443,7 +443,7 @@ def a_constraint_that_fails_at_commit(db: Database) -> Any:
 
 
 @situation("""
-rolling back migration 001 (notes) failed, statement 1 of 1: no such table: note in: DROP TABLE note
+rolling back migration 001 (notes) failed, statement 1 of 1: no such table: note in: DROP TABLE note; nothing was rolled back
 Correct the statement. [statement_failed]
 """)
 def a_down_that_fails(db: Database) -> Any:

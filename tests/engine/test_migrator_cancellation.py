@@ -114,12 +114,13 @@ def test_rollback_cancelled_at_every_await(path: Path) -> None:
         reached.append(len(applied))
         if not task.cancelled():
             assert ids(task.result()) == ["003", "002"]
+            assert applied == ["001"]
 
     awaits = at_every_await(
         path, lambda migrator: migrator.rollback(limit=2), THREE, check, lambda: prepared(path, THREE)
     )
     assert awaits >= 2 * 5
-    assert set(reached) == {3, 2, 1}
+    assert set(reached) == {3, 1}  # both or none
 
 
 def test_migrate_outside_a_transaction_cancelled_at_every_await(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from engine_harness import Database, applied_ids, caught, ids, make, outside, tables
 
 from agentdb import AsyncMigrator, Migrator, create_client, create_client_sync
-from agentdb.engine.events import Applied, Finished, Planned, Reverted, Started, StatementDone
+from agentdb.engine.events import Applied, BackedUp, BackingUp, Finished, Planned, Reverted, Started, StatementDone
 from agentdb.errors import AgentDBError, MigrationError, TransactionActiveError
 
 ONE = make(1, up=["CREATE TABLE t1 (x)", "INSERT INTO t1 VALUES (1)"])
@@ -41,16 +41,17 @@ def test_events_of_a_rollback_come_in_order(db: Database) -> None:
     migrator.migrate()
     events.clear()
     results = migrator.rollback(limit=2)
-    assert events == [
+    assert [event for event in events if not isinstance(event, (BackingUp, BackedUp))] == [
         Planned("down", (TWO, ONE)),
         Started("down", TWO),
+        Started("down", ONE),  # one transaction
         StatementDone("down", TWO, 1, 1),
-        Reverted(results[0]),
-        Started("down", ONE),
         StatementDone("down", ONE, 1, 1),
+        Reverted(results[0]),
         Reverted(results[1]),
         Finished("down", tuple(results)),
     ]
+    assert [type(event) for event in events[1:3]] == [BackingUp, BackedUp]
 
 
 def test_with_nothing_to_do_that_is_what_is_told(db: Database) -> None:
@@ -94,6 +95,7 @@ def test_all_but_the_statements_are_told_outside_the_write_lock(db: Database, pa
         db.migrator([ONE, TWO]).migrate()
         db.migrator([ONE, TWO], on_event=on_event).rollback(limit=2)
         expected = {"Planned": True, "Started": True, "StatementDone": False, "Reverted": True, "Finished": True}
+        expected |= {"BackingUp": True, "BackedUp": True}
     else:
         db.migrator([ONE, TWO], on_event=on_event).migrate()
         expected = {"Planned": True, "Started": True, "StatementDone": False, "Applied": True, "Finished": True}
@@ -113,7 +115,7 @@ def test_what_is_told_as_applied_is_committed(db: Database, path: Path) -> None:
     assert seen == {
         "Applied 001": ["001"],
         "Applied 002": ["001", "002"],
-        "Reverted 002": ["001"],
+        "Reverted 002": [],
         "Reverted 001": [],
     }
 

@@ -49,20 +49,22 @@ def test_a_program_that_does_not_log_imports_nothing_for_it(path: Path, more: st
         assert done.stderr == ""
 
 
-def test_a_program_that_logs_hears_what_was_applied_and_taken_back(path: Path) -> None:
+def test_a_program_that_logs_hears_what_was_applied_and_rolled_back(path: Path) -> None:
     before = "import logging; logging.basicConfig(level=logging.INFO, format='%(name)s|%(levelname)s|%(message)s')"
     program = MIGRATE.format(before=before, more="migrator.rollback_last()", after="", applied=1)
     done = run_program(program, path)
     assert done.returncode == 0, done.stderr
-    applied, taken_back = done.stderr.splitlines()
+    applied, backed_up, rolled_back = done.stderr.splitlines()
     assert applied.startswith("agentdb|INFO|applied migration 001 (a table) in ")
     assert applied.endswith(" ms")
-    assert taken_back.startswith("agentdb|INFO|took back migration 001 (a table) in ")
+    assert backed_up.startswith("agentdb|INFO|")
+    assert "001-0.backup" in backed_up
+    assert rolled_back.startswith("agentdb|INFO|rolled back migration 001 (a table) in ")
 
 
 def test_info_says_each_migration_and_debug_the_plan(db: Database, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="agentdb")
-    migrator = db.migrator([make(1), make(2)])
+    migrator = db.migrator([make(1), make(2)], backup=False)
     migrator.migrate()
     migrator.rollback_last()
     said = [(record.name, record.levelname, record.getMessage().split(" in ")[0]) for record in caplog.records]
@@ -70,7 +72,7 @@ def test_info_says_each_migration_and_debug_the_plan(db: Database, caplog: pytes
         ("agentdb", "DEBUG", "2 migrations to apply"),
         ("agentdb", "INFO", "applied migration 001 (make t1)"),
         ("agentdb", "INFO", "applied migration 002 (make t2)"),
-        ("agentdb", "INFO", "took back migration 002 (make t2)"),
+        ("agentdb", "INFO", "rolled back migration 002 (make t2)"),
     ]
 
 

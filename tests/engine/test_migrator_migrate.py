@@ -75,6 +75,7 @@ def test_the_row_records_all_that_a_later_or_earlier_build_needs(db: Database, p
         "foreign_keys": 1,
         "backward_compatible": 0,
         "app_version": "1.2.3",
+        "applied_after": None,
         "in_progress": None,
         "note": None,
     }
@@ -87,11 +88,15 @@ def test_limit_applies_so_many_at_the_most(db: Database, limit: int) -> None:
     assert ids(migrator.migrate()) == ["001", "002", "003"][limit:]
 
 
-def test_target_is_the_last_that_is_applied(db: Database) -> None:
+def test_target_is_the_last_that_is_applied(db: Database, path: Path) -> None:
     migrator = db.migrator(THREE)
     assert ids(migrator.migrate(target="2")) == ["001", "002"]
     assert migrator.migrate(target="002") == []
-    assert migrator.migrate(target="001") == []
+    error = caught(migrator.migrate, target="001")
+    assert (type(error), error.code) == (InvalidArgumentError, "target_passed")
+    assert "002" in error.message
+    assert "rollback(target='1')" in error.remedy
+    assert applied_ids(path) == ["001", "002"]
     assert ids(migrator.migrate(limit=5, target="0003")) == ["003"]
 
 

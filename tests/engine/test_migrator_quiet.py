@@ -30,7 +30,7 @@ def footprint(path: Path) -> tuple[bytes, int, int, list[str]]:
 
 QUIET: dict[str, Callable[[Database], object]] = {
     "migrate": lambda db: db.migrator(THREE).migrate(),
-    "migrate with a target": lambda db: db.migrator(THREE).migrate(target="001"),
+    "migrate with a target": lambda db: db.migrator(THREE).migrate(target="003"),
     "migrate with a limit": lambda db: db.migrator(THREE).migrate(limit=1),
     "migrate without checksums": lambda db: db.migrator(THREE).migrate(validate_checksums=False),
     "dry run": lambda db: db.migrator([*THREE, make(4)]).migrate(dry_run=True),

@@ -111,18 +111,42 @@ def test_what_another_process_takes_back_meanwhile_is_not_taken_back_again(
 ) -> None:
     registered = [make(number, use_transaction=use_transaction) for number in (1, 2, 3)]
     db.migrator(registered).migrate()
-    other = elsewhere(path, lambda migrator: migrator.rollback(limit=2), registered)
+    other = elsewhere(path, lambda migrator: migrator.rollback(target="002"), registered)
     migrator = db.migrator(registered, on_event=at("Started", 3, other))
-    assert ids(migrator.rollback(limit=3)) == ["001"]
-    assert tables(path) == set()
-    assert applied_ids(path) == []
+    assert ids(migrator.rollback(target="001")) == ["002"]
+    assert tables(path) == {"t1"}
+    assert applied_ids(path) == ["001"]
 
 
-def test_rollback_last_that_came_too_late_gives_none(db: Database, path: Path) -> None:
+def test_a_target_that_another_process_has_reached_leaves_nothing_to_do(db: Database, path: Path) -> None:
     db.migrator(THREE).migrate()
-    other = elsewhere(path, lambda migrator: migrator.rollback_last())
-    assert db.migrator(THREE, on_event=at("Started", 3, other)).rollback_last() is None
+    other = elsewhere(path, lambda migrator: migrator.rollback(target="001"))
+    assert db.migrator(THREE, on_event=at("Started", 3, other)).rollback(target="001") == []
+    assert applied_ids(path) == ["001"]
+
+
+@pytest.mark.parametrize("use_transaction", [True, False])
+def test_so_many_are_no_others_where_another_process_has_rolled_back_meanwhile(
+    db: Database, path: Path, use_transaction: bool
+) -> None:
+    registered = [make(number, use_transaction=use_transaction) for number in (1, 2, 3)]
+    db.migrator(registered).migrate()
+    other = elsewhere(path, lambda migrator: migrator.rollback_last(), registered)
+    error = caught(db.migrator(registered, on_event=at("Started", 3, other)).rollback, limit=2)
+    assert error.code == "changed_meanwhile"
+    assert error.results == ()
     assert tables(path) == {"t1", "t2"}
+    assert applied_ids(path) == ["001", "002"]
+
+
+def test_a_migration_that_another_process_applies_meanwhile_is_not_rolled_back_unseen(
+    db: Database, path: Path
+) -> None:
+    db.migrator(THREE[:2]).migrate()
+    other = elsewhere(path, lambda migrator: migrator.migrate())
+    error = caught(db.migrator(THREE, on_event=at("Started", 2, other)).rollback_last)
+    assert error.code == "changed_meanwhile"
+    assert applied_ids(path) == ["001", "002", "003"]
 
 
 def test_the_tracking_table_that_another_process_creates_meanwhile_is_used(db: Database, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from engine_harness import Database, applied_ids, ask, caught, ids, make, outside, tables
 
+from agentdb import Migration
 from agentdb.errors import BusyError, InvalidArgumentError, MigrationError
 
 THREE = [make(1), make(2), make(3)]
@@ -109,9 +110,11 @@ def test_a_down_that_fails_leaves_its_migration_applied_whole(db: Database, path
     assert error.code == "statement_failed"
     assert (error.migration, error.statement, error.statement_number) == (bad, "DROP TABLE nowhere", 2)
     assert "rolling back migration 002 (make t2) failed, statement 2 of 2" in error.message
-    assert [(result.migration.number, result.success) for result in error.results] == [(3, True), (2, False)]
-    assert tables(path) == {"t1", "t2"}
-    assert applied_ids(path) == ["001", "002"]
+    assert error.message.endswith("; nothing was rolled back")
+    assert "begun once before" not in error.remedy
+    assert [(result.migration.number, result.success) for result in error.results] == [(2, False)]
+    assert tables(path) == {"t1", "t2", "t3"}
+    assert applied_ids(path) == ["001", "002", "003"]
 
 
 def test_a_broken_down_can_be_mended_in_the_field(db: Database, path: Path) -> None:
@@ -203,17 +206,83 @@ def test_the_wait_for_a_lock_is_not_counted_as_time_that_the_rollback_took(
     assert result.execution_time < 300
 
 
-def test_a_lock_that_is_met_on_the_way_leaves_the_earlier_ones_in_results(full: Database, path: Path) -> None:
+def test_a_lock_that_is_met_at_the_beginning_changes_nothing(full: Database, path: Path) -> None:
     with outside(path) as other:
 
         def on_event(event: object) -> None:
-            if type(event).__name__ == "Reverted":
+            if type(event).__name__ == "Started" and not other.in_transaction:
                 other.execute("BEGIN IMMEDIATE")
 
         error = caught(full.migrator(THREE, on_event=on_event).rollback, limit=3)
     assert type(error) is BusyError
-    assert ids(error.results) == ["003"]
-    assert tables(path) == {"t1", "t2"}
+    assert error.results == ()
+    assert tables(path) == {"t1", "t2", "t3"}
+
+
+def test_where_the_range_is_no_one_transaction_the_earlier_ones_stay_rolled_back(db: Database, path: Path) -> None:
+    bad = make(2, down=["DROP TABLE t2", "DROP TABLE nowhere"])
+    migrator = db.migrator([THREE[0], bad, make(3, foreign_keys=False)])
+    migrator.migrate()
+    error = caught(migrator.rollback, limit=3)
+    assert error.message.endswith("; 1 of the range were rolled back before, and stay so")
+    assert [(result.migration.number, result.success) for result in error.results] == [(3, True), (2, False)]
+    assert applied_ids(path) == ["001", "002"]
+
+
+def test_the_first_failure_outside_a_transaction_was_not_begun_before(db: Database) -> None:
+    bad = make(1, down=["DROP TABLE nowhere"], use_transaction=False)
+    db.migrator([bad]).migrate()
+    assert "begun once before" not in caught(db.migrator([bad]).rollback_last).remedy
+
+
+def test_a_view_that_the_rollback_would_break_forbids_it(db: Database, path: Path) -> None:
+    db.migrator(THREE).migrate()
+    db.execute("CREATE VIEW of_the_application AS SELECT x FROM t3")
+    db.execute("CREATE VIEW broken_before AS SELECT * FROM nowhere")
+    error = caught(db.migrator(THREE).rollback, limit=2)
+    assert error.code == "view_broken"
+    assert "of_the_application" in error.message
+    assert "broken_before" not in error.message
+    assert applied_ids(path) == ["001", "002", "003"]
+    db.execute("DROP VIEW of_the_application")
+    assert ids(db.migrator(THREE).rollback(limit=2)) == ["003", "002"]
+
+
+def test_what_was_applied_out_of_order_is_rolled_back_in_the_order_of_time(db: Database, path: Path) -> None:
+    late = make(2, up=["ALTER TABLE t3 ADD COLUMN y"], down=["ALTER TABLE t3 DROP COLUMN y"])
+    db.migrator([THREE[0], THREE[2]]).migrate()
+    migrator = db.migrator([THREE[0], late, THREE[2]], allow_out_of_order=True)
+    assert ids(migrator.migrate()) == ["002"]
+    assert ids([migrator.rollback_last(dry_run=True)]) == ["002"]
+    assert ids(migrator.rollback(limit=2)) == ["002", "003"]
+    assert applied_ids(path) == ["001"]
+
+
+def test_a_backup_is_made_before_a_rollback_and_holds_what_goes(db: Database, path: Path) -> None:
+    db.migrator(THREE).migrate()
+    db.execute("INSERT INTO t3 VALUES ('weeks of work')")
+    db.migrator(THREE, backup=False).rollback_last()
+    folder = path.with_name(path.name + ".backups")
+    assert not folder.exists()
+    db.migrator(THREE).migrate()
+    db.execute("INSERT INTO t3 VALUES ('weeks of work')")
+    assert ids(db.migrator(THREE).rollback(target="001")) == ["003", "002"]
+    (backup,) = [one for one in folder.iterdir() if one.name.endswith(".003-001.backup")]
+    assert ask(backup, "SELECT x FROM t3") == [("weeks of work",)]
+
+
+def test_an_older_build_rolls_back_what_it_has_never_heard_of_on_a_fresh_connection(
+    open_database: Callable[..., Database], path: Path
+) -> None:
+    text = Migration(
+        "002",
+        "words",
+        up=["CREATE VIRTUAL TABLE words USING fts5(x)", "CREATE VIRTUAL TABLE boxes USING rtree(id, a, b)"],
+        down=["DROP TABLE boxes", "DROP TABLE words"],
+    )
+    open_database().migrator([THREE[0], text, THREE[2]]).migrate()
+    assert ids(open_database().migrator([THREE[0]]).rollback(target="001")) == ["003", "002"]
+    assert applied_ids(path) == ["001"]
 
 
 def test_a_failure_at_commit_leaves_the_migration_applied(db: Database, path: Path) -> None:

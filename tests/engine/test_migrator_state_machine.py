@@ -137,7 +137,7 @@ class Model:
         return None
 
     def reversals(self) -> list[tuple[Recorded, Migration | None, tuple[str, ...]]]:
-        """The rows, newest first, each with the migration of this build that it is, and the statements to run."""
+        """The rows, what was applied last first, each with the migration of this build that it is, and the statements to run."""
         plan = []
         for row in sorted(self.rows.values(), key=lambda row: -int(row.id)):
             here = self.build.get(int(row.id))
@@ -219,7 +219,12 @@ class MigratorMachine(RuleBasedStateMachine):
             assert error.code == refusal
             assert error.results == ()
             return
-        plan = [one for one in model.pending() if target is None or one.number <= target][:limit]
+        below = [one for one in model.pending() if target is None or one.number <= target]
+        if target is not None and not below and max(model.numbers(), default=0) > target:
+            assert type(error) is InvalidArgumentError
+            assert error.code == "target_passed"
+            return
+        plan = below[:limit]
         expected: list[tuple[int, tuple[str, ...], bool]] = []
         for one in plan:
             failed_at = None if dry_run else model.run(one.up)
@@ -269,6 +274,7 @@ class MigratorMachine(RuleBasedStateMachine):
             assert error.results == ()
             return
         expected: list[tuple[int, tuple[str, ...], bool]] = []
+        before = set(model.tables)
         for row, here, downs in plan:
             failed_at = None if dry_run else model.run(downs)
             expected.append((int(row.id), downs, failed_at is None))
@@ -278,11 +284,13 @@ class MigratorMachine(RuleBasedStateMachine):
                 assert (error.migration_id or "").lstrip("0") == row.id.lstrip("0")
                 assert error.statement_number == failed_at
                 assert here is None or error.migration == here
-                self.check_results(error.results, expected, dry_run=False)
+                self.check_results(error.results, expected[-1:], dry_run=False)
+                model.tables = before  # the whole range is rolled back, or none of it
                 return
-            if not dry_run:
-                del model.rows[row.id]
         assert error is None
+        if not dry_run:
+            for row, _, _ in plan:
+                del model.rows[row.id]
         self.check_results(results, expected, dry_run=dry_run)
 
     # -- what developers, older builds and people with a shell do

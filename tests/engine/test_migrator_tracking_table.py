@@ -40,6 +40,7 @@ def test_the_columns_are_these_with_the_five_first_and_the_rest_optional(db: Dat
         "foreign_keys",
         "backward_compatible",
         "app_version",
+        "applied_after",
         "note",
         "up",
         "down",

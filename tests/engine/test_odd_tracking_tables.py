@@ -32,6 +32,7 @@ COLUMNS = (
     "foreign_keys",
     "backward_compatible",
     "app_version",
+    "applied_after",
     "note",
     "up",
     "down",

@@ -82,6 +82,12 @@ def test_limit_and_target_give_prefixes(data: st.DataObject, registered: list[Mi
     target = data.draw(st.sampled_from(registered))
     spelled = data.draw(spellings(target.number))
     assert plan_upgrade(registered, applied, limit=limit) == whole[:limit]
+    below = [migration for migration in whole if migration.number <= target.number]
+    if not below and any(int(key.id) > target.number for key in applied):
+        with pytest.raises(InvalidArgumentError, match="is passed already") as passed:
+            plan_upgrade(registered, applied, target=spelled)
+        assert passed.value.code == "target_passed"
+        return
     up_to = plan_upgrade(registered, applied, target=spelled)
     assert up_to == whole[: len(up_to)]
     assert up_to == [migration for migration in whole if migration.number <= target.number]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REMEDIES: dict[str, str] = {
     # how the library is called
     "invalid_argument": "Pass a value that the documentation of this call allows.",
-    "not_bindable": "Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an "
+    "not_bindable": "Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an "
     "integer yourself, so that it reads back as you expect.",
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
     "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
@@ -158,11 +158,12 @@ REMEDIES: dict[str, str] = {
 }
 
 
-class AgentDBError(Exception):
+class AgentDBError(RuntimeError):
     """The root of all errors that agentdb raises.
 
     Attributes: `message` (what and where), `code` (stable), `remedy` (what next), `engine_code` (the engine's own name
     for it, or None), `results` (what a migration call had applied before it failed; empty elsewhere).
+    `explanation` is `message`, as libsql-client calls it, whose errors are RuntimeErrors, too.
     """
 
     code: str = "invalid_argument"
@@ -182,6 +183,10 @@ class AgentDBError(Exception):
     @property
     def message(self) -> str:
         return str(self.args[0])
+
+    @property
+    def explanation(self) -> str:
+        return self.message
 
     def after(self, earlier: Iterable[MigrationResult]) -> None:
         """Put what a migration call had done before this error in front of `.results`."""

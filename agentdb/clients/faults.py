@@ -208,7 +208,8 @@ def _culprit(args: Any) -> tuple[str, str]:
 
 
 def check_args(args: Any, sql: str) -> Any:
-    """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter.
+    """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter. And what
+    would be lost on its way through JSON, or to a server: infinity.
 
     Returns the arguments as sqlite3 wants them (a mapping without the `:`, `@` or `$` that libsql-client allows).
     """
@@ -223,6 +224,8 @@ def check_args(args: Any, sql: str) -> Any:
         if isinstance(value, float):
             if value != value:
                 raise _not_bindable(args, value, "is NaN, which SQLite stores as NULL", sql)
+            if value - value != 0:
+                raise _not_bindable(args, value, "is infinite, which neither JSON nor a server of libSQL can hold", sql)
         elif value is not None and not isinstance(value, (int, str, bytes, bytearray, memoryview)):
             raise _not_bindable(args, value, f"is a {type(value).__name__}", sql)
     if isinstance(args, dict) and any(not isinstance(key, str) or key[:1] in (":", "@", "$") for key in args):

@@ -19,7 +19,7 @@ from agentdb.stores.contexts import AGENT_SWITCH
 from agentdb.stores.fields import BOOLEAN, ID, JSON_OBJECT, now_text, time_text
 from agentdb.stores.message_dicts import Said, moment, shown, spoken
 from agentdb.stores.messages import MESSAGE, MESSAGE_STATS
-from agentdb.stores.pages import check_limit
+from agentdb.stores.pages import BEYOND_INTEGERS, check_limit
 from agentdb.stores.saving import save
 from agentdb.stores.scopes import AsyncScope, Scope
 
@@ -281,7 +281,7 @@ class ConversationStore(Operations[W]):
         args = {
             "session_id": ID.encode("session_id", session_id),
             "include_deleted": 0,
-            "cursor_id": float("inf"),
+            "cursor_id": BEYOND_INTEGERS,
             "limit": limit,
         }
         return [shown_switch(switch) for switch in (yield from AGENT_SWITCH.many(contexts.SWITCHES, args))]

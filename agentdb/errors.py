@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 REMEDIES: dict[str, str] = {
     # how the library is called
     "invalid_argument": "Pass a value that the documentation of this call allows.",
-    "not_bindable": "Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an "
-    "integer yourself, so that it reads back as you expect.",
+    "not_bindable": "Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else "
+    "into text or an integer yourself, so that it reads back as you expect.",
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
     "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
     "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
@@ -212,12 +212,12 @@ class FieldError(InvalidArgumentError):
 
     @classmethod
     def of(cls, field: str, value: object, why: str, *, code: str, remedy: str | None = None) -> Self:
-        """The error of one field; the message holds the value, shortened."""
-        try:
-            text = repr(value)
-        except Exception:  # nested too deep, too many digits, or an object's own mistake
-            text = f"a {type(value).__name__} that cannot be shown"
-        error = cls(f"{field} {why}: {text if len(text) <= 120 else text[:119] + '…'}", code=code, remedy=remedy)
+        """The error of one field. The message holds the type of the value and its length, never what is in it: it may be
+        somebody's conversation."""
+        about = f"a {type(value).__name__}"
+        if isinstance(value, (str, bytes, bytearray, list, tuple, dict, set, frozenset)):
+            about += f" of length {len(value)}"
+        error = cls(f"{field} {why} ({about})", code=code, remedy=remedy)
         error.field, error.value = field, value
         return error
 

@@ -216,7 +216,9 @@ async def is_free_soon(db: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")  # a warning that is recorded keeps what it is about
+@pytest.mark.filterwarnings(
+    "ignore:coroutine .* was never awaited"
+)  # a warning that is recorded keeps what it is about
 @pytest.mark.parametrize("raised", [asyncio.CancelledError, KeyboardInterrupt, GeneratorExit])
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "rolled back"])
 def test_struck_anywhere_at_its_end_an_async_transaction_is_closed_while_its_name_lives(

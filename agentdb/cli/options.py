@@ -94,8 +94,12 @@ def _function(name: str) -> Callable[[Any], object]:
 
 def _find_modules_here() -> None:
     """In the current folder first, as `python -m` does."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        return  # the folder is gone, and what was in it
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def range_options(limit: str, target: str) -> Callable[[Command], Command]:

@@ -51,7 +51,7 @@ def rollback(
     """
     if limit is None and target is None:
         limit = 1
-    asking = not yes and not dry_run and sys.stdin.isatty()
+    asking = not yes and not dry_run and sys.stdin is not None and sys.stdin.isatty()
     if dry_run or asking:
         with places.to_read(database, busy_timeout, on_connect) as client:
             reader = Migrator(client, migrations, table=table)

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from agentdb.clients import forks
 from agentdb.clients.base import ResultSet
-from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.faults import FAULTS, redacted, translate
 from agentdb.clients.file_identity import FileIdentity
 from agentdb.clients.location import MEMORY, check_place
 from agentdb.clients.opening import place_of
@@ -162,6 +162,7 @@ class Connection:
         if deadline is None:
             deadline = monotonic() + self._settings.busy_timeout - _SLICE
         while True:
+            error = redacted(error, sql, args)
             failure = translate(error, self.path, sql, args)
             # PROTOCOL: the readers and the writer of a -wal file got in each other's way, which passes.
             waits = isinstance(failure, BusyError) or failure.engine_code == "SQLITE_PROTOCOL"

@@ -14,9 +14,7 @@ from agentdb import AgentDB, create_client, create_client_sync, errors
 
 theirs = pytest.importorskip("libsql_client")
 
-ERRORS = [
-    kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.AgentDBError)
-]
+ERRORS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.AgentDBError)]
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ REMEDIES: dict[str, str] = {
     "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
     "session_pragma": "Leave it out: it switches the connection, which the application goes on with, not the database. Where a "
     "table must change under its rows, RebuildTable needs none of these.",
+    "no_effect_inside": "Give it to a migration of its own with use_transaction=False: inside a transaction SQLite ignores it "
+    "without a word.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",

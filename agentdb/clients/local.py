@@ -157,6 +157,10 @@ class LocalClient(Pool):
         if self._closed:
             self._close_idle()
 
+    def renew(self) -> None:
+        """Let what comes next have a new connection, for an engine of migrations. A database in memory keeps its one."""
+        self._close_idle_files()
+
     def _close_idle_files(self) -> None:
         if self._only is None:
             self._close_idle()

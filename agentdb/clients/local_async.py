@@ -175,6 +175,13 @@ class AsyncLocalClient(Pool):
                     lane.connection.close()
                     self._close_lane(lane)
 
+    def renew(self) -> None:
+        """As LocalClient.renew(); the connections are closed on their own threads."""
+        if self._only is None:
+            for lane in self._idle[:]:
+                self._idle.remove(lane)
+                self._close_lane(lane)
+
     def _leave(self, gate: AsyncGate, lane: Lane) -> None:
         connection = lane.connection
         if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this

@@ -63,7 +63,8 @@ def apply(
     run.application_id = application_id
     body = _apply_inside if use_transaction else _apply_outside
     try:
-        done = yield from body(history, run, create_table, checksums, app_version)
+        steps = body(history, run, create_table, checksums, app_version)
+        done = yield from (run.on_own_connection(steps) if run.leaves_something else steps)
     except AgentDBError as error:
         if _passes_through(error):
             raise
@@ -194,7 +195,8 @@ def revert(history: History, reversal: Reversal, *, use_transaction: bool, told:
     run = Run(h.DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
     body = _revert_inside if use_transaction else _revert_outside
     try:
-        done = yield from body(history, run)
+        steps = body(history, run)
+        done = yield from (run.on_own_connection(steps) if run.leaves_something else steps)
     except AgentDBError as error:
         if _passes_through(error):
             raise

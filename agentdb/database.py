@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from agentdb.clients.location import Place
     from agentdb.engine.backup import Setting
     from agentdb.runners import Callback
+    from agentdb.stores.agent_contexts import AgentContextStore
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.compactions import CompactionStore
-    from agentdb.stores.contexts import ContextStore
     from agentdb.stores.conversations import ConversationStore
     from agentdb.stores.messages import MessageStore
     from agentdb.stores.session_logs import SessionLogStore
@@ -66,11 +66,11 @@ class Stores(HasTarget[W]):
         return self._store(SessionLogStore)  # type: ignore[no-any-return]
 
     @property
-    def contexts(self) -> ContextStore[W]:
-        """Which agent speaks in each session, and the switches that led there."""
-        from agentdb.stores.contexts import ContextStore
+    def agent_contexts(self) -> AgentContextStore[W]:
+        """Which agent is at work in each session, and the switches that led there."""
+        from agentdb.stores.agent_contexts import AgentContextStore
 
-        return self._store(ContextStore)  # type: ignore[no-any-return]
+        return self._store(AgentContextStore)  # type: ignore[no-any-return]
 
     @property
     def compactions(self) -> CompactionStore[W]:

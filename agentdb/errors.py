@@ -144,18 +144,20 @@ REMEDIES: dict[str, str] = {
     "bad_search": "Correct the expression, or pass syntax=False to look for the text as it is.",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
+    "unreadable_row": "Read the other rows with on_error='placeholder', which marks what cannot be read. Then write "
+    "that column anew with raw SQL, or delete the row by its id.",
     "not_found": "Check the id.",
     "session_deleted": "Call sessions.restore() with its id first; it brings back all of the session.",
     "session_full": "Go on in another session; somebody has given this one the last of all seqs.",
     "plan_outdated": "Ask for a new plan, sum up what it names, and compact with that.",
     "already_restored": "Nothing; what it took out is back in its place.",
     "newer_event": "Restore the newer event first; events of a session are restored from the newest to the oldest.",
-    "summary_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
+    "output_changed": "Give the message the text that the event has as summary_content, or read what the event keeps with "
     "compactions.archived().",
-    "summary_removed": "Read what the event keeps with compactions.archived(); nothing marks its place any more.",
+    "place_taken": "Remove the message that stands there first, or append the text of this one anew.",
+    "cycle": "Choose a parent that is not one of its descendants.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
-    "default_agent": "Keep it; conversations that name no agent run on it. One that never will be a default again can be taken "
-    "out of the table default_agents first.",
+    "default_agent": "Make another agent the default one with agents.set_default() first.",
     "already_exists": "Use another id, or update the one that is there.",
 }
 
@@ -264,6 +266,19 @@ class IntegrityError(AgentDBError):
     """A row that a constraint of the schema refuses."""
 
     code = "constraint"
+
+
+class UnreadableRowError(AgentDBError):
+    """A row whose value cannot be read: damaged on disk, or written by raw SQL in a form that Python cannot hold.
+
+    Attributes beside those of AgentDBError: `table`, `id` (the key of the row) and `column`.
+    """
+
+    code = "unreadable_row"
+
+    def __init__(self, table: str, id: object, column: str, reason: str) -> None:
+        super().__init__(f"the column {column} of row {id!r} in the table {table} cannot be read: {reason}")
+        self.table, self.id, self.column, self.reason = table, id, column, reason
 
 
 class NotFoundError(AgentDBError):

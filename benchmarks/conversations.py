@@ -10,9 +10,11 @@ ratios, met or missed.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,9 +22,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agentdb import AgentDB, Migrator, create_client_sync
+from agentdb import AgentDB, AsyncAgentDB, Migrator, create_client_sync
 from agentdb.migrations import latest_migration_id, migrations_up_to
 from agentdb.queries import agents, messages, sessions
+from agentdb.stores.message_values import NewMessage
 from benchmarks import options
 from benchmarks.machine import machine_line
 from benchmarks.peers import floor
@@ -32,7 +35,7 @@ from benchmarks.worker import elapsed
 
 FULL, SHALLOW, DEEP, DEEP_QUICK = 10_000, 1_000, 1_000_000, 20_000
 FULL_QUICK = 1_000
-PAGE = 50
+PAGE, TEN = 50, 10
 #: The last migration without the search index.
 UNSEARCHED = "003"
 NOW = "2025-01-01T00:00:00.000Z"
@@ -48,7 +51,8 @@ def content(number: int) -> str:
 def row(number: int, session_id: str) -> dict[str, Any]:
     """The message with this number, as the statements bind it."""
     return {
-        **dict.fromkeys(("name", "tool_call_id", "tool_calls_json", "payload_json")),
+        **dict.fromkeys(("name", "tool_call_id", "tool_calls_json", "payload_json", "external_id")),
+        "status": "complete",
         "session_id": session_id,
         "role": ("user", "assistant")[number % 2],
         "content": content(number),
@@ -94,7 +98,10 @@ def numbers() -> Iterator[int]:
 
 class Raw:
     def __init__(self, folder: str, full: int, shallow: str, deep: str) -> None:
-        self._connection = floor.connect(make_file(str(Path(folder) / "own.db"), int(full)))
+        database = make_file(str(Path(folder) / "own.db"), int(full))
+        self._connection = floor.connect(database)
+        self._runner, self._thread = asyncio.Runner(), ThreadPoolExecutor(1)
+        self._far = self._thread.submit(floor.connect, database).result()
         self._files = {"shallow": floor.connect(shallow), "deep": floor.connect(deep)}
         self._numbers = numbers()
 
@@ -108,6 +115,21 @@ class Raw:
 
         return elapsed(work)
 
+    def append_ten(self, count: int) -> int:
+        batches = [[row(next(self._numbers), "new") for _ in range(TEN)] for _ in range(count)]
+
+        def together(rows: list[dict[str, Any]]) -> None:
+            execute = self._far.execute
+            execute("BEGIN IMMEDIATE")
+            self._far.executemany(messages.APPEND.rpartition("\n")[0], rows)  # without RETURNING
+            execute("COMMIT")
+
+        async def work() -> None:
+            for rows in batches:
+                await asyncio.get_running_loop().run_in_executor(self._thread, together, rows)
+
+        return elapsed(lambda: self._runner.run(work()))
+
     def load(self, count: int) -> int:
         return self._read(self._connection, messages.GET_BY_SESSION_ID, count)
 
@@ -120,6 +142,9 @@ class Raw:
         return self._read(connection, messages.PAGE, count, limit=PAGE + 1, cursor_seq=place(total, depth))
 
     def close(self) -> None:
+        self._thread.submit(self._far.close).result()
+        self._thread.shutdown()
+        self._runner.close()
         for connection in (self._connection, *self._files.values()):
             connection.close()
 
@@ -145,7 +170,10 @@ def place(total: int, depth: float) -> int:
 
 class Agentdb:
     def __init__(self, folder: str, full: int, shallow: str, deep: str) -> None:
-        self._db = AgentDB.open(make_file(str(Path(folder) / "own.db"), int(full)), migrate=False)
+        database = make_file(str(Path(folder) / "own.db"), int(full))
+        self._db = AgentDB.open(database, migrate=False)
+        self._runner = asyncio.Runner()
+        self._async_db = self._runner.run(_opened(database))
         self._files = {name: AgentDB.open(file, migrate=False) for name, file in (("shallow", shallow), ("deep", deep))}
         self._numbers = numbers()
         self._cursors: dict[float, str | None] = {0.0: None}
@@ -155,9 +183,25 @@ class Agentdb:
 
         def work() -> None:
             for text in said:
-                append("new", role="assistant", content=text, token_count=123, usage_json=USAGE, metadata_json=METADATA)
+                append("new", role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
 
         return elapsed(work)
+
+    def append_ten(self, count: int) -> int:
+        said = [[content(next(self._numbers)) for _ in range(TEN)] for _ in range(count)]
+        append_many = self._async_db.messages.append_many
+
+        async def work() -> None:
+            for texts in said:
+                await append_many(
+                    "new",
+                    [
+                        NewMessage(role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
+                        for text in texts
+                    ],
+                )
+
+        return elapsed(lambda: self._runner.run(work()))
 
     def load(self, count: int) -> int:
         return _times(lambda: self._db.messages.load("s"), count)
@@ -174,6 +218,8 @@ class Agentdb:
         return _times(lambda: store.page("s", limit=PAGE, cursor=cursor), count)
 
     def close(self) -> None:
+        self._runner.run(self._async_db.close())
+        self._runner.close()
         for db in (self._db, *self._files.values()):
             db.close()
 
@@ -188,6 +234,10 @@ class Agentdb:
             cursor = store.page("s", limit=limit, cursor=cursor).next_cursor
             passed += limit
         return cursor
+
+
+async def _opened(database: str) -> AsyncAgentDB:
+    return await AsyncAgentDB.open(database, migrate=False)
 
 
 def _times(call: Callable[[], Any], count: int) -> int:
@@ -214,8 +264,10 @@ FLAT, AT_DEPTH = Limit(1.3), Limit(1.3)
 LEGEND = """\
 Per operation: the median of the means of batches, and the median of each round's ratio to raw sqlite3 (one open
 connection, WAL, synchronous=NORMAL, the same SQL, schema and triggers, the search index among them at an append; JSON
-decoded). The last 50 of the longer conversation, and a page at a depth, are also multiples of the same contender's last
-50 of the shorter one, and of its first page. Peers append to, and load, conversations of their own."""
+decoded). Ten messages at once are one executemany() on a thread of its own, which the event loop awaits, for raw sqlite3,
+and append_many() of AsyncAgentDB. The last 50 of the longer conversation, and a page at a depth, are also multiples of
+the same contender's last 50 of the shorter one, and of its first page. Peers append to, and load, conversations of
+their own."""
 
 
 def installed(name: str) -> bool:
@@ -238,6 +290,8 @@ def measure(names: Sequence[str], quick: bool) -> list[Figure]:
             own.mkdir()
             workers[name] = stack.enter_context(Worker(CONTENDERS[name][0], str(own), str(full), shallow, deep))
         figures = _compared("append a message", workers, 50, quick, {OURS: Limit(1.5)}, "append")
+        hopping = {name: worker for name, worker in workers.items() if name in (RAW, OURS)}
+        figures += _compared(f"append {TEN} on an event loop", hopping, 10, quick, {OURS: Limit(1.6)}, "append_ten")
         figures += _compared(f"all of {full:,}", workers, 1, quick, {OURS: Limit(1.7)}, "load")
         ours = {name: worker for name, worker in workers.items() if name in (RAW, OURS)}
         last = f"last {PAGE} of {{:,}}"

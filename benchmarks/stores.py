@@ -109,7 +109,7 @@ class Raw:
         return self._all(session_logs.PAGE, [_paged(OLDEST, PAGE, session_id="s0")] * count)
 
     def cards(self, count: int) -> int:
-        return self._all(sessions.CARDS, [_paged(NEWEST, CARDS)] * count)
+        return self._all(sessions.PAGE, [_paged(NEWEST, CARDS)] * count)
 
     def find_depths(self, depths: Sequence[float]) -> None:
         """Look up where the pages at these depths (0 to 1) begin."""
@@ -134,7 +134,7 @@ class Raw:
 
 
 def _paged(cursor: tuple[str, Any], limit: int, **filters: Any) -> dict[str, Any]:
-    return {**filters, "cursor_time": cursor[0], "cursor_id": cursor[1], "limit": limit + 1}
+    return {**filters, "include_deleted": 0, "cursor_time": cursor[0], "cursor_id": cursor[1], "limit": limit + 1}
 
 
 def _places(total: int, depths: Sequence[float]) -> list[int]:

@@ -36,7 +36,7 @@ def lines(example: str, *arguments: str, folder: Path) -> list[str]:
 def test_quickstart(tmp_path: Path) -> None:
     first = lines("quickstart.py", "our.db", folder=tmp_path)
     second = lines("quickstart.py", "our.db", folder=tmp_path)
-    assert [line.partition(" in ")[0] for line in first[: len(MIGRATIONS)]] == [
+    assert [line.rpartition(" in ")[0] for line in first[: len(MIGRATIONS)]] == [
         f"applied {migration.label}" for migration in MIGRATIONS
     ]
     assert first[len(MIGRATIONS) :] == second

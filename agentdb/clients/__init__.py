@@ -40,6 +40,7 @@ def create_client_sync(
     journal_mode: str = "wal",
     on_connect: OnConnect | None = None,
     mode: int = 0o600,
+    secure_delete: str = "on",
     auth_token: str | None = None,
     tls: bool | None = None,
 ) -> LocalClient:
@@ -51,7 +52,9 @@ def create_client_sync(
     writer. read_only: create nothing, change nothing, and refuse to write. journal_mode: wal, delete, truncate or
     persist; a file is switched at its first write. In a network folder use delete: where the -shm file of WAL cannot be
     shared, agentdb goes back to it by itself. With anything but wal, synchronous NORMAL becomes FULL. mode: the rights of a
-    file that is created, less what the umask takes; those of an existing one stay.
+    file that is created, less what the umask takes; those of an existing one stay. secure_delete: 'on' overwrites with
+    zeros what is deleted, which writes more at a deletion; 'fast' only in pages that are written anyway; 'off' leaves it in
+    the file.
 
     on_connect: a function that is called with every sqlite3.Connection that agentdb opens for this database, before
     anything else is done with it, on whatever thread opens it. It registers functions and collations, or loads extensions.
@@ -71,7 +74,15 @@ def create_client_sync(
 
         check_server_options(auth_token, tls)
     settings = Settings(
-        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect, mode
+        busy_timeout,
+        synchronous,
+        journal_size_limit,
+        readers,
+        read_only,
+        journal_mode,
+        on_connect,
+        mode,
+        secure_delete,
     ).check()
     return LocalClient(local_path(url), settings)
 
@@ -87,6 +98,7 @@ def create_client(
     journal_mode: str = "wal",
     on_connect: OnConnect | None = None,
     mode: int = 0o600,
+    secure_delete: str = "on",
     auth_token: str | None = None,
     tls: bool | None = None,
 ) -> AsyncLocalClient:
@@ -100,6 +112,14 @@ def create_client(
 
         check_server_options(auth_token, tls)
     settings = Settings(
-        busy_timeout, synchronous, journal_size_limit, readers, read_only, journal_mode, on_connect, mode
+        busy_timeout,
+        synchronous,
+        journal_size_limit,
+        readers,
+        read_only,
+        journal_mode,
+        on_connect,
+        mode,
+        secure_delete,
     ).check()
     return AsyncLocalClient(local_path(url), settings)

@@ -123,6 +123,8 @@ class Connection:
         # The first reads the header: a file that is no database is refused here and now, not at the first use.
         self._run(f"PRAGMA synchronous={self._settings.synchronous}")
         self._run(f"PRAGMA journal_size_limit={self._settings.journal_size_limit}")
+        if not self._settings.read_only:
+            self._run(f"PRAGMA secure_delete={self._settings.secure_delete}")
         self._run("PRAGMA foreign_keys=ON")
         if self._settings.read_only:
             self._run("PRAGMA query_only=ON")

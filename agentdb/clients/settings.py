@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: The first SQLite with all that the schema uses (STRICT 3.37, unixepoch and JSON built in 3.38).
 MINIMUM_SQLITE = (3, 38, 0)
+SECURE_DELETE = ("off", "fast", "on")
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
@@ -28,6 +29,7 @@ class Settings(Record):
     journal_mode: str = "wal"
     on_connect: OnConnect | None = None
     mode: int = 0o600
+    secure_delete: str = "on"
 
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
@@ -45,6 +47,10 @@ class Settings(Record):
             raise InvalidArgumentError(f"readers is {shown(self.readers)}; it is a number from 1 to 64")
         if type(self.read_only) is not bool:
             raise InvalidArgumentError(f"read_only is {shown(self.read_only)}; it is True or False")
+        if self.secure_delete not in SECURE_DELETE:
+            raise InvalidArgumentError(
+                f"secure_delete is {shown(self.secure_delete)}; it is one of {', '.join(SECURE_DELETE)}"
+            )
         if self.journal_mode not in JOURNAL_MODES:
             raise InvalidArgumentError(
                 f"journal_mode is {shown(self.journal_mode)}; it is one of {', '.join(JOURNAL_MODES)}"

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from agentdb.engine.migration import number_of
 from agentdb.errors import InvalidArgumentError, NotFoundError
-from agentdb.migrations.m001_initial_schema import MIGRATION as _INITIAL_SCHEMA
-from agentdb.migrations.m002_sessions_and_logs import MIGRATION as _SESSIONS_AND_LOGS
+from agentdb.migrations.m001_agents import MIGRATION as _AGENTS
+from agentdb.migrations.m002_sessions import MIGRATION as _SESSIONS
 from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
 from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
-from agentdb.migrations.m007_default_agents import MIGRATION as _DEFAULT_AGENTS
-from agentdb.migrations.m008_kept_archives import MIGRATION as _KEPT_ARCHIVES
-from agentdb.migrations.m009_kept_counters import MIGRATION as _KEPT_COUNTERS
-from agentdb.migrations.m010_kept_sessions import MIGRATION as _KEPT_SESSIONS
-from agentdb.migrations.m011_kept_agents import MIGRATION as _KEPT_AGENTS
-from agentdb.migrations.m012_last_switch import MIGRATION as _LAST_SWITCH
-from agentdb.migrations.m013_bounded_tokens import MIGRATION as _BOUNDED_TOKENS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,19 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["MIGRATIONS", "get_migration", "latest_migration_id", "migrations_after", "migrations_up_to"]
 
 MIGRATIONS: tuple[Migration, ...] = (
-    _INITIAL_SCHEMA,
-    _SESSIONS_AND_LOGS,
+    _AGENTS,
+    _SESSIONS,
     _MESSAGES,
     _MESSAGE_SEARCH,
     _AGENT_CONTEXTS,
     _COMPACTION,
-    _DEFAULT_AGENTS,
-    _KEPT_ARCHIVES,
-    _KEPT_COUNTERS,
-    _KEPT_SESSIONS,
-    _KEPT_AGENTS,
-    _LAST_SWITCH,
-    _BOUNDED_TOKENS,
 )
 
 

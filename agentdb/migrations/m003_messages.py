@@ -1,19 +1,36 @@
-"""Messages of sessions, and what a list shows of a conversation: title, activity, counters, and whether it is hidden.
+"""Messages of sessions.
 
-Why it is as it is (what it shares with agents and sessions: see the migrations before):
+Nothing that a compaction, a save or a deletion takes away leaves this table. It is marked, so a host's rows that refer to
+a message keep their reference:
 
-- The counters of a session are kept by triggers, so they are right whatever raw SQL does to messages. What raw SQL
-  writes into a counter itself is taken as it is: a guard could not tell it from what the triggers write.
-- `last_seq` only grows, and what is appended takes a number behind it. Saving a conversation may give a number before it
-  that a removal has left free, never one that an archive needs again. A seq has 53 bits, which every reader of JSON can
-  hold, and which no counting comes to.
-- A message's id, session_id and seq never change, and no message takes the place of another: OR REPLACE would remove a
-  row without firing a delete trigger. NEW.id is -1 before an id is chosen; that no id is below 1 makes this safe. The
-  trigger names no column, because `UPDATE OF id` does not fire for `SET rowid = …`.
-- `last_activity_at` moves forward with each message; an older value that somebody sets stays until the next one.
-- `token_count` is NULL where nobody counted; the total takes it as 0.
+- `compaction_event_id`: the compaction that took the message out of the model's context. NULL: it is there.
+- `removed_at`: when the message was taken out of the conversation. It can be restored until it is purged.
+- The transcript is every message that is neither a summary nor removed. The context is every message without a mark,
+  summaries included.
+
+Why it is as it is:
+
+- `seq` is a message's place in its session. No two messages of the transcript have the same one. A removed message keeps
+  its seq, and another one may take its place. A summary has the seq of the last message that it stands for.
+- `in_transcript` is 1 or NULL, so that the unique index over it leaves removed messages and summaries alone. The same
+  index serves every page of a conversation and the cascade from its session.
+- A seq and a count of tokens have 53 bits, which every reader of JSON can hold.
+- `role` is text, because frameworks have words of their own. 'developer' counts as system, 'model' as assistant,
+  'function' as tool.
+- `token_count` is NULL where nobody counted. The totals take it as 0.
+- `external_id` is the caller's key for a message. A second append with it is the same message.
+- `compaction_event_id` refers to a table that comes later. A foreign key to a table that does not exist yet would refuse
+  every INSERT.
 - The small columns of a message come before its texts: what sums or filters them reads no text of ten megabytes.
-- No index on messages but the one of (session_id, seq): it gives every page of a conversation, in both directions.
+
+The honest mistake that each trigger prevents:
+
+- `messages_count_…`: counters that are not true. They are kept for raw SQL, too.
+- `messages_are_never_replaced`: INSERT OR REPLACE of a message, as an upsert by its id, seq or external_id. It would
+  remove a row without any trigger of a deletion, so the counters and the search index would be wrong. NEW.id is -1
+  before an id is chosen, and no id is below 1. `messages_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the
+  same. See `agents_are_never_replaced`.
+- `messages_stay_in_their_session`: an UPDATE that moves messages to another session. The counters of both would be wrong.
 """
 
 from __future__ import annotations
@@ -24,48 +41,35 @@ MIGRATION = Migration(
     id="003",
     description="Messages",
     up=(
-        "ALTER TABLE sessions ADD COLUMN title TEXT",
-        """\
-ALTER TABLE sessions ADD COLUMN last_activity_at TEXT CONSTRAINT last_activity_at_is_utc_with_ms CHECK (
-  last_activity_at IS NULL
-  OR last_activity_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
-  AND strftime('%Y-%m-%dT%H:%M:%fZ', last_activity_at) IS last_activity_at
-  AND date(last_activity_at, '+0 days') IS substr(last_activity_at, 1, 10)
-)""",
-        """\
-ALTER TABLE sessions ADD COLUMN deleted_at TEXT CONSTRAINT deleted_at_is_utc_with_ms CHECK (
-  deleted_at IS NULL
-  OR deleted_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
-  AND strftime('%Y-%m-%dT%H:%M:%fZ', deleted_at) IS deleted_at
-  AND date(deleted_at, '+0 days') IS substr(deleted_at, 1, 10)
-)""",
-        "ALTER TABLE sessions ADD COLUMN is_active INTEGER GENERATED ALWAYS AS (deleted_at IS NULL) VIRTUAL",
-        "ALTER TABLE sessions ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq BETWEEN 0 AND 9007199254740991)",
-        "ALTER TABLE sessions ADD COLUMN message_count INTEGER NOT NULL DEFAULT 0 CHECK (message_count >= 0)",
-        "ALTER TABLE sessions ADD COLUMN total_tokens INTEGER NOT NULL DEFAULT 0 CHECK (total_tokens >= 0)",
-        "ALTER TABLE sessions ADD COLUMN compaction_count INTEGER NOT NULL DEFAULT 0 CHECK (compaction_count >= 0)",
-        """\
-ALTER TABLE sessions ADD COLUMN metadata_json TEXT CONSTRAINT metadata_json_is_json_object CHECK (
-  metadata_json IS NULL
-  OR json_valid(metadata_json) AND json_type(metadata_json) = 'object' AND instr(metadata_json, char(0)) = 0
-)""",
-        """\
-CREATE INDEX idx_sessions_activity ON sessions (COALESCE(last_activity_at, created_at), id) WHERE deleted_at IS NULL""",
-        "CREATE INDEX idx_sessions_deleted_at ON sessions (deleted_at, id) WHERE deleted_at IS NOT NULL",
         """\
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
   session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
   seq INTEGER NOT NULL CHECK (seq BETWEEN 1 AND 9007199254740991),
-  role TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
-  token_count INTEGER CHECK (token_count >= 0),
+  role TEXT NOT NULL CHECK (role <> ''),
+  status TEXT NOT NULL DEFAULT 'complete' CHECK (status IN ('complete', 'partial')),
+  token_count INTEGER CHECK (token_count BETWEEN 0 AND 9007199254740991),
   is_preserved INTEGER NOT NULL DEFAULT 0 CHECK (is_preserved IN (0, 1)),
   is_summary INTEGER NOT NULL DEFAULT 0 CHECK (is_summary IN (0, 1)),
+  compaction_event_id INTEGER,
+  removed_at TEXT CONSTRAINT removed_at_is_utc_with_ms CHECK (
+    removed_at IS NULL
+    OR removed_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', removed_at) IS removed_at
+    AND date(removed_at, '+0 days') IS substr(removed_at, 1, 10)
+  ),
   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) CONSTRAINT created_at_is_utc_with_ms CHECK (
     created_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
     AND strftime('%Y-%m-%dT%H:%M:%fZ', created_at) IS created_at
     AND date(created_at, '+0 days') IS substr(created_at, 1, 10)
   ),
+  updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) CONSTRAINT updated_at_is_utc_with_ms CHECK (
+    updated_at BETWEEN '0001' AND '9999-12-31T23:59:59.999Z'
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', updated_at) IS updated_at
+    AND date(updated_at, '+0 days') IS substr(updated_at, 1, 10)
+  ),
+  in_transcript INTEGER GENERATED ALWAYS AS (CASE WHEN removed_at IS NULL AND is_summary = 0 THEN 1 END) VIRTUAL,
+  external_id TEXT CHECK (external_id <> ''),
   name TEXT,
   tool_call_id TEXT,
   content TEXT,
@@ -85,66 +89,92 @@ CREATE TABLE messages (
     payload_json IS NULL
     OR json_valid(payload_json) AND json_type(payload_json) IN ('array', 'object') AND instr(payload_json, char(0)) = 0
   ),
-  UNIQUE (session_id, seq)
+  UNIQUE (session_id, seq, in_transcript)
 ) STRICT""",
+        """\
+CREATE INDEX idx_messages_context ON messages (session_id, seq) WHERE compaction_event_id IS NULL AND removed_at IS NULL""",
+        """\
+CREATE UNIQUE INDEX idx_messages_external_id ON messages (session_id, external_id) WHERE external_id IS NOT NULL""",
+        """\
+CREATE INDEX idx_messages_compaction_event_id ON messages (compaction_event_id, seq)
+WHERE compaction_event_id IS NOT NULL""",
+        "CREATE INDEX idx_messages_removed_at ON messages (session_id, removed_at) WHERE removed_at IS NOT NULL",
+        "CREATE INDEX idx_messages_partial ON messages (session_id) WHERE status = 'partial'",
         """\
 CREATE TRIGGER messages_are_never_replaced BEFORE INSERT ON messages
 WHEN EXISTS (SELECT 1 FROM messages WHERE id = NEW.id)
-  OR EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND seq = NEW.seq)
+  OR EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND seq = NEW.seq AND in_transcript = 1)
+  OR EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND external_id = NEW.external_id)
 BEGIN
-  SELECT RAISE(ABORT, 'messages: this id, or this seq of the session, is taken; a message is never replaced');
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'messages: a message is never replaced; use UPDATE or ON CONFLICT DO UPDATE') WHERE changes() > 0;
 END""",
         """\
-CREATE TRIGGER messages_keep_their_place BEFORE UPDATE ON messages
-WHEN NEW.id IS NOT OLD.id OR NEW.session_id IS NOT OLD.session_id OR NEW.seq IS NOT OLD.seq
+CREATE TRIGGER messages_are_never_replaced_by_update BEFORE UPDATE OF seq, external_id, is_summary, removed_at ON messages
+WHEN NEW.removed_at IS NULL AND NEW.is_summary = 0
+  AND (NEW.seq <> OLD.seq OR OLD.removed_at IS NOT NULL OR OLD.is_summary = 1)
+  AND EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND seq = NEW.seq AND in_transcript = 1)
+  OR NEW.external_id IS NOT OLD.external_id
+  AND EXISTS (SELECT 1 FROM messages WHERE session_id = NEW.session_id AND external_id = NEW.external_id)
 BEGIN
-  SELECT RAISE(ABORT, 'messages: id, session_id and seq of a message never change');
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  INSERT OR IGNORE INTO replace_guard VALUES (1);
+  SELECT RAISE(ABORT, 'messages: a message is never replaced; free its place first') WHERE changes() > 0;
 END""",
         """\
-CREATE TRIGGER messages_counted_in AFTER INSERT ON messages
+CREATE TRIGGER messages_stay_in_their_session BEFORE UPDATE OF id, session_id ON messages
+WHEN NEW.id IS NOT OLD.id OR NEW.session_id IS NOT OLD.session_id
+BEGIN
+  SELECT RAISE(ABORT, 'messages: id and session_id of a message never change');
+END""",
+        """\
+CREATE TRIGGER messages_count_insert AFTER INSERT ON messages
 BEGIN
   UPDATE sessions SET
     last_seq = max(last_seq, NEW.seq),
-    message_count = message_count + 1,
-    total_tokens = total_tokens + COALESCE(NEW.token_count, 0),
-    last_activity_at = max(COALESCE(last_activity_at, NEW.created_at), NEW.created_at)
+    message_count = message_count + COALESCE(NEW.in_transcript, 0),
+    total_tokens = total_tokens + CASE WHEN NEW.in_transcript THEN COALESCE(NEW.token_count, 0) ELSE 0 END,
+    context_tokens = context_tokens
+      + CASE WHEN NEW.compaction_event_id IS NULL AND NEW.removed_at IS NULL THEN COALESCE(NEW.token_count, 0) ELSE 0 END,
+    last_activity_at = CASE
+      WHEN NEW.in_transcript AND COALESCE(last_activity_at < NEW.created_at, 1) THEN NEW.created_at
+      ELSE last_activity_at
+    END
   WHERE id = NEW.session_id;
 END""",
         """\
-CREATE TRIGGER messages_counted_out AFTER DELETE ON messages
+CREATE TRIGGER messages_count_update
+AFTER UPDATE OF seq, token_count, is_summary, compaction_event_id, removed_at ON messages
+WHEN NEW.seq > OLD.seq OR NEW.in_transcript IS NOT OLD.in_transcript OR NEW.token_count IS NOT OLD.token_count
+  OR NEW.token_count > 0 AND (
+    NEW.compaction_event_id IS NOT OLD.compaction_event_id OR NEW.removed_at IS NOT OLD.removed_at
+  )
 BEGIN
   UPDATE sessions SET
-    message_count = message_count - 1,
-    total_tokens = total_tokens - COALESCE(OLD.token_count, 0)
-  WHERE id = OLD.session_id;
-END""",
-        """\
-CREATE TRIGGER messages_counted_anew AFTER UPDATE OF token_count ON messages
-WHEN NEW.token_count IS NOT OLD.token_count
-BEGIN
-  UPDATE sessions SET total_tokens = total_tokens - COALESCE(OLD.token_count, 0) + COALESCE(NEW.token_count, 0)
+    last_seq = max(last_seq, NEW.seq),
+    message_count = message_count + COALESCE(NEW.in_transcript, 0) - COALESCE(OLD.in_transcript, 0),
+    total_tokens = total_tokens
+      + CASE WHEN NEW.in_transcript THEN COALESCE(NEW.token_count, 0) ELSE 0 END
+      - CASE WHEN OLD.in_transcript THEN COALESCE(OLD.token_count, 0) ELSE 0 END,
+    context_tokens = context_tokens
+      + CASE WHEN NEW.compaction_event_id IS NULL AND NEW.removed_at IS NULL THEN COALESCE(NEW.token_count, 0) ELSE 0 END
+      - CASE WHEN OLD.compaction_event_id IS NULL AND OLD.removed_at IS NULL THEN COALESCE(OLD.token_count, 0) ELSE 0 END
   WHERE id = NEW.session_id;
 END""",
         """\
-CREATE TRIGGER sessions_last_seq_only_grows BEFORE UPDATE OF last_seq ON sessions
-WHEN NEW.last_seq < OLD.last_seq
+CREATE TRIGGER messages_count_delete AFTER DELETE ON messages
 BEGIN
-  SELECT RAISE(ABORT, 'sessions: last_seq only grows');
+  UPDATE sessions SET
+    message_count = message_count - COALESCE(OLD.in_transcript, 0),
+    total_tokens = total_tokens - CASE WHEN OLD.in_transcript THEN COALESCE(OLD.token_count, 0) ELSE 0 END,
+    context_tokens = context_tokens
+      - CASE WHEN OLD.compaction_event_id IS NULL AND OLD.removed_at IS NULL THEN COALESCE(OLD.token_count, 0) ELSE 0 END
+  WHERE id = OLD.session_id;
 END""",
     ),
     down=(
         "DROP TABLE messages",
-        "DROP TRIGGER sessions_last_seq_only_grows",
-        "DROP INDEX idx_sessions_deleted_at",
-        "DROP INDEX idx_sessions_activity",
-        "ALTER TABLE sessions DROP COLUMN metadata_json",
-        "ALTER TABLE sessions DROP COLUMN compaction_count",
-        "ALTER TABLE sessions DROP COLUMN total_tokens",
-        "ALTER TABLE sessions DROP COLUMN message_count",
-        "ALTER TABLE sessions DROP COLUMN last_seq",
-        "ALTER TABLE sessions DROP COLUMN is_active",
-        "ALTER TABLE sessions DROP COLUMN deleted_at",
-        "ALTER TABLE sessions DROP COLUMN last_activity_at",
-        "ALTER TABLE sessions DROP COLUMN title",
+        "UPDATE sessions SET message_count = 0, total_tokens = 0, context_tokens = 0",
     ),
 )

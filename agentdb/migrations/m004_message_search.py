@@ -1,14 +1,17 @@
-"""Full-text search over what messages say.
+"""Full-text search in messages.
 
 Why it is as it is:
 
-- Trigrams: they find a word inside a run of Chinese, Japanese or Korean, a part of a word, and punctuation. Terms of
-  one or two characters are beyond them; the store scans for those.
-- The index holds no text of its own (external content): it reads that of messages, and triggers keep it in step, under
+- Trigrams find a word inside a run of Chinese, Japanese or Korean, a part of a word, and punctuation. Terms of one or two
+  characters are beyond them, so the store scans for those.
+- The index holds no text of its own (external content). It reads that of messages. Triggers keep it in step, for
   cascades and raw SQL too. A message without content is in it as well, or its integrity check would miss the row.
-- The tokenizer stops at a NUL character. What stands behind it the store looks for itself, in the messages that the
-  index on them names; there are few.
+- Summaries and removed messages are in the index, and a search leaves them out. So a compaction changes no index.
+- The tokenizer stops at a NUL character. The store looks for what stands behind it in the messages that
+  `idx_messages_with_nul` names. There are few.
 - `rebuild` reads what is there already: after a rollback, all of it.
+
+The honest mistake that the triggers prevent: a search that does not find what raw SQL has written.
 """
 
 from __future__ import annotations
@@ -17,24 +20,24 @@ from agentdb.engine.migration import Migration
 
 MIGRATION = Migration(
     id="004",
-    description="Message search",
+    description="Search in messages",
     up=(
         """\
 CREATE VIRTUAL TABLE messages_fts USING fts5 (
   content, content = 'messages', content_rowid = 'id', tokenize = 'trigram'
 )""",
         """\
-CREATE TRIGGER messages_fts_in AFTER INSERT ON messages
+CREATE TRIGGER messages_fts_insert AFTER INSERT ON messages
 BEGIN
   INSERT INTO messages_fts (rowid, content) VALUES (NEW.id, NEW.content);
 END""",
         """\
-CREATE TRIGGER messages_fts_out AFTER DELETE ON messages
+CREATE TRIGGER messages_fts_delete AFTER DELETE ON messages
 BEGIN
   INSERT INTO messages_fts (messages_fts, rowid, content) VALUES ('delete', OLD.id, OLD.content);
 END""",
         """\
-CREATE TRIGGER messages_fts_anew AFTER UPDATE OF content ON messages
+CREATE TRIGGER messages_fts_update AFTER UPDATE OF content ON messages
 WHEN NEW.content IS NOT OLD.content
 BEGIN
   INSERT INTO messages_fts (messages_fts, rowid, content) VALUES ('delete', OLD.id, OLD.content);
@@ -45,9 +48,9 @@ END""",
     ),
     down=(
         "DROP INDEX idx_messages_with_nul",
-        "DROP TRIGGER messages_fts_anew",
-        "DROP TRIGGER messages_fts_out",
-        "DROP TRIGGER messages_fts_in",
+        "DROP TRIGGER messages_fts_update",
+        "DROP TRIGGER messages_fts_delete",
+        "DROP TRIGGER messages_fts_insert",
         "DROP TABLE messages_fts",
     ),
 )

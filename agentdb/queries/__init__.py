@@ -5,18 +5,18 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.queries import (
+        agent_contexts,
         agents,
         compactions,
-        contexts,
         conversations,
         message_search,
         messages,
         session_logs,
         sessions,
     )
+    from agentdb.queries import agent_contexts as AgentContextQueries
     from agentdb.queries import agents as AgentQueries
     from agentdb.queries import compactions as CompactionQueries
-    from agentdb.queries import contexts as ContextQueries
     from agentdb.queries import conversations as ConversationQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
@@ -29,7 +29,7 @@ else:
         "session_logs": "session_logs",
         "messages": "messages",
         "message_search": "message_search",
-        "contexts": "contexts",
+        "agent_contexts": "agent_contexts",
         "compactions": "compactions",
         "conversations": "conversations",
         "AgentQueries": "agents",
@@ -37,7 +37,7 @@ else:
         "SessionLogQueries": "session_logs",
         "MessageQueries": "messages",
         "MessageSearchQueries": "message_search",
-        "ContextQueries": "contexts",
+        "AgentContextQueries": "agent_contexts",
         "CompactionQueries": "compactions",
         "ConversationQueries": "conversations",
     }
@@ -53,17 +53,17 @@ else:
 
 
 __all__ = [
+    "AgentContextQueries",
     "AgentQueries",
     "CompactionQueries",
-    "ContextQueries",
     "ConversationQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "SessionLogQueries",
     "SessionQueries",
+    "agent_contexts",
     "agents",
     "compactions",
-    "contexts",
     "conversations",
     "message_search",
     "messages",

@@ -62,3 +62,55 @@ ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
 # How many agents are there of this type, or of any? One row: total.
 COUNT_BY_TYPE = "SELECT count(*) AS total FROM agents WHERE :type IS NULL OR type = :type"
+
+# Adds an agent with every column that a caller may give; NULL means what it means in INSERT.
+CREATE = """\
+INSERT INTO agents (
+  id, type, name, description, avatar, instructions, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, accessible_paths, configuration, permission_mode, max_steps, created_at, updated_at,
+  specializations_json, metadata_json
+) VALUES (
+  COALESCE(:id, lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
+    || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))
+  )),
+  COALESCE(:type, 'custom'),
+  :name, :description, :avatar, :instructions, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :accessible_paths, :configuration,
+  COALESCE(:permission_mode, 'readOnly'),
+  COALESCE(:max_steps, 10),
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  :specializations_json, :metadata_json
+)"""
+
+# Replaces what UPDATE does, and the specializations and metadata.
+CHANGE = """\
+UPDATE agents SET
+  name = :name,
+  description = :description,
+  avatar = :avatar,
+  instructions = :instructions,
+  model = :model,
+  plan_model = :plan_model,
+  small_model = :small_model,
+  built_in_tools = :built_in_tools,
+  mcps = :mcps,
+  knowledges = :knowledges,
+  accessible_paths = :accessible_paths,
+  configuration = :configuration,
+  permission_mode = :permission_mode,
+  max_steps = :max_steps,
+  specializations_json = :specializations_json,
+  metadata_json = :metadata_json,
+  updated_at = :updated_at
+WHERE id = :id"""
+
+# Which agent is the default one? One row with every column, or none.
+GET_DEFAULT = "SELECT * FROM agents WHERE is_default = 1"
+
+# Makes no agent the default one any more, but the one with this id.
+CLEAR_DEFAULT = "UPDATE agents SET is_default = 0 WHERE is_default = 1 AND id <> :id"
+
+# Makes an agent the default one; CLEAR_DEFAULT comes before.
+SET_DEFAULT = "UPDATE agents SET is_default = 1 WHERE id = :id AND is_default = 0"

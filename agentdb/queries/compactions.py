@@ -1,13 +1,11 @@
 """SQL for compactions. Parameters are named as the columns; :ids is a JSON array of ids.
 
-Where :include_deleted is 0, a session that is deleted softly is as if it were not there. A message that nobody counted has
-an estimate: a token for four bytes of its text, or of its payload where it has no text, and of its tool calls.
+A compaction marks the messages that it takes out of the context. Where :include_deleted is 0, a session that is deleted
+softly is as if it were not there. A message that nobody counted has an estimate: a token for four bytes of its text, or of
+its payload where it has no text, and of its tool calls.
 """
 
-# Which session is this? One row with id, last_activity_at and deleted_at, or none.
-SESSION = "SELECT id, last_activity_at, deleted_at FROM sessions WHERE id = :session_id"
-
-# What does a planner need to know of each message? All of a session, in their order; JSON where it may name a tool.
+# What does a planner need to know of each message? The context of a session, in its order; JSON where it may name a tool.
 LINES = """\
 SELECT
   id, seq, role, is_preserved, tool_call_id, tool_calls_json,
@@ -21,69 +19,78 @@ SELECT
     COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
   ) / 4) AS tokens
-FROM messages WHERE session_id = :session_id ORDER BY seq"""
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+ORDER BY seq, id"""
 
-# How many tokens does a live session have, with estimates for what nobody counted? One row: tokens; or none.
+# How many tokens does the context of a live session have, with estimates for what nobody counted? One row: tokens; or none.
 TOKENS = """\
 SELECT (
   SELECT COALESCE(sum(COALESCE(token_count, (
     COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
     + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
-  ) / 4)), 0) FROM messages WHERE session_id = :session_id
+  ) / 4)), 0)
+  FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
 ) AS tokens
 FROM sessions WHERE id = :session_id AND deleted_at IS NULL"""
 
-# Which messages are these? All of the session's that are named, in their order.
+# Which messages of the context are these? All of the session's that are named, in their order.
 MESSAGES = """\
-SELECT * FROM messages WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids)) ORDER BY seq"""
+SELECT * FROM messages WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))
+  AND compaction_event_id IS NULL AND removed_at IS NULL
+ORDER BY seq, id"""
 
 # Adds an event. One row: its id.
 INSERT_EVENT = """\
 INSERT INTO compaction_events (
-  session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_message_id, summary_content,
+  session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_content,
   preserved_message_ids_json, model_used, created_at
 ) VALUES (
-  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_message_id, :summary_content,
+  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_content,
   :preserved_message_ids_json, :model_used, :created_at
 )
 RETURNING id"""
 
-# Which id will the next message get? One row: id.
-NEXT_MESSAGE_ID = """\
-SELECT max(
-  COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0), COALESCE((SELECT max(id) FROM messages), 0)
-) + 1 AS id"""
+# Says which summary an event has, and how long it took.
+FINISH_EVENT = """\
+UPDATE compaction_events SET summary_message_id = :summary_message_id, duration_ms = :duration_ms WHERE id = :id"""
 
-# Says how long an event took.
-SET_DURATION = "UPDATE compaction_events SET duration_ms = :duration_ms WHERE id = :id"
+# Takes messages of a session out of its context. The + makes SQLite look up the ids, not walk through the session.
+MARK = """\
+UPDATE messages SET compaction_event_id = :event_id
+WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
-# Copies messages of a session into the archive of an event, whole.
-ARCHIVE = """\
-INSERT INTO message_archive (
-  event_id, message_id, session_id, seq, role, token_count, is_preserved, is_summary, created_at,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
-)
-SELECT
-  :event_id, id, session_id, seq, role, token_count, is_preserved, is_summary, created_at,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
-FROM messages WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
+# Brings back what an event took out of the context.
+CLEAR_MARKS = "UPDATE messages SET compaction_event_id = NULL WHERE compaction_event_id = :event_id"
 
-# Removes messages of a session.
-REMOVE = "DELETE FROM messages WHERE session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"
-
-# Puts a summary in the place of what it sums up.
+# Adds the summary of what a compaction takes out, at the seq of the last of it. One row: its id.
 INSERT_SUMMARY = """\
-INSERT INTO messages (id, session_id, seq, role, token_count, is_summary, created_at, content)
-VALUES (:id, :session_id, :seq, 'system', :token_count, 1, :created_at, :content)"""
+INSERT INTO messages (session_id, seq, role, token_count, is_summary, created_at, updated_at, content)
+VALUES (:session_id, :seq, :role, :token_count, 1, :created_at, :created_at, :content)
+RETURNING id"""
+
+# Takes the summary of an event out of the context.
+REMOVE_SUMMARY = "UPDATE messages SET removed_at = :removed_at WHERE id = :id AND removed_at IS NULL"
+
+# Keeps what a pruning is about to replace in messages of a session.
+ARCHIVE = """\
+INSERT INTO message_archive (event_id, message_id, token_count, content, payload_json)
+SELECT :event_id, id, token_count, content, payload_json
+FROM messages WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
 # Replaces what a tool gave; the message stays where and what it is.
 PRUNE = """\
 UPDATE messages SET content = :content, payload_json = :payload_json, token_count = :token_count WHERE id = :id"""
 
-# Sets the time of the last activity to what it was: putting messages away or back is none.
-KEEP_ACTIVITY = """\
-UPDATE sessions SET last_activity_at = :last_activity_at
-WHERE id = :session_id AND last_activity_at IS NOT :last_activity_at"""
+# Puts the originals that an event keeps back into their messages.
+PUT_BACK = """\
+UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
+FROM message_archive AS kept WHERE kept.event_id = :event_id AND messages.id = kept.message_id"""
+
+# Empties the archive of an event.
+EMPTY_ARCHIVE = "DELETE FROM message_archive WHERE event_id = :event_id"
+
+# Says that an event is restored.
+SET_RESTORED = "UPDATE compaction_events SET restored_at = :restored_at WHERE id = :id"
 
 # Which event has this id? One row, or none.
 GET_EVENT = """\
@@ -92,7 +99,11 @@ SELECT * FROM compaction_events WHERE id = :id AND (
   OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = compaction_events.session_id AND deleted_at IS NULL)
 )"""
 
-# Which event of the session that stands is the newest? One row, or none.
+# Which events of a session are not restored? All, newest first.
+STANDING_EVENTS = """\
+SELECT * FROM compaction_events WHERE session_id = :session_id AND restored_at IS NULL ORDER BY id DESC"""
+
+# Which event of the session that is not restored is the newest? One row, or none.
 NEWEST_EVENT = """\
 SELECT * FROM compaction_events WHERE session_id = :session_id AND restored_at IS NULL ORDER BY id DESC LIMIT 1"""
 
@@ -116,38 +127,34 @@ FROM sessions LEFT JOIN compaction_events ON compaction_events.session_id = sess
 WHERE sessions.id = :session_id AND (:include_deleted OR deleted_at IS NULL)
 GROUP BY sessions.id"""
 
-# What does the archive of an event hold? The messages as they were, in their order.
-ARCHIVED = """\
-SELECT
-  message_id AS id, session_id, seq, role, token_count, is_preserved, is_summary, created_at,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
-FROM message_archive WHERE event_id = :event_id ORDER BY seq"""
+# Which messages has an event taken out of the context? All, in their order.
+TAKEN_OUT = "SELECT * FROM messages WHERE compaction_event_id = :event_id ORDER BY seq, id"
 
-# Which messages that are there does the archive of an event hold, too? They, as they are now, in their order.
-STILL_THERE = """\
+# Which messages has an event pruned? All, as they are now, in their order.
+PRUNED = """\
 SELECT messages.* FROM message_archive JOIN messages ON messages.id = message_archive.message_id
-WHERE message_archive.event_id = :event_id ORDER BY messages.seq"""
+WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
-# Puts the messages of an archive back, with their ids, seqs and times.
-PUT_BACK = """\
-INSERT INTO messages (
-  id, session_id, seq, role, token_count, is_preserved, is_summary, created_at,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
-)
+# What did the messages that an event pruned hold? Each message with what the archive keeps of it, in their order.
+ORIGINALS = """\
 SELECT
-  message_id, session_id, seq, role, token_count, is_preserved, is_summary, created_at,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
-FROM message_archive WHERE event_id = :event_id ORDER BY seq"""
+  messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
+  messages.is_summary, messages.compaction_event_id, messages.removed_at, messages.created_at, messages.updated_at,
+  messages.external_id, messages.name, messages.tool_call_id, messages.tool_calls_json, messages.usage_json,
+  messages.metadata_json, message_archive.token_count, message_archive.content, message_archive.payload_json
+FROM message_archive JOIN messages ON messages.id = message_archive.message_id
+WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
-# Puts the outputs of an archive back into their messages, where these are still there.
-PUT_OUTPUTS_BACK = """\
-UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
-FROM message_archive AS kept WHERE kept.event_id = :event_id AND messages.id = kept.message_id"""
-
-# Says that an event stands no more.
-SET_RESTORED = "UPDATE compaction_events SET restored_at = :restored_at WHERE id = :id"
-
-# Empties the archive of an event that stands no more of what is back; what had been removed meanwhile has no other place.
-EMPTY_ARCHIVE = """\
-DELETE FROM message_archive WHERE event_id = :event_id
-  AND EXISTS (SELECT 1 FROM messages WHERE messages.id = message_archive.message_id)"""
+# What did the pruned messages of a session hold at first? Each with what the archive keeps and the words there now.
+ORIGINALS_OF_SESSION = """\
+SELECT
+  messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
+  messages.is_summary, messages.compaction_event_id, messages.removed_at, messages.created_at, messages.updated_at,
+  messages.external_id, messages.name, messages.tool_call_id, messages.tool_calls_json, messages.usage_json,
+  messages.metadata_json, kept.token_count, kept.content, kept.payload_json,
+  compaction_events.summary_content AS words
+FROM compaction_events
+JOIN message_archive AS kept ON kept.event_id = compaction_events.id
+JOIN messages ON messages.id = kept.message_id
+WHERE compaction_events.session_id = :session_id
+  AND kept.event_id = (SELECT min(event_id) FROM message_archive WHERE message_id = messages.id)"""

@@ -43,18 +43,6 @@ DELETE_BY_SESSION_ID = "DELETE FROM session_logs WHERE session_id = :session_id"
 # How many logs does this session have? One row: total.
 COUNT_BY_SESSION_ID = "SELECT count(*) AS total FROM session_logs WHERE session_id = :session_id"
 
-# What comes after this log in the transcript? At most :limit behind (:cursor_time, :cursor_id).
-PAGE = """\
-SELECT * FROM session_logs
-WHERE session_id = :session_id AND (created_at, id) > (:cursor_time, :cursor_id)
-ORDER BY created_at, id LIMIT :limit"""
-
-# What came before this log in the transcript? At most :limit before (:cursor_time, :cursor_id), the latest first.
-PAGE_BACK = """\
-SELECT * FROM session_logs
-WHERE session_id = :session_id AND (created_at, id) < (:cursor_time, :cursor_id)
-ORDER BY created_at DESC, id DESC LIMIT :limit"""
-
 # Which logs answer this one? Its children, in transcript order.
 GET_CHILDREN = """\
 SELECT child.* FROM session_logs AS parent
@@ -87,13 +75,13 @@ DELETE FROM session_logs WHERE id IN (SELECT id FROM tree)"""
 CHECK_EXISTS = "SELECT id, session_id FROM session_logs WHERE id = :id"
 
 # Which log of a live session has this id? One row with every column, or none.
-GET_LIVE_BY_ID = """\
+GET_VISIBLE_BY_ID = """\
 SELECT * FROM session_logs WHERE id = :id AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_logs.session_id AND deleted_at IS NULL)
 )"""
 
 # What comes after this log in the transcript of a live session? At most :limit behind (:cursor_time, :cursor_id).
-LIVE_PAGE = """\
+PAGE = """\
 SELECT * FROM session_logs
 WHERE session_id = :session_id AND (created_at, id) > (:cursor_time, :cursor_id) AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
@@ -101,7 +89,7 @@ WHERE session_id = :session_id AND (created_at, id) > (:cursor_time, :cursor_id)
 ORDER BY created_at, id LIMIT :limit"""
 
 # What came before it in the transcript of a live session? At most :limit before (:cursor_time, :cursor_id), latest first.
-LIVE_PAGE_BACK = """\
+PAGE_BACK = """\
 SELECT * FROM session_logs
 WHERE session_id = :session_id AND (created_at, id) < (:cursor_time, :cursor_id) AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
@@ -109,7 +97,7 @@ WHERE session_id = :session_id AND (created_at, id) < (:cursor_time, :cursor_id)
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
 # How many logs does this live session have? One row: total.
-COUNT_LIVE_BY_SESSION_ID = """\
+COUNT_VISIBLE_BY_SESSION_ID = """\
 SELECT count(*) AS total FROM session_logs WHERE session_id = :session_id AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
 )"""

@@ -98,46 +98,18 @@ SELECT * FROM sessions WHERE external_session_id = :external_session_id ORDER BY
 # How many sessions are there? One row: total.
 COUNT = "SELECT count(*) AS total FROM sessions"
 
-# Removes a session, and with it its logs.
+# Removes a session for good, and with it all that is its.
 DELETE = "DELETE FROM sessions WHERE id = :id"
 
 # Is there a session with this id? One row with the id if there is, else none.
 CHECK_EXISTS = "SELECT id FROM sessions WHERE id = :id"
 
-# Which sessions come after this one? Cards: at most :limit behind (:cursor_time, :cursor_id), newest first.
-CARDS = """\
-SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
-WHERE (created_at, id) < (:cursor_time, :cursor_id)
-ORDER BY created_at DESC, id DESC LIMIT :limit"""
-
-# Which sessions with this status come after this one? Cards, as above.
-CARDS_BY_STATUS = """\
-SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
-WHERE status = :status AND (created_at, id) < (:cursor_time, :cursor_id)
-ORDER BY created_at DESC, id DESC LIMIT :limit"""
-
-# Which sessions of this agent, with this status or any, come after this one? Cards, as above.
-CARDS_BY_AGENT = """\
-SELECT id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at FROM sessions
-WHERE main_agent_id = :main_agent_id AND (created_at, id) < (:cursor_time, :cursor_id)
-  AND (:status IS NULL OR status = :status)
-ORDER BY created_at DESC, id DESC LIMIT :limit"""
-
-# How many sessions have this status? One row: total.
-COUNT_BY_STATUS = "SELECT count(*) AS total FROM sessions WHERE status = :status"
-
-# How many sessions does this agent have, with this status or any? One row: total.
-COUNT_BY_AGENT = """\
-SELECT count(*) AS total FROM sessions
-WHERE main_agent_id = :main_agent_id AND (:status IS NULL OR status = :status)"""
-
-
-# Adds a session with its title and metadata, too; NULL means what it means in INSERT.
-INSERT_WITH_TITLE = """\
+# Adds a session with every column that a caller may give; NULL means what it means in INSERT.
+CREATE = """\
 INSERT INTO sessions (
   id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
   built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at,
-  title, metadata_json
+  user_id, parent_session_id, source, tags_json, metadata_json, started_at
 ) VALUES (
   COALESCE(:id, lower(
     hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
@@ -149,17 +121,34 @@ INSERT INTO sessions (
   :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  :title, :metadata_json
+  :user_id, :parent_session_id, :source, :tags_json, :metadata_json, :started_at
 )"""
 
-# Replaces what UPDATE does, and title, metadata and last_activity_at. Counters are not for setting.
-UPDATE_WITH_TITLE = """\
+# Adds a session as CREATE does, where there is none with this id; else it does nothing.
+INSERT_MISSING = """\
+INSERT INTO sessions (
+  id, name, main_agent_id, sub_agent_ids, user_goal, status, external_session_id, model, plan_model, small_model,
+  built_in_tools, mcps, knowledges, configuration, accessible_paths, permission_mode, max_steps, created_at, updated_at,
+  user_id, parent_session_id, source, tags_json, metadata_json, started_at
+) VALUES (
+  :id, :name, :main_agent_id, :sub_agent_ids, :user_goal,
+  COALESCE(:status, 'idle'),
+  :external_session_id, :model, :plan_model, :small_model,
+  :built_in_tools, :mcps, :knowledges, :configuration, :accessible_paths, :permission_mode, :max_steps,
+  COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  :user_id, :parent_session_id, :source, :tags_json, :metadata_json, :started_at
+)
+ON CONFLICT (id) DO NOTHING"""
+
+# Replaces every column of a session that a caller may change. Counters are kept by triggers.
+CHANGE = """\
 UPDATE sessions SET
   name = :name,
   main_agent_id = :main_agent_id,
   sub_agent_ids = :sub_agent_ids,
   user_goal = :user_goal,
-  status = COALESCE(:status, 'idle'),
+  status = :status,
   external_session_id = :external_session_id,
   model = :model,
   plan_model = :plan_model,
@@ -171,11 +160,28 @@ UPDATE sessions SET
   accessible_paths = :accessible_paths,
   permission_mode = :permission_mode,
   max_steps = :max_steps,
-  title = :title,
+  user_id = :user_id,
+  parent_session_id = :parent_session_id,
+  source = :source,
+  tags_json = :tags_json,
+  quality_score = :quality_score,
+  user_satisfaction = :user_satisfaction,
+  learning_outcomes_json = :learning_outcomes_json,
+  started_at = :started_at,
+  ended_at = :ended_at,
   metadata_json = :metadata_json,
+  pinned_at = :pinned_at,
+  archived_at = :archived_at,
   last_activity_at = :last_activity_at,
-  updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+  updated_at = :updated_at
 WHERE id = :id"""
+
+# Is there such a session, and where does it stand? One row, or none; active_at is created_at where nothing was said.
+STATE = """\
+SELECT
+  id, main_agent_id, deleted_at, last_seq, compaction_count, created_at, last_activity_at,
+  COALESCE(last_activity_at, created_at) AS active_at
+FROM sessions WHERE id = :id"""
 
 # Hides a live session; NULL for deleted_at means now. No row where there is none, or where it is hidden already.
 SOFT_DELETE = """\
@@ -185,72 +191,38 @@ WHERE id = :id AND deleted_at IS NULL"""
 # Shows a hidden session again, as it was. No row where there is none, or where it is not hidden.
 RESTORE = "UPDATE sessions SET deleted_at = NULL WHERE id = :id AND deleted_at IS NOT NULL"
 
-# Which live session has this id? One row with every column, or none.
-GET_LIVE_BY_ID = "SELECT * FROM sessions WHERE id = :id AND (:include_deleted OR deleted_at IS NULL)"
-
-# What does a live session run with? One row, as of GET_SESSION_WITH_AGENT.
-GET_LIVE_WITH_AGENT = """\
+# Which sessions come after this one? Summaries: at most :limit behind (:cursor_time, :cursor_id), newest first.
+PAGE = """\
 SELECT
-  sessions.*,
-  agents.name AS agent_name,
-  agents.description AS agent_description,
-  agents.avatar AS agent_avatar,
-  agents.instructions AS agent_instructions,
-  COALESCE(sessions.model, agents.model) AS effective_model,
-  COALESCE(sessions.plan_model, agents.plan_model) AS effective_plan_model,
-  COALESCE(sessions.small_model, agents.small_model) AS effective_small_model,
-  COALESCE(sessions.built_in_tools, agents.built_in_tools) AS effective_built_in_tools,
-  COALESCE(sessions.mcps, agents.mcps) AS effective_mcps,
-  COALESCE(sessions.knowledges, agents.knowledges) AS effective_knowledges,
-  COALESCE(sessions.configuration, agents.configuration) AS effective_configuration,
-  COALESCE(sessions.accessible_paths, agents.accessible_paths) AS effective_accessible_paths,
-  COALESCE(sessions.permission_mode, agents.permission_mode) AS effective_permission_mode,
-  COALESCE(sessions.max_steps, agents.max_steps) AS effective_max_steps
-FROM sessions
-JOIN agents ON agents.id = sessions.main_agent_id
-WHERE sessions.id = :id AND (:include_deleted OR sessions.deleted_at IS NULL)"""
-
-# Which live sessions does another program know by this id? All, newest first.
-GET_LIVE_BY_EXTERNAL_SESSION_ID = """\
-SELECT * FROM sessions
-WHERE external_session_id = :external_session_id AND (:include_deleted OR deleted_at IS NULL)
-ORDER BY created_at DESC, id DESC"""
-
-# Is there a live session with this id? One row with the id if there is, else none.
-CHECK_LIVE = "SELECT id FROM sessions WHERE id = :id AND (:include_deleted OR deleted_at IS NULL)"
-
-# Which live sessions come after this one? Cards: at most :limit behind (:cursor_time, :cursor_id), newest first.
-LIVE_CARDS = """\
-SELECT
-  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
   last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
-# Which live sessions with this status come after this one? Cards, as above.
-LIVE_CARDS_BY_STATUS = """\
+# Which sessions with this status come after this one? Summaries, as above.
+PAGE_BY_STATUS = """\
 SELECT
-  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
   last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE status = :status AND (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
-# Which live sessions of this agent, with this status or any, come after this one? Cards, as above.
-LIVE_CARDS_BY_AGENT = """\
+# Which sessions of this agent, with this status or any, come after this one? Summaries, as above.
+PAGE_BY_AGENT = """\
 SELECT
-  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
   last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE main_agent_id = :main_agent_id AND (created_at, id) < (:cursor_time, :cursor_id)
   AND (:status IS NULL OR status = :status) AND (:include_deleted OR deleted_at IS NULL)
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
-# Which live sessions were active before this one? Cards, the latest activity (or creation: active_at) first.
-LIVE_CARDS_BY_ACTIVITY = """\
+# Which live sessions were active before this one? Summaries, the latest activity (or creation: active_at) first.
+PAGE_BY_ACTIVITY = """\
 SELECT
-  id, name, title, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
   last_activity_at, deleted_at, message_count, total_tokens,
   COALESCE(last_activity_at, created_at) AS active_at
 FROM sessions
@@ -260,15 +232,16 @@ ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
 
 # How many live sessions are there? One row: total.
 COUNT_LIVE = """\
-SELECT (SELECT count(*) FROM sessions WHERE deleted_at IS NULL)
-  + CASE WHEN :include_deleted THEN (SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL) ELSE 0 END AS total"""
+SELECT count(*)
+  - CASE WHEN :include_deleted THEN 0 ELSE (SELECT count(*) FROM sessions WHERE deleted_at IS NOT NULL) END AS total
+FROM sessions"""
 
 # How many live sessions have this status? One row: total.
-COUNT_LIVE_BY_STATUS = """\
+COUNT_BY_STATUS = """\
 SELECT count(*) AS total FROM sessions WHERE status = :status AND (:include_deleted OR deleted_at IS NULL)"""
 
 # How many live sessions does this agent have, with this status or any? One row: total.
-COUNT_LIVE_BY_AGENT = """\
+COUNT_BY_AGENT = """\
 SELECT count(*) AS total FROM sessions
 WHERE main_agent_id = :main_agent_id AND (:status IS NULL OR status = :status)
   AND (:include_deleted OR deleted_at IS NULL)"""

@@ -5,11 +5,12 @@ What a store of a host application's own entity is made of is here by name; exam
 
 from __future__ import annotations
 
+from agentdb.stores.agent_contexts import AgentContext, AgentContextStore, AgentSwitch
 from agentdb.stores.agents import Agent, AgentStore
-from agentdb.stores.compactions import CompactionEvent, CompactionPlan, CompactionStats, CompactionStore
-from agentdb.stores.contexts import AgentContext, AgentSwitch, ContextStore
+from agentdb.stores.compaction_values import CompactionEvent, CompactionPlan, CompactionStats
+from agentdb.stores.compactions import CompactionStore
 from agentdb.stores.conversations import ConversationStore
-from agentdb.stores.entity import Entity, Values
+from agentdb.stores.entity import Entity, Unreadable, Values
 from agentdb.stores.fields import (
     BOOLEAN,
     COUNT,
@@ -29,10 +30,17 @@ from agentdb.stores.fields import (
     one_of,
 )
 from agentdb.stores.message_search import SearchHit
-from agentdb.stores.messages import Message, MessageStats, MessageStore, NewMessage
+from agentdb.stores.message_values import Message, MessageStats, NewMessage
+from agentdb.stores.messages import MessageStore
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
-from agentdb.stores.session_values import AgentCard, Effective, Session, SessionCard, SessionWithAgent
+from agentdb.stores.session_values import (
+    AgentSummary,
+    EffectiveConfiguration,
+    Session,
+    SessionSummary,
+    SessionWithAgent,
+)
 from agentdb.stores.sessions import SessionStore
 
 __all__ = [
@@ -48,17 +56,17 @@ __all__ = [
     "TIME",
     "UNSET",
     "Agent",
-    "AgentCard",
     "AgentContext",
+    "AgentContextStore",
     "AgentStore",
+    "AgentSummary",
     "AgentSwitch",
     "CompactionEvent",
     "CompactionPlan",
     "CompactionStats",
     "CompactionStore",
-    "ContextStore",
     "ConversationStore",
-    "Effective",
+    "EffectiveConfiguration",
     "Entity",
     "Field",
     "JsonArray",
@@ -71,12 +79,13 @@ __all__ = [
     "Page",
     "SearchHit",
     "Session",
-    "SessionCard",
     "SessionLog",
     "SessionLogStore",
     "SessionStore",
+    "SessionSummary",
     "SessionWithAgent",
     "SubtreeLog",
+    "Unreadable",
     "Unset",
     "Values",
     "one_of",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agentdb.errors import IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import agents, sessions
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
+    BOOLEAN,
     COUNT,
     ID,
     JSON_ARRAY,
@@ -20,6 +21,7 @@ from agentdb.stores.fields import (
     UNSET,
     JsonArray,
     JsonObject,
+    OnError,
     Unset,
     one_of,
 )
@@ -28,7 +30,6 @@ from agentdb.stores.pages import Page, page
 if TYPE_CHECKING:
     from agentdb.operations import Steps
 
-AgentType: TypeAlias = Literal["claudeCode", "codex", "custom"]
 PermissionMode: TypeAlias = Literal["readOnly", "acceptEdits", "bypassPermissions"]
 
 PERMISSION_MODE = one_of("readOnly", "acceptEdits", "bypassPermissions")
@@ -36,10 +37,11 @@ PERMISSION_MODE = one_of("readOnly", "acceptEdits", "bypassPermissions")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent(Values):
-    """One agent. None in a list or in the configuration: never set."""
+    """One agent. None in a list or in the configuration: never set. `type` is any text: 'claudeCode', 'codex' and 'custom' are
+    known values. `is_default`: conversations that name no agent run on it."""
 
     id: str
-    type: AgentType
+    type: str
     name: str
     description: str | None
     avatar: str | None
@@ -54,6 +56,9 @@ class Agent(Values):
     configuration: JsonObject | None
     permission_mode: PermissionMode
     max_steps: int
+    specializations: JsonArray | None
+    metadata: JsonObject | None
+    is_default: bool
     created_at: datetime
     updated_at: datetime
 
@@ -61,7 +66,7 @@ class Agent(Values):
 AGENT = Entity(
     Agent,
     id=ID,
-    type=one_of("claudeCode", "codex", "custom"),
+    type=ID,
     name=TEXT,
     description=TEXT.or_none(),
     avatar=TEXT.or_none(),
@@ -76,6 +81,9 @@ AGENT = Entity(
     configuration=JSON_OBJECT.or_none(),
     permission_mode=PERMISSION_MODE,
     max_steps=COUNT,
+    specializations=JSON_ARRAY.or_none().stored_as("specializations_json"),
+    metadata=JSON_OBJECT.or_none().stored_as("metadata_json"),
+    is_default=BOOLEAN,
     created_at=TIME,
     updated_at=TIME,
 )
@@ -91,7 +99,7 @@ class AgentStore(Operations[W]):
         model: str,
         name: str,
         id: str | None = None,
-        type: AgentType = "custom",
+        type: str = "custom",
         description: str | None = None,
         avatar: str | None = None,
         instructions: str | None = None,
@@ -104,6 +112,8 @@ class AgentStore(Operations[W]):
         configuration: JsonObject | None = None,
         permission_mode: PermissionMode = "readOnly",
         max_steps: int = 10,
+        specializations: JsonArray | None = None,
+        metadata: JsonObject | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> Steps[Agent]:
@@ -113,12 +123,12 @@ class AgentStore(Operations[W]):
         """
         row = AGENT.new(locals())
         try:
-            yield from execute(agents.INSERT, row)
+            yield from execute(agents.CREATE, row)
         except IntegrityError as error:
             if error.code == "unique":
                 raise AGENT.taken(row["id"]) from error
             raise
-        return AGENT.of_encoded(row)
+        return AGENT.of_encoded({**row, "is_default": 0})
 
     @operation
     def get(self, id: str) -> Steps[Agent | None]:
@@ -152,38 +162,50 @@ class AgentStore(Operations[W]):
         configuration: JsonObject | None | Unset = UNSET,
         permission_mode: PermissionMode | Unset = UNSET,
         max_steps: int | Unset = UNSET,
+        specializations: JsonArray | None | Unset = UNSET,
+        metadata: JsonObject | None | Unset = UNSET,
     ) -> Steps[Agent]:
         """Change what is given, stamp updated_at, and return the agent as it is now; None is a value, UNSET is not.
 
         Raises NotFoundError, FieldError.
         """
         changes = AGENT.changes(locals())
-        return (yield from AGENT.change(id, changes, read=agents.GET_BY_ID, write=agents.UPDATE))
+        return (yield from AGENT.change(id, changes, read=agents.GET_BY_ID, write=agents.CHANGE))
 
     @atomic
     def delete(self, id: str, *, cascade: bool = False) -> Steps[bool]:
         """Remove an agent; False if there is none. `cascade` removes its sessions and all that is theirs with it.
 
         Raises IntegrityError: `in_use` while it has sessions, also where all are deleted softly: they can be restored;
-        `default_agent` for one that db.conversations runs on where no agent is named.
+        `default_agent` for the default agent.
         """
         args = {"id": ID.encode("id", id)}
         # Counted in the transaction that deletes: no session can come in between.
         if not cascade:
-            counted = yield from execute(sessions.COUNT_BY_AGENT, {"main_agent_id": id, "status": None})
-            if (total := counted.tuples[0][0]) > 0:
-                live = {"main_agent_id": id, "status": None, "include_deleted": 0}
-                hidden = total - (yield from execute(sessions.COUNT_LIVE_BY_AGENT, live)).tuples[0][0]
+            of_agent = {"main_agent_id": id, "status": None}
+            total = yield from _count({**of_agent, "include_deleted": 1})
+            if total > 0:
+                hidden = total - (yield from _count({**of_agent, "include_deleted": 0}))
                 why = f"agent {id!r} has {total} session{'s' * (total != 1)}"
                 raise IntegrityError(f"{why}, {hidden} of them deleted softly" if hidden else why, code="in_use")
         try:
             return (yield from execute(agents.DELETE, args)).rows_affected > 0
         except IntegrityError as error:
-            if error.message.startswith("agents: this is a default agent"):
-                raise IntegrityError(
-                    f"agent {id!r} is a default agent of conversations", code="default_agent"
-                ) from error
+            if error.message.startswith("agents: this is the default agent"):
+                raise IntegrityError(f"agent {id!r} is the default agent", code="default_agent") from error
             raise
+
+    @operation
+    def default(self) -> Steps[Agent | None]:
+        """The default agent, or None: the one that conversations run on where none is named."""
+        return (yield from AGENT.one(agents.GET_DEFAULT, {}))
+
+    @atomic
+    def set_default(self, id: str) -> Steps[Agent]:
+        """Make an agent the default one, in place of the one before. Returns it. Raises NotFoundError."""
+        yield from self.require.steps(id)
+        yield from make_default(id)
+        return (yield from self.require.steps(id))
 
     @operation
     def exists(self, id: str) -> Steps[bool]:
@@ -191,13 +213,31 @@ class AgentStore(Operations[W]):
         return len((yield from execute(agents.CHECK_EXISTS, {"id": ID.encode("id", id)}))) > 0
 
     @operation
-    def count(self, *, type: AgentType | None = None) -> Steps[int]:
+    def count(self, *, type: str | None = None) -> Steps[int]:
         """How many agents there are, of one type or of any."""
         result = yield from execute(agents.COUNT_BY_TYPE, {"type": AGENT.filter("type", type)})
         return int(result.tuples[0][0])
 
     @operation
-    def list(self, *, limit: int = 50, cursor: str | None = None, type: AgentType | None = None) -> Steps[Page[Agent]]:
-        """Agents, newest first, of one type or of any: a page of at most `limit`, after the page that gave `cursor`."""
+    def list(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        type: str | None = None,
+        on_error: OnError = "raise",
+    ) -> Steps[Page[Agent]]:
+        """Agents, newest first, of one type or of any: a page of at most `limit`, after the page that gave `cursor`.
+        on_error: as for messages.page()."""
         args = {"type": AGENT.filter("type", type)}
-        return (yield from page(AGENT, agents.PAGE, args, limit=limit, cursor=cursor))
+        return (yield from page(AGENT, agents.PAGE, args, limit=limit, cursor=cursor, on_error=on_error))
+
+
+def make_default(id: str) -> Steps[None]:
+    """Make an agent that is there the default one. For an atomic body."""
+    yield from execute(agents.CLEAR_DEFAULT, {"id": id})
+    yield from execute(agents.SET_DEFAULT, {"id": id})
+
+
+def _count(args: dict[str, Any]) -> Steps[int]:
+    return int((yield from execute(sessions.COUNT_BY_AGENT, args)).tuples[0][0])

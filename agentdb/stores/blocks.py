@@ -82,27 +82,3 @@ def texts_of(result: dict[str, Any]) -> list[str]:
         return [output] if isinstance(output, str) else []
     texts = [block.get("text") if isinstance(block, dict) else block for block in output]
     return ["\n".join(found := [text for text in texts if isinstance(text, str)]), *found]
-
-
-def text_of(payload: Any) -> str | None:
-    """What blocks, or an item, say as text, and what tools gave in them; None where they say nothing."""
-    inner = payload
-    if isinstance(payload, dict):
-        inner = [payload] if is_result(payload) else payload.get("content")
-    if isinstance(inner, str):
-        return inner
-    texts: list[Any] = []
-    for block in inner if isinstance(inner, (list, tuple)) else ():
-        if is_result(block):
-            texts += texts_of(block)[:1] or [block.get("text")]
-        else:
-            texts.append(block.get("text") if isinstance(block, dict) else block)
-    found = [text for text in texts if isinstance(text, str)]
-    return "\n".join(found) if found else None
-
-
-def text_of_typed(payload: Any) -> str | None:
-    """What a payload of a form that is known says: blocks, or an item, that have a type each. Of any other JSON, None."""
-    blocks = payload if isinstance(payload, (list, tuple)) else [payload]
-    known = all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)
-    return text_of(payload) if known else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentdb.stores.blocks import blocks_of, call_id_of, is_result, link_of, text_of, texts_of
+from agentdb.stores.blocks import blocks_of, call_id_of, is_result, link_of, texts_of
+from agentdb.stores.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

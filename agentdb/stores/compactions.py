@@ -1,9 +1,7 @@
-"""Compactions: a conversation made shorter by a summary of the caller's, and brought back."""
+"""Compactions: a summary of the caller's in the model's context, for messages that stay in the transcript."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from json import dumps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -11,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import compactions
-from agentdb.stores.archive import lines_of, put_away, put_back, tokens_of, visible_session
 from agentdb.stores.blocks import is_result
+from agentdb.stores.compaction_marks import lines_of, record, tokens_of, undo
 from agentdb.stores.compaction_plan import Line, grouped, pruned_message, removable
-from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, TOKENS, JsonArray, now_text
-from agentdb.stores.messages import MESSAGE, Message
+from agentdb.stores.compaction_values import (
+    COMPACTION_EVENT,
+    COMPACTION_STATS,
+    CompactionEvent,
+    CompactionPlan,
+    CompactionStats,
+)
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, TEXT, TOKENS, now_text
+from agentdb.stores.live_session import check_live
+from agentdb.stores.message_values import MESSAGE, Message, kind_of
 from agentdb.stores.pages import BY_ID, Page, page
 
 if TYPE_CHECKING:
@@ -26,86 +31,6 @@ if TYPE_CHECKING:
 PRUNED = "[The output of this tool was removed to save space.]"
 _AS_IT_WAS_MADE = (
     "Give the plan as plan() made it; a message that is to go must not be preserved, nor wait for a result."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionPlan(Values):
-    """What a compaction would take out. Tokens that nobody counted are estimated: four bytes are one.
-
-    `messages` are those to sum up, in their order. `preserved_message_ids` are the messages that stay because they are
-    marked as preserved. `original_tokens` has the conversation now, `removed_tokens` what would go.
-    """
-
-    session_id: str
-    messages: list[Message]
-    preserved_message_ids: list[int]
-    original_tokens: int
-    removed_tokens: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name, ready for JSON, the messages too."""
-        return {**Values.to_dict(self), "messages": [message.to_dict() for message in self.messages]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionEvent(Values):
-    """One compaction, or one pruning of tool outputs: then there is no `summary_message_id`, and `summary_content` is what
-    stands in the place of each output. `restored_at` is None while the event stands; `duration_ms` is what the database
-    took."""
-
-    id: int
-    session_id: str
-    strategy: str
-    original_tokens: int
-    compacted_tokens: int
-    messages_removed: int
-    summary_message_id: int | None
-    summary_content: str
-    preserved_message_ids_json: JsonArray
-    model_used: str | None
-    duration_ms: int
-    created_at: datetime
-    restored_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactionStats(Values):
-    """What the compactions of a session have done; all but `events`, which counts restored ones too, are of those that
-    stand."""
-
-    session_id: str
-    events: int
-    standing_events: int
-    messages_removed: int
-    tokens_saved: int
-    last_event_at: datetime | None
-
-
-COMPACTION_EVENT = Entity(
-    CompactionEvent,
-    id=INTEGER,
-    session_id=ID,
-    strategy=ID,
-    original_tokens=COUNT,
-    compacted_tokens=COUNT,
-    messages_removed=COUNT,
-    summary_message_id=INTEGER.or_none(),
-    summary_content=ID,
-    preserved_message_ids_json=JSON_ARRAY,
-    model_used=TEXT.or_none(),
-    duration_ms=COUNT,
-    created_at=TIME,
-    restored_at=TIME.or_none(),
-)
-COMPACTION_STATS = Entity(
-    CompactionStats,
-    session_id=ID,
-    events=COUNT,
-    standing_events=COUNT,
-    messages_removed=COUNT,
-    tokens_saved=INTEGER,
-    last_event_at=TIME.or_none(),
 )
 
 
@@ -125,7 +50,7 @@ class CompactionStore(Operations[W]):
         Raises NotFoundError for a session that is not there or hidden, FieldError.
         """
         _check_limits(keep_last, protect_tokens)
-        yield from visible_session(session_id)
+        yield from check_live(session_id)
         lines = yield from lines_of(session_id)
         chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
         args = {"session_id": session_id, "ids": dumps([line.id for line in chosen])}
@@ -150,8 +75,9 @@ class CompactionStore(Operations[W]):
         summary_tokens: int | None = None,
         plan: CompactionPlan | None = None,
     ) -> Steps[CompactionEvent | None]:
-        """Take out what plan() says, earlier summaries included, keep it in the archive, and put the summary in the place
-        of the last message taken out, as one of role 'system'. None, and nothing is done, where there is nothing to take.
+        """Take out of the context what plan() says, earlier summaries included, and put the summary in the place of the last
+        message taken out, as one of role 'system'. The transcript stays as it is. None, and nothing is done, where there is
+        nothing to take.
 
         plan: takes out what it names, whatever was said since; without it a new one is made, with `keep_last` and
         `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for
@@ -172,7 +98,7 @@ class CompactionStore(Operations[W]):
             "model_used": TEXT.or_none().encode("model_used", model_used),
             "summary_content": content,
         }
-        activity = yield from visible_session(session_id)
+        yield from check_live(session_id)
         lines = yield from lines_of(session_id)
         if plan is None:
             chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
@@ -182,29 +108,17 @@ class CompactionStore(Operations[W]):
             return None
         original = sum(line.tokens for line in lines)
         removed = sum(line.tokens for line in chosen)
-        summary_id = (yield from execute(compactions.NEXT_MESSAGE_ID)).tuples[0][0]
         event |= {
             "original_tokens": original,
             "compacted_tokens": original - removed + tokens,
             "messages_removed": len(chosen),
-            "summary_message_id": summary_id,
             "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
             "created_at": now_text(),
         }
-        event_id = yield from put_away(event, [line.id for line in chosen])
-        yield from execute(compactions.REMOVE, {"session_id": session_id, "ids": dumps([line.id for line in chosen])})
-        yield from execute(
-            compactions.INSERT_SUMMARY,
-            {
-                "id": summary_id,
-                "session_id": session_id,
-                "seq": chosen[-1].seq,
-                "token_count": tokens,
-                "created_at": event["created_at"],
-                "content": content,
-            },
-        )
-        return (yield from _finish(event_id, event, activity, began))
+        marks = {"ids": dumps([line.id for line in chosen]), "session_id": session_id}
+        row = {"session_id": session_id, "seq": chosen[-1].seq, "role": "system", "token_count": tokens}
+        row |= {"created_at": event["created_at"], "content": content}
+        return (yield from record(event, [(compactions.MARK, marks)], began, row))
 
     @atomic
     def prune_tool_outputs(
@@ -218,7 +132,7 @@ class CompactionStore(Operations[W]):
         strategy: str = "prune_tool_outputs",
     ) -> Steps[CompactionEvent | None]:
         """Put `replacement` in the place of what tools gave, where that has at least `min_tokens` tokens, and keep the
-        originals in the archive. The messages keep their ids, seqs and times. What compact() would never take, for
+        originals until it is restored. The messages keep their ids, seqs and times. What compact() would never take, for
         `keep_last`, `protect_tokens` and what is preserved, stays as it is; so does a payload of an unknown form,
         and what stands beside the results of tools in a message that is none.
 
@@ -229,7 +143,7 @@ class CompactionStore(Operations[W]):
         least = COUNT.encode("min_tokens", min_tokens)
         words = ID.encode("replacement", replacement)
         event = {"session_id": session_id, "strategy": ID.encode("strategy", strategy), "summary_content": words}
-        activity = yield from visible_session(session_id)
+        yield from check_live(session_id)
         lines = yield from lines_of(session_id)
         loose = [
             Line(line.id, line.seq, line.role, line.tokens, line.is_preserved) for line in lines
@@ -237,7 +151,7 @@ class CompactionStore(Operations[W]):
         aged = [lines[n] for n in removable(loose, keep_last=keep_last, protect_tokens=protect_tokens)]
         had = {line.id: line.tokens for line in aged if line.results or line.role == "tool"}
         args = {"session_id": session_id, "ids": dumps(list(had))}
-        changes = []
+        changes: list[dict[str, Any]] = []
         saved = 0
         for message in (yield from MESSAGE.many(compactions.MESSAGES, args)):
             change = _without_outputs(message, words, had[message.id], least)
@@ -251,29 +165,25 @@ class CompactionStore(Operations[W]):
             "original_tokens": original,
             "compacted_tokens": original - saved,
             "messages_removed": 0,
-            "summary_message_id": None,
             "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
             "model_used": None,
             "created_at": now_text(),
         }
-        event_id = yield from put_away(event, [change["id"] for change in changes])
-        for change in changes:
-            yield from execute(compactions.PRUNE, change)
-        return (yield from _finish(event_id, event, activity, began))
+        kept = {"ids": dumps([change["id"] for change in changes]), "session_id": session_id}
+        work = [(compactions.ARCHIVE, kept), *[(compactions.PRUNE, change) for change in changes]]
+        return (yield from record(event, work, began))
 
     @atomic
     def restore(self, event_id: int) -> Steps[CompactionEvent]:
-        """Bring back what an event took out, with ids, seqs and times as they were, and remove its summary; of a pruning,
-        put the outputs back, where their messages are still there; the others stay in the archive. What was said later
-        stays. Returns the event.
+        """Bring back into the context what an event took out, and remove its summary; of a pruning, put the outputs back.
+        What was said later stays. Returns the event.
 
-        Raises NotFoundError, and IntegrityError: `already_restored`; `newer_event` where a newer event of the session
-        stands; `summary_changed` or `summary_removed` where the summary, or a pruned message, is not as it was left.
+        Raises NotFoundError, and IntegrityError: `already_restored`; `newer_event` where a newer event of the session is
+        not restored; `output_changed` where a pruned message is not as it was left.
         """
         event = yield from self.require.steps(event_id)
-        activity = yield from visible_session(event.session_id)
-        yield from put_back(event)
-        yield from execute(compactions.KEEP_ACTIVITY, {"session_id": event.session_id, "last_activity_at": activity})
+        yield from check_live(event.session_id)
+        yield from undo(event)
         return (yield from self.require.steps(event_id))
 
     @operation
@@ -295,10 +205,11 @@ class CompactionStore(Operations[W]):
 
     @operation
     def archived(self, event_id: int, *, include_deleted: bool = False) -> Steps[list[Message]]:
-        """What an event keeps: the messages as they were, in their order; of one that was restored, those whose pruned
-        outputs could not be put back, because they had been removed. Raises NotFoundError."""
+        """The messages that an event took out of the context; of a pruning, those that it pruned, as they were. In their
+        order; none of one that was restored. Raises NotFoundError."""
         event = yield from self.require.steps(event_id, include_deleted=include_deleted)
-        return (yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id}))
+        sql = compactions.TAKEN_OUT if event.messages_removed else compactions.ORIGINALS
+        return (yield from MESSAGE.many(sql, {"event_id": event.id}))
 
     @operation
     def history(
@@ -316,7 +227,7 @@ class CompactionStore(Operations[W]):
 
     @operation
     def should_compact(self, session_id: str, max_tokens: int = 200_000, trigger: float = 0.85) -> Steps[bool]:
-        """Whether a conversation has come to `trigger` of `max_tokens`; what nobody counted is estimated.
+        """Whether a context has come to `trigger` of `max_tokens`; what nobody counted is estimated.
 
         Raises NotFoundError for a session that is not there or hidden, FieldError for a trigger that is not above 0 and
         at most 1.
@@ -330,7 +241,7 @@ class CompactionStore(Operations[W]):
             raise FieldError.of("trigger", trigger, "is not from 0 to 1", code=code, remedy=remedy)
         found = yield from execute(compactions.TOKENS, {"session_id": ID.encode("session_id", session_id)})
         if not found.tuples:
-            yield from visible_session(session_id)
+            yield from check_live(session_id)
         return bool(found.tuples[0][0] >= limit * trigger)
 
 
@@ -372,12 +283,12 @@ def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Ste
 
 def _without_outputs(message: Message, words: str, tokens: int, least: int) -> dict[str, Any] | None:
     """The columns of a message whose tool outputs are pruned, and its tokens then; None where that is not worth it."""
-    left = pruned_message(message.role, message.content, message.payload_json, words)
-    if left is None or left == (message.content, message.payload_json):
+    left = pruned_message(kind_of(message.role), message.content, message.payload, words)
+    if left is None or left == (message.content, message.payload):
         return None
-    encode = MESSAGE.columns["payload_json"].encode
-    before, after = (encode("payload_json", payload) for payload in (message.payload_json, left[1]))
-    if message.role == "tool" or is_result(message.payload_json):
+    encode = MESSAGE.columns["payload"].encode
+    before, after = (encode("payload", payload) for payload in (message.payload, left[1]))
+    if kind_of(message.role) == "tool" or is_result(message.payload):
         given, now = tokens, tokens_of(words)
         if message.content == words or given <= now:
             return None
@@ -392,11 +303,3 @@ def _without_outputs(message: Message, words: str, tokens: int, least: int) -> d
         return None
     counted = None if message.token_count is None else now
     return {"id": message.id, "content": left[0], "payload_json": after, "token_count": counted, "tokens": now}
-
-
-def _finish(event_id: int, event: dict[str, Any], activity: str | None, began: float) -> Steps[CompactionEvent]:
-    """Leave the session's last activity as it was, and say how long it took."""
-    duration = int((perf_counter() - began) * 1000)
-    yield from execute(compactions.SET_DURATION, {"id": event_id, "duration_ms": duration})
-    yield from execute(compactions.KEEP_ACTIVITY, {"session_id": event["session_id"], "last_activity_at": activity})
-    return COMPACTION_EVENT.of_encoded({**event, "id": event_id, "duration_ms": duration, "restored_at": None})

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.operations import batch, execute
-from agentdb.queries import contexts
+from agentdb.operations import batch
+from agentdb.queries import agent_contexts
+from agentdb.stores.agent_contexts import AGENT_CONTEXT, AGENT_SWITCH
 from agentdb.stores.alignment import kept
-from agentdb.stores.archive import visible_session
-from agentdb.stores.contexts import AGENT_CONTEXT, AGENT_SWITCH
 from agentdb.stores.fields import COUNT, ID, JSON_OBJECT, TEXT, now_text
+from agentdb.stores.live_session import check_live
 from agentdb.stores.message_dicts import moment
 
 if TYPE_CHECKING:
     from agentdb.operations import Steps
-    from agentdb.stores.contexts import AgentSwitch
+    from agentdb.stores.agent_contexts import AgentSwitch
 
 
 def read_history(history: Any) -> list[dict[str, Any]]:
@@ -59,23 +60,26 @@ def save_context(
     switch_count: int | None,
 ) -> Steps[None]:
     """Let the context of a session be this. Raises NotFoundError for a session that is not there or hidden."""
-    yield from visible_session(session_id)
-    found = yield from execute(contexts.GET, {"session_id": session_id, "include_deleted": 1})
+    yield from check_live(session_id)
+    key = {"session_id": session_id}
+    found, result = yield from batch(
+        [(agent_contexts.GET, {**key, "include_deleted": 1}), (agent_contexts.ALL_SWITCHES, key)]
+    )
+    writes: list[tuple[str, dict[str, Any]]] = []
     row: dict[str, Any]
     if found.tuples:
         row = dict(zip(found.columns, found.tuples[0], strict=True))
     else:
         row = {"session_id": session_id, "last_switch_at": None, "created_at": created_at or now_text()}
-        yield from execute(contexts.INSERT, {**row, "current_agent": current_agent, "metadata_json": metadata_json})
-    result = yield from execute(contexts.ALL_SWITCHES, {"session_id": session_id})
+        new = {**row, "current_agent": current_agent, "metadata_json": metadata_json}
+        writes.append((agent_contexts.INSERT, new))
     switches = [dict(zip(result.columns, values, strict=True)) for values in result.tuples]
     pairs = _aligned(switches, history)
     # The order of switches is that of their ids: what stands behind something new is put in again, as it was.
     same = next((position for position in range(len(history)) if position not in pairs), len(history))
     stays = {old for position, old in pairs.items() if position < same}
-    for position, switch in enumerate(switches):
-        if position not in stays:
-            yield from execute(contexts.DELETE_SWITCH, {"id": switch["id"]})
+    if gone := [switch["id"] for position, switch in enumerate(switches) if position not in stays]:
+        writes.append((agent_contexts.DELETE_THESE_SWITCHES, {"ids": dumps(gone)}))
     was = [position for position, switch in enumerate(switches) if switch["from_agent"] is not None]
     if was and was[-1] not in stays:  # the time of a switch that has gone says nothing of those that are left
         left = [switches[position]["switched_at"] for position in was if position in stays]
@@ -86,11 +90,11 @@ def save_context(
         if position >= same:
             at = given["switched_at"] or there.get("switched_at") or now_text()
             entry = {**given, "session_id": session_id, "switched_at": at, "metadata_json": noted}
-            yield from execute(contexts.INSERT_SWITCH, entry)
+            writes.append((agent_contexts.INSERT_SWITCH, entry))
             if given["from_agent"] is not None:
                 row["last_switch_at"] = at
         elif noted != there["metadata_json"]:
-            yield from execute(contexts.ANNOTATE_SWITCH, {"id": there["id"], "metadata_json": noted})
+            writes.append((agent_contexts.ANNOTATE_SWITCH, {"id": there["id"], "metadata_json": noted}))
     counted = sum(switch["from_agent"] is not None for switch in history)
     row |= {
         "current_agent": current_agent,
@@ -99,7 +103,7 @@ def save_context(
         "last_switch_at": last_switch_at or row["last_switch_at"],
         "created_at": created_at or row["created_at"],
     }
-    yield from execute(contexts.UPDATE, row)
+    yield from batch([*writes, (agent_contexts.UPDATE, row)])
 
 
 def _aligned(switches: list[dict[str, Any]], history: list[dict[str, Any]]) -> dict[int, int]:
@@ -136,7 +140,9 @@ def load_context(session_id: str) -> Steps[dict[str, Any] | None]:
     """The context of a session that is not hidden, with its history in its order; or None."""
     args: dict[str, Any] = {"session_id": session_id, "include_deleted": 0}
     # A batch of reads is one snapshot, and takes no lock.
-    found, seen = yield from batch([(contexts.GET, args), (contexts.ALL_SWITCHES, {"session_id": session_id})])
+    found, seen = yield from batch(
+        [(agent_contexts.GET, args), (agent_contexts.ALL_SWITCHES, {"session_id": session_id})]
+    )
     if not found.tuples:
         return None
     (context,) = AGENT_CONTEXT.decode(found)
@@ -152,7 +158,7 @@ def load_context(session_id: str) -> Steps[dict[str, Any] | None]:
             }
             for switch in AGENT_SWITCH.decode(seen)
         ],
-        "metadata": context.metadata_json or {},
+        "metadata": context.metadata or {},
         "created_at": context.created_at,
         "last_switch_at": context.last_switch_at,
         "switch_count": context.switch_count,
@@ -167,7 +173,7 @@ def shown_switch(switch: AgentSwitch) -> dict[str, Any]:
         "to_agent": switch.to_agent,
         "switched_at": switch.switched_at,
         "reason": switch.reason,
-        "metadata": switch.metadata_json or {},
+        "metadata": switch.metadata or {},
     }
 
 

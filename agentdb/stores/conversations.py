@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from agentdb.errors import FieldError
+from agentdb.errors import FieldError, StatementError
 from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, operation
-from agentdb.queries import agents, contexts, conversations, messages, sessions
-from agentdb.stores.agents import AGENT
+from agentdb.queries import agent_contexts, agents, conversations, messages, sessions
+from agentdb.stores.agent_contexts import AGENT_SWITCH
+from agentdb.stores.agents import AGENT, make_default
 from agentdb.stores.context_dicts import load_context, read_count, read_history, save_context, shown_switch
-from agentdb.stores.contexts import AGENT_SWITCH
 from agentdb.stores.fields import BOOLEAN, ID, JSON_OBJECT, now_text, time_text
 from agentdb.stores.message_dicts import Said, moment, shown, spoken
-from agentdb.stores.messages import MESSAGE, MESSAGE_STATS
-from agentdb.stores.pages import BEYOND_INTEGERS, check_limit
+from agentdb.stores.message_values import MESSAGE, MESSAGE_STATS
+from agentdb.stores.pages import BEYOND_INTEGERS, at_most, check_limit
 from agentdb.stores.saving import save
 from agentdb.stores.scopes import AsyncScope, Scope
 
@@ -33,7 +33,7 @@ DEFAULT_AGENT = {"id": "default", "name": "Default agent", "model": "default"}
 
 
 #: What agents.create() has where nothing is given.
-_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10}
+_AGENT_DEFAULTS = {"type": "custom", "permission_mode": "readOnly", "max_steps": 10, "is_default": False}
 
 
 def read_default_agent(given: str | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -91,12 +91,12 @@ class ConversationStore(Operations[W]):
         token_count (else it is estimated: four bytes are a token), usage, metadata and timestamp (else it is now). Other
         keys join what is under "extra" in its metadata.
 
-        What stayed the same keeps id, seq and time: the same in role, content, name, tool_call_id and tool_calls; of
-        several that are, the one whose id the dict has, as those of get_messages_paginated() have. What is not among the
-        messages any more is removed, a changed one is removed and added anew in its place. Something new between two that
-        stayed takes a seq that is free there; where there is none, it and all behind it get new seqs at the end, and keep
-        their ids and times. Where all that a compaction took out is among these, it is restored; else it stands, and a
-        save never empties its archive.
+        What is compared is the context, as load_session() gives it. What stayed the same keeps id, seq and time: the same in
+        role, content, name, tool_call_id and tool_calls; of several that are, the one whose id the dict has, as those of
+        get_messages_paginated() have. What is not among the messages any more is marked as removed; a changed one is
+        removed, and added anew in its place. Something new between two that stayed takes a seq that is free there; where
+        there is none, it and all behind it get new seqs at the end, and keep their ids and times. What a compaction took
+        out and is among these comes back into the context; a compaction of which nothing is left is restored.
 
         last_activity: from now on, older than what was said, too; None: the time of the last message.
 
@@ -111,48 +111,48 @@ class ConversationStore(Operations[W]):
         yield from atomically(self._save(session_id, said, activity))
 
     def _save(self, session_id: str, said: list[Said], activity: str | None) -> Steps[None]:
-        found = yield from execute(conversations.SESSION, {"id": session_id})
-        last_seq, before = 0, None
-        if found.tuples:
-            session = dict(zip(found.columns, found.tuples[0], strict=True))
-            last_seq, before = session["last_seq"], session["last_activity_at"]
-            if session["main_agent_id"] == self._default_agent["id"]:
-                yield from execute(conversations.KEEP_AGENT, {"id": session["main_agent_id"]})
+        found = (yield from execute(sessions.STATE, {"id": session_id})).rows
+        last_seq, compacted, before = 0, 0, None
+        if found:
+            last_seq, compacted, before = (
+                found[0][name] for name in ("last_seq", "compaction_count", "last_activity_at")
+            )
         else:
             yield from self._ensure_default_agent()
             # A conversation that is brought along began with the first that was said in it.
             began = min(now_text(), activity or now_text(), *[message.row["created_at"] for message in said])
             row = {"id": session_id, "main_agent_id": self._default_agent["id"], "created_at": began}
             yield from execute(conversations.INSERT_SESSION, row)
-        latest = yield from save(session_id, said, last_seq)
+        latest = yield from save(session_id, said, last_seq, compacted)
         # What only comes back, or moves, is no activity.
         active = activity or max(before or "", latest or "") or None
         yield from execute(conversations.SAVED, {"id": session_id, "last_activity_at": active})
 
     def _ensure_default_agent(self) -> Steps[None]:
         id = self._default_agent["id"]
-        if not len((yield from execute(agents.CHECK_EXISTS, {"id": id}))):
-            yield from execute(agents.INSERT, _new_agent(self._default_agent))
-        yield from execute(conversations.KEEP_AGENT, {"id": id})
+        there = yield from AGENT.one(agents.GET_BY_ID, {"id": id})
+        if there is None:
+            yield from execute(agents.CREATE, _new_agent(self._default_agent))
+        if there is None or not there.is_default:
+            yield from make_default(id)
 
     @operation
     def load_session(self, session_id: str) -> Steps[dict[str, Any] | None]:
-        """None, or {session_id, messages, last_activity, created_at}. A message has role and content, and name,
-        tool_call_id and tool_calls where it has them."""
+        """None, or {session_id, messages, last_activity, created_at}. The messages are the context: what no compaction took
+        out, and the summaries. A message has role and content, and name, tool_call_id and tool_calls where it has them."""
         id = ID.encode("session_id", session_id)
         # A batch of reads is one snapshot, and takes no lock.
-        found, said = yield from batch(
-            [(conversations.SESSION, {"id": id}), (conversations.MESSAGES, {"session_id": id})]
-        )
-        if not found.tuples:
-            return None
-        session = dict(zip(found.columns, found.tuples[0], strict=True))
-        if session["deleted_at"] is not None:
+        try:
+            found, said = yield from batch([(sessions.STATE, {"id": id}), (conversations.CONTEXT, {"session_id": id})])
+        except StatementError:
+            yield from MESSAGE.many(conversations.CONTEXT, {"session_id": id})  # names the row that cannot be read
+            raise
+        if not found.tuples or (session := found.rows[0])["deleted_at"] is not None:
             return None
         return {
             "session_id": id,
             "messages": [spoken(message) for message in MESSAGE.decode(said)],
-            "last_activity": datetime.fromisoformat(session["last_activity"]),
+            "last_activity": datetime.fromisoformat(session["active_at"]),
             "created_at": datetime.fromisoformat(session["created_at"]),
         }
 
@@ -181,7 +181,8 @@ class ConversationStore(Operations[W]):
     def get_messages_paginated(
         self, session_id: str, page: int = 1, page_size: int = 50
     ) -> Steps[list[dict[str, Any]]]:
-        """Page 1 is the latest `page_size` messages, in the order in which they were said; page 2 those before them.
+        """Page 1 is the latest `page_size` messages of the transcript, in the order in which they were said; page 2 those
+        before them.
 
         A message has id, seq, role, content, timestamp and token_count, and name, tool_call_id, tool_calls, usage and
         metadata where it has them. Raises FieldError for a page below 1, or a size that is not 1 to 10,000.
@@ -267,24 +268,24 @@ class ConversationStore(Operations[W]):
     def delete_agent_context(self, session_id: str) -> Steps[bool]:
         """Remove the context of a session, and its history; False if there is none."""
         args = {"session_id": ID.encode("session_id", session_id)}
-        return (yield from execute(contexts.DELETE, args)).rows_affected > 0
+        _, removed = yield from batch([(agent_contexts.DELETE_SWITCHES, args), (agent_contexts.DELETE, args)])
+        return removed.rows_affected > 0
 
     @operation
     def list_all_contexts(self) -> Steps[list[str]]:
         """The ids of the sessions that have a context, the newest context first."""
-        return [row[0] for row in (yield from execute(conversations.CONTEXT_IDS)).tuples]
+        return [row[0] for row in (yield from execute(agent_contexts.SESSION_IDS)).tuples]
 
     @operation
-    def get_agent_switch_history(self, session_id: str, limit: int = 100) -> Steps[list[dict[str, Any]]]:
-        """The last `limit` switches, newest first: {id, from_agent, to_agent, switched_at, reason, metadata}."""
-        check_limit(limit)
+    def get_agent_switch_history(self, session_id: str, limit: int | None = 100) -> Steps[list[dict[str, Any]]]:
+        """The last `limit` switches, newest first (None: all): {id, from_agent, to_agent, switched_at, reason, metadata}."""
         args = {
             "session_id": ID.encode("session_id", session_id),
             "include_deleted": 0,
             "cursor_id": BEYOND_INTEGERS,
-            "limit": limit,
+            "limit": at_most(limit),
         }
-        return [shown_switch(switch) for switch in (yield from AGENT_SWITCH.many(contexts.SWITCHES, args))]
+        return [shown_switch(switch) for switch in (yield from AGENT_SWITCH.many(agent_contexts.SWITCHES, args))]
 
     # -- transactions
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import copy
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from agentdb.errors import FieldError
 
@@ -33,15 +35,20 @@ class Unset(Enum):
 #: Says of an argument that it was not given, where None is a value: `update(id, name=UNSET)` leaves the name alone.
 UNSET: Final = Unset.UNSET
 
-#: JSON nested deeper than this is refused; SQLite refuses it from 1,000 on.
+#: JSON nested deeper than this is not written; newer SQLite refuses it from 1,000 on.
 MAX_JSON_DEPTH = 500
+#: JSON that raw SQL wrote is read up to this depth, however deep the caller's stack is: a new thread can always parse it.
+MAX_READ_DEPTH = 900
 
 #: A count of tokens has 53 bits: sums of them stay integers, and every reader of JSON can hold them.
 MAX_TOKENS = 2**53 - 1
 
 
 class Field:
-    """One kind of column. `decode` is None where SQLite's value is the caller's value."""
+    """One kind of column. `decode` is None where SQLite's value is the caller's value. `column` is the column's name where
+    it is not the field's."""
+
+    column: str | None = None
 
     def __init__(
         self, encode: Callable[[str, Any], Any], decode: Callable[[Any], Any] | None = None, *, nullable: bool = False
@@ -69,17 +76,27 @@ class Field:
             self._encode, decode and (lambda value: value if value is None else decode(value)), nullable=True
         )
 
+    def stored_as(self, column: str) -> Field:
+        """The same, in a column of another name: `metadata=JSON_OBJECT.or_none().stored_as("metadata_json")`."""
+        field = copy(self)
+        field.column = column
+        return field
+
 
 class _JsonField(Field):
     def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
         """Parsed together, as one array: quicker, and a key that every row has is one string in memory."""
         if values.count(None) == len(values):
             return values
-        text = f"[{','.join(['null' if value is None else value for value in values])}]"
+        texts = ["null" if value is None else value for value in values]
         try:
+            if max(map(len, texts)) > 2 * MAX_READ_DEPTH:
+                for each in texts:
+                    _check_depth(each)
+            text = f"[{','.join(texts)}]"
             parsed, end = _scan(text, 0)
-        except (StopIteration, ValueError):
-            return super().decode_all(values)  # one of them is no JSON, and its own error says so
+        except (StopIteration, ValueError, TypeError, RecursionError):
+            return super().decode_all(values)  # one of them cannot be read, and its own error says so
         return parsed if end == len(text) and len(parsed) == len(values) else super().decode_all(values)
 
 
@@ -145,6 +162,8 @@ def now_text() -> str:
 
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+#: Brackets of JSON, and its strings, whose brackets are none.
+_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -196,11 +215,37 @@ def _check_json(name: str, value: Any) -> None:
 
 def _decode_json(text: str) -> Any:
     # The C scanner alone: json.loads() would look for white space first, which this package never writes.
+    _check_depth(text)
     try:
         value, end = _scan(text, 0)
     except StopIteration:
         return json.loads(text)
+    except RecursionError:
+        return _loads_on_a_new_stack(text)
     return value if end == len(text) else json.loads(text)
+
+
+def _check_depth(text: str) -> None:
+    """Raises ValueError for JSON that is nested too deep to be parsed at any depth of the caller's stack."""
+    if len(text) <= 2 * MAX_READ_DEPTH or text.count("[") + text.count("{") <= MAX_READ_DEPTH:
+        return
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        bracket = found[0]
+        if bracket in "[{":
+            depth += 1
+            if depth > MAX_READ_DEPTH:
+                raise ValueError(f"its JSON is nested deeper than {MAX_READ_DEPTH} levels")
+        elif bracket in "]}":
+            depth -= 1
+
+
+def _loads_on_a_new_stack(text: str) -> Any:
+    """Parse JSON for a caller whose own stack has no room left: on a thread of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(json.loads, text).result()
 
 
 def _json_array(name: str, value: Any) -> str:
@@ -221,6 +266,15 @@ def _json_array_or_object(name: str, value: Any) -> str:
     return _encode_json(name, value)
 
 
+def _score(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FieldError.of(name, value, f"is a number, not {type(value).__name__}", code="wrong_type")
+    if not 0 <= value <= 1:  # NaN is neither
+        code = "too_large" if value > 1 else "too_small"
+        raise FieldError.of(name, value, "is not from 0 to 1", code=code, remedy="Give a number from 0 to 1.")
+    return float(value)
+
+
 def _boolean(name: str, value: Any) -> int:
     if not isinstance(value, bool):
         raise FieldError.of(name, value, f"is True or False, not {type(value).__name__}", code="wrong_type")
@@ -233,11 +287,16 @@ ID = Field(_id)
 INTEGER = Field(_integer)
 COUNT = Field(_count)
 TOKENS = Field(_tokens)
+SCORE = Field(_score)
 TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)
 JSON_OBJECT = _JsonField(_json_object, _decode_json)
 JSON_ARRAY_OR_OBJECT = _JsonField(_json_array_or_object, _decode_json)
+
+
+#: What a read does with a row that cannot be read.
+OnError: TypeAlias = Literal["raise", "placeholder"]
 
 
 def one_of(*values: str) -> Field:
@@ -250,3 +309,6 @@ def one_of(*values: str) -> Field:
         return str.__str__(value)
 
     return Field(encode)
+
+
+ON_ERROR = one_of("raise", "placeholder")

@@ -17,7 +17,8 @@ def fold(text: str) -> str:
     """The text for comparing: two that differ in case, accents or compatibility forms alone are equal."""
     if text.isascii():
         return text.lower()
-    return _MARKS.sub("", normalize("NFKD", normalize("NFKD", text).casefold()))
+    # The dotless i of Turkish, \u0131, has no mark that could be taken off, and its capital is I.
+    return _MARKS.sub("", normalize("NFKD", normalize("NFKD", text).casefold())).replace("\u0131", "i")
 
 
 def place(text: str, position: int) -> int:

@@ -8,15 +8,15 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.stores.archive import tokens_of
-from agentdb.stores.blocks import text_of
+from agentdb.stores.compaction_marks import tokens_of
 from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
-from agentdb.stores.messages import MESSAGE
+from agentdb.stores.message_values import MESSAGE, kind_of
+from agentdb.stores.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from agentdb.stores.messages import Message
+    from agentdb.stores.message_values import Message
 
 #: What a dict may have beside what is compared; "id" and "seq" are the database's to give.
 _KNOWN = frozenset(
@@ -32,7 +32,7 @@ class Said:
     caller gave, of token_count, usage_json and metadata_json; `extra` is what joins the metadata that are there, where
     the caller gave none; `key` is what makes two messages the same, `id` which of them it is, or None."""
 
-    __slots__ = ("extra", "id", "key", "notes", "row")
+    __slots__ = ("extra", "id", "is_system", "key", "notes", "row")
 
     def __init__(self, place: str, given: Any) -> None:
         """`place` names it in errors, as in messages[3]. Raises FieldError for what cannot be stored."""
@@ -55,6 +55,7 @@ class Said:
             row["tool_call_id"],
             given.get("tool_calls"),
         )
+        self.is_system = kind_of(row["role"]) == "system"
         id = given.get("id")
         self.id: int | None = id if type(id) is int else None
         self.notes = _notes(place, given)
@@ -68,6 +69,8 @@ class Said:
             **self.notes,
             "is_preserved": 0,
             "is_summary": 0,
+            "status": "complete",
+            "external_id": None,
             "created_at": now_text() if at is None else moment(f"{place}.timestamp", at),
         }
 
@@ -109,8 +112,8 @@ def with_extra(metadata: dict[str, Any] | None, extra: dict[str, Any]) -> dict[s
 
 def key_of(message: Message) -> Hashable:
     """What makes a message of the database the same as one of a caller."""
-    blocks = message.payload_json if isinstance(message.payload_json, list) else None
-    return _key(message.role, message.content, blocks, message.name, message.tool_call_id, message.tool_calls_json)
+    blocks = message.payload if isinstance(message.payload, list) else None
+    return _key(message.role, message.content, blocks, message.name, message.tool_call_id, message.tool_calls)
 
 
 def _key(
@@ -124,19 +127,19 @@ def _key(
 
 def spoken(message: Message) -> dict[str, Any]:
     """A message as a caller of load_session() has it."""
-    content: Any = message.payload_json if isinstance(message.payload_json, list) else message.content
+    content: Any = message.payload if isinstance(message.payload, list) else message.content
     found = {"role": message.role, "content": content}
     beside = {
         "name": message.name,
         "tool_call_id": message.tool_call_id,
-        "tool_calls": message.tool_calls_json,
+        "tool_calls": message.tool_calls,
     }
     return found | {name: value for name, value in beside.items() if value is not None}
 
 
 def shown(message: Message) -> dict[str, Any]:
     """A message as a caller of get_messages_paginated() has it."""
-    beside = {"usage": message.usage_json, "metadata": message.metadata_json}
+    beside = {"usage": message.usage, "metadata": message.metadata}
     return {
         "id": message.id,
         "seq": message.seq,

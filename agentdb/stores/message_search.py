@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width, normalize
 
 from agentdb.errors import FieldError, StatementError
-from agentdb.operations import execute
+from agentdb.operations import batch, execute
 from agentdb.queries import message_search
 from agentdb.stores.entity import Values
 from agentdb.stores.fields import TEXT
 from agentdb.stores.folding import fold, place
-from agentdb.stores.messages import MESSAGE, Message
+from agentdb.stores.message_values import MESSAGE, Message
 from agentdb.stores.pages import BY_SEQ, check_limit
 
 if TYPE_CHECKING:
@@ -124,13 +124,17 @@ def _by_expression(expression: str, scope: dict[str, Any], limit: int) -> Steps[
         why = error.message.partition(" in: ")[0]
         raise FieldError.of("text", expression, f"is no FTS5 expression ({why})", code="bad_search") from error
     ranks = dict(matches.tuples)
-    hits = []
-    for message in (yield from _messages(list(ranks))):
-        args: dict[str, Any] = {"expression": expression, "id": message.id}
-        shown = (yield from execute(message_search.SNIPPET, args)).tuples
-        if shown:  # else it was changed meanwhile, and matches no more
-            hits.append(SearchHit(message=message, rank=ranks[message.id], snippet=shown[0][1]))
-    return hits
+    messages = yield from _messages(list(ranks))
+    if not messages:
+        return []
+    snippets = yield from batch(
+        [(message_search.SNIPPET, {"expression": expression, "id": message.id}) for message in messages]
+    )
+    return [
+        SearchHit(message=message, rank=ranks[message.id], snippet=snippet.tuples[0][1])
+        for message, snippet in zip(messages, snippets, strict=True)
+        if snippet.tuples  # else it was changed meanwhile, and matches no more
+    ]
 
 
 def _messages(ids: list[int]) -> Steps[list[Message]]:
@@ -181,7 +185,7 @@ def _holding(sized: Sequence[tuple[int, int]], words: Sequence[str], limit: int)
             break
         contents = dict((yield from execute(message_search.CONTENTS, {"ids": dumps(ids)})).tuples)
         for id in ids:
-            content = fold(contents.get(id) or "")
+            content = fold((contents.get(id) or b"").decode("utf-8", "replace"))
             if all(word in content for word in words):
                 kept.append(id)
     return kept[:limit]

@@ -9,7 +9,7 @@ from json import JSONEncoder, loads
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agentdb.errors import FieldError
-from agentdb.operations import execute
+from agentdb.stores.fields import COUNT, ON_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,7 @@ def page(
     cursor: str | None,
     oldest_first: bool = False,
     key: Key = BY_TIME,
+    on_error: str = "raise",
 ) -> Steps[Page[E]]:
     """One page of a statement that sorts by `key`, takes its parameters, and :limit.
 
@@ -73,13 +74,14 @@ def page(
     if cursor is not None:
         last = _read(cursor, sql, args, len(key.columns))
     bound = {**args, **dict(zip(key.parameters, last, strict=True)), "limit": limit + 1}
-    result = yield from execute(sql, bound)
+    ON_ERROR.encode("on_error", on_error)
+    result = yield from entity.read(sql, bound, key.columns)
     if len(result.tuples) <= limit:
-        return Page(entity.decode(result), None, False)
+        return Page(entity.decode(result, on_error), None, False)
     result.tuples.pop()
     row, columns = result.tuples[-1], result.columns
     next_cursor = _write(tuple([row[columns.index(name)] for name in key.columns]), sql, args)
-    return Page(entity.decode(result), next_cursor, True)
+    return Page(entity.decode(result, on_error), next_cursor, True)
 
 
 def check_limit(limit: object) -> None:
@@ -89,6 +91,11 @@ def check_limit(limit: object) -> None:
     if not 1 <= limit <= MAX_LIMIT:
         code, remedy = "too_large" if limit > 1 else "too_small", f"Give a number from 1 to {MAX_LIMIT}."
         raise FieldError.of("limit", limit, f"is not from 1 to {MAX_LIMIT}", code=code, remedy=remedy)
+
+
+def at_most(limit: object) -> int:
+    """A limit of a list that is no page, for SQLite: None is all. Raises FieldError for one below 0, or beyond 64 bits."""
+    return -1 if limit is None else int(COUNT.encode("limit", limit))
 
 
 def _write(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> str:

@@ -2,72 +2,139 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from agentdb.errors import IntegrityError
-from agentdb.operations import atomically, execute
+from agentdb.operations import batch, execute
 from agentdb.queries import compactions, conversations, messages
 from agentdb.stores.alignment import kept, places
-from agentdb.stores.archive import put_back
-from agentdb.stores.compactions import COMPACTION_EVENT
+from agentdb.stores.compaction_plan import pruned_message
+from agentdb.stores.fields import now_text
 from agentdb.stores.message_dicts import key_of, with_extra
-from agentdb.stores.messages import LAST_SEQ, MESSAGE, session_full
+from agentdb.stores.message_values import LAST_SEQ, MESSAGE, kind_of
+from agentdb.stores.messages import session_full
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
+    from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
-    from agentdb.stores.compactions import CompactionEvent
     from agentdb.stores.message_dicts import Said
-    from agentdb.stores.messages import Message
+    from agentdb.stores.message_values import Message
 
 
-def save(session_id: str, said: Sequence[Said], last_seq: int) -> Steps[str | None]:
-    """Let the messages of a session be these; the latest time of those that are new, or None."""
-    result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
-    rows = MESSAGE.decode(result)
-    pairs = _stayed(rows, said)
-    if len(pairs) < len(rows) and (yield from _bring_back(session_id, rows, said, len(pairs))):
-        result = yield from execute(conversations.MESSAGES, {"session_id": session_id})
-        rows = MESSAGE.decode(result)
-        pairs = _stayed(rows, said)
+class _Found:
+    """Messages of a session that are not removed, and which of them each message of the caller is."""
+
+    def __init__(
+        self, result: ResultSet, said: Sequence[Said], originals: Mapping[int, tuple[Message, str]] | None = None
+    ) -> None:
+        self.columns, self.tuples = result.columns, result.tuples
+        self.rows = MESSAGE.decode(result)
+        self.originals = originals or {}
+        new = {message.key for message in said}
+        self.unpruned: list[int] = []
+        keys: list[Hashable] = []
+        for row in self.rows:
+            key = key_of(row)
+            original, words = self.originals.get(row.id, (row, ""))
+            if key not in new and (was := key_of(original)) in new and _is_as_pruned(row, original, words):
+                key = was
+                self.unpruned.append(row.id)
+            keys.append(key)
+        self.pairs = _pairs(self.rows, keys, said)
+        stays = {self.rows[old].id for old in self.pairs.values()}
+        self.unpruned = [id for id in self.unpruned if id in stays]
+        self.reworded = self._reworded_summaries(said)
+        self.pairs |= self.reworded
+
+    def _reworded_summaries(self, said: Sequence[Said]) -> dict[int, int]:
+        """Messages of role system that stand where a summary stood, behind the same message: its new words."""
+        position_of = {old: position for position, old in self.pairs.items()}
+        found = {}
+        for old, row in enumerate(self.rows):
+            if not row.is_summary or row.compaction_event_id is not None or old in position_of:
+                continue
+            position = position_of.get(old - 1, -1) + 1
+            is_behind_the_same = old == 0 or old - 1 in position_of
+            if is_behind_the_same and position < len(said) and position not in self.pairs and said[position].is_system:
+                found[position] = old
+        return found
+
+    def is_all_there(self, said: int) -> bool:
+        """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others."""
+        is_longer = len(self.pairs) == len(self.rows) and all(
+            position in self.pairs for position in range(len(self.rows))
+        )
+        return is_longer or len(self.pairs) == said
+
+
+def save(session_id: str, said: Sequence[Said], last_seq: int, compactions_in_force: int) -> Steps[str | None]:
+    """Let the context of a session be these; the latest time of those that are new, or None.
+
+    What is not among them any more is marked as removed. A message that a compaction took out comes back where the caller
+    still has it; a compaction of which nothing is left out any more is restored.
+    """
+    found = _Found((yield from MESSAGE.read(conversations.CONTEXT, {"session_id": session_id})), said)
+    if compactions_in_force and not found.is_all_there(len(said)):
+        found = yield from _among_all(session_id, said, found)
+    rows, pairs = found.rows, found.pairs
+    stays = set(pairs.values())
     seqs = [row.seq for row in rows]
     taken: set[int] = set()
     if pairs and max(pairs) >= len(pairs):  # something new comes before something kept
-        archived = yield from execute(conversations.ARCHIVED_SEQS, {"session_id": session_id})
-        # The seq of a summary that goes is free: without it, no restore puts back what it stands for.
-        taken = {row[0] for row in archived.tuples}.difference(seqs)
+        others = yield from execute(conversations.SEQS_OUT_OF_CONTEXT, {"session_id": session_id})
+        taken = {row[0] for row in others.tuples}.difference(seqs[old] for old in stays)
     chosen = places(seqs, pairs, len(said), last_seq, taken)
     if chosen and chosen[-1] > LAST_SEQ:
         raise session_full(session_id)
-    # One that moves keeps its id and its time: it is taken out, and put in again at the end.
-    moved = {position for position, old in pairs.items() if chosen[position] != seqs[old]}
-    stays = {old for position, old in pairs.items() if position not in moved}
-    for position, gone in enumerate(rows):
-        if position not in stays:
-            yield from execute(conversations.REMOVE, {"id": gone.id})
+    now = now_text()
+    # In this order no place is taken twice: what goes frees its place, and what moves goes behind all others.
+    writes: list[tuple[str, dict[str, Any]]] = []
+    gone = [row.id for at, row in enumerate(rows) if at not in stays and row.compaction_event_id is None]
+    if gone:
+        writes.append((conversations.REMOVE, {"ids": dumps(gone), "removed_at": now}))
+    if back := [rows[old].id for old in stays if rows[old].compaction_event_id is not None]:
+        writes.append((conversations.BRING_BACK, {"ids": dumps(back)}))
+    if found.unpruned:
+        ids = {"ids": dumps(found.unpruned)}
+        writes += [(conversations.PUT_BACK, ids), (conversations.FORGET_ORIGINALS, ids)]
+    if back or found.unpruned:
+        settled = {"session_id": session_id, "restored_at": now}
+        writes += [(conversations.SETTLE_SUMMARIES, settled), (conversations.SETTLE_EVENTS, settled)]
+    for position, old in pairs.items():
+        if chosen[position] != seqs[old]:
+            writes.append((conversations.MOVE, {"id": rows[old].id, "seq": chosen[position]}))
     for position, message in enumerate(said):
-        place: dict[str, Any] = {"session_id": session_id, "seq": chosen[position]}
         if position not in pairs:
-            yield from execute(messages.INSERT, {**message.row, **place, "id": None})
-            continue
-        row = dict(zip(result.columns, result.tuples[pairs[position]], strict=True))
-        noted = {**row, **message.notes}
-        if message.extra:
-            about = with_extra(rows[pairs[position]].metadata_json, message.extra)
-            noted["metadata_json"] = MESSAGE.columns["metadata_json"].encode("metadata_json", about)
-        if position in moved:
-            yield from execute(messages.INSERT, {**noted, **place})
-        elif noted != row:
-            yield from execute(conversations.ANNOTATE, noted)
+            place = {"id": None, "session_id": session_id, "seq": chosen[position]}
+            writes.append((messages.INSERT, {**message.row, **place}))
+        elif position in found.reworded:
+            writes.append((messages.UPDATE, {**_row(found, pairs[position]), **_words(message), "updated_at": now}))
+        elif (noted := _noted(found, pairs[position], message)) is not None:
+            writes.append((conversations.ANNOTATE, noted))
+    if writes:
+        yield from batch(writes)
     times = [message.row["created_at"] for position, message in enumerate(said) if position not in pairs]
     return max(times, default=None)
 
 
-def _stayed(rows: Sequence[Message], said: Sequence[Said]) -> dict[int, int]:
+def _among_all(session_id: str, said: Sequence[Said], found: _Found) -> Steps[_Found]:
+    """The same, among what compactions took out or pruned, too, where more of what the caller has is found there."""
+    args = {"session_id": session_id}
+    everything, kept_outputs = yield from batch(
+        [(conversations.NOT_REMOVED, args), (compactions.ORIGINALS_OF_SESSION, args)]
+    )
+    words = [row["words"] for row in kept_outputs.rows]
+    pruned = zip(MESSAGE.decode(kept_outputs), words, strict=True)
+    originals = {original.id: (original, left) for original, left in pruned}
+    more = _Found(everything, said, originals)
+    return more if len(more.pairs) > len(found.pairs) else found
+
+
+def _pairs(rows: Sequence[Message], old: list[Hashable], said: Sequence[Said]) -> dict[int, int]:
     """Which of the rows each message is that stayed; of several that say the same, the one whose id it has."""
-    old, new = [key_of(row) for row in rows], [message.key for message in said]
+    new: list[Hashable] = [message.key for message in said]
     position_of = {row.id: position for position, row in enumerate(rows)}
     for position, message in enumerate(said):
         at = None if message.id is None else position_of.get(message.id)
@@ -76,49 +143,30 @@ def _stayed(rows: Sequence[Message], said: Sequence[Said]) -> dict[int, int]:
     return kept(old, new)
 
 
-def _bring_back(session_id: str, rows: list[Message], said: Sequence[Said], now: int) -> Steps[bool]:
-    """Restore compactions of a session where the caller still has what they took out; whether there were any.
-
-    `now` is how many of `said` are there without. A caller who never heard of the compaction saves the whole conversation:
-    then the archived messages have stayed, and come back with their ids, seqs and times. Who has only some of them has
-    shortened the conversation, and must not empty an archive by it: what came back and is not saved would be gone.
-    """
-    standing = yield from COMPACTION_EVENT.many(conversations.STANDING_EVENTS, {"session_id": session_id})
-    best, depths = now, []
-    there = {row.id: row for row in rows}
-    needed: set[int] = set()
-    for depth, event in enumerate(standing, 1):
-        archived = yield from MESSAGE.many(compactions.ARCHIVED, {"event_id": event.id})
-        there = _as_before(event, there, archived)
-        # A summary that a later compaction took out goes with the restore of its own.
-        needed = (needed | {message.id for message in archived}) - {event.summary_message_id}
-        before = sorted(there.values(), key=lambda row: row.seq)
-        pairs = _stayed(before, said)
-        if len(pairs) > best and needed <= {before[old].id for old in pairs.values()}:
-            best = len(pairs)
-            depths.append(depth)
-    for depth in reversed(depths):
-        try:
-            yield from atomically(_put_all_back(standing[:depth]))
-        except IntegrityError:  # a summary is not as it was left: all that these events keep stays in the archive
-            continue
-        return True
-    return False
+def _is_as_pruned(row: Message, original: Message, words: str) -> bool:
+    """Whether a message is as its pruning has left it; one that was edited since keeps what it says."""
+    left = pruned_message(kind_of(original.role), original.content, original.payload, words)
+    return (row.content, row.payload) == left
 
 
-def _put_all_back(events: list[CompactionEvent]) -> Steps[None]:
-    for event in events:
-        yield from put_back(event)
+def _noted(found: _Found, old: int, message: Said) -> dict[str, Any] | None:
+    """What is to be written beside the text of a message that stayed; None where that is there already."""
+    row = _row(found, old)
+    if row["id"] in found.unpruned:
+        row["token_count"] = found.originals[row["id"]][0].token_count
+    noted = {**row, **message.notes}
+    if message.extra:
+        about = with_extra(found.rows[old].metadata, message.extra)
+        noted["metadata_json"] = MESSAGE.columns["metadata"].encode("metadata", about)
+    return None if noted == row else noted
 
 
-def _as_before(event: CompactionEvent, there: dict[int, Message], archived: list[Message]) -> dict[int, Message]:
-    """What a conversation would be with an event restored."""
-    back = {message.id: message for message in archived}
-    if event.summary_message_id is None:  # a pruned message stays where it is, or gone
-        return {
-            id: replace(row, content=old.content, payload_json=old.payload_json, token_count=old.token_count)
-            if (old := back.get(id))
-            else row
-            for id, row in there.items()
-        }
-    return {id: row for id, row in there.items() if id != event.summary_message_id} | back
+def _row(found: _Found, old: int) -> dict[str, Any]:
+    return dict(zip(found.columns, found.tuples[old], strict=True))
+
+
+def _words(message: Said) -> dict[str, Any]:
+    """What a message says, and what is noted of it: the columns that an edited summary takes over."""
+    return {
+        name: value for name, value in message.row.items() if name not in ("created_at", "external_id", "is_summary")
+    }

@@ -8,14 +8,27 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agentdb.errors import FieldError, IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomic, atomically, execute, operation
+from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import session_logs, sessions
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, ID, INTEGER, JSON, JSON_OBJECT, TIME, UNSET, JsonObject, Unset, one_of
-from agentdb.stores.pages import BY_TIME, Page, check_limit, page
+from agentdb.stores.fields import (
+    BOOLEAN,
+    ID,
+    INTEGER,
+    JSON,
+    JSON_OBJECT,
+    ON_ERROR,
+    TIME,
+    UNSET,
+    JsonObject,
+    OnError,
+    Unset,
+    one_of,
+)
+from agentdb.stores.pages import BY_TIME, Page, at_most, page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agentdb.errors import AgentDBError
     from agentdb.operations import Steps
@@ -103,24 +116,24 @@ class SessionLogStore(Operations[W]):
 
     @operation
     def append_many(self, session_id: str, logs: Iterable[NewLog]) -> Steps[list[SessionLog]]:
-        """Add entries in their order: all, or none. Errors as in append()."""
+        """Add entries in their order, in one request: all, or none. Errors as in append()."""
         ID.encode("session_id", session_id)
         if not isinstance(logs, Iterable):
             raise FieldError.of("logs", logs, f"is an iterable of NewLog, not {type(logs).__name__}", code="wrong_type")
-        # Before the transaction begins: nobody waits for the lock while the caller's iterable takes its time.
+        # Read before the batch begins: nobody waits for the lock while the caller's iterable takes its time.
         rows = []
         for log in logs:
             if not isinstance(log, NewLog):
                 raise FieldError.of("logs", log, f"holds a {type(log).__name__}, not a NewLog", code="wrong_type")
             given = {name: getattr(log, name) for name in NewLog.__slots__}
             rows.append(SESSION_LOG.new({**given, "session_id": session_id}))
-        return (yield from atomically(_append_all(rows)))
+        return (yield from _append_all(rows))
 
     @operation
-    def get(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog | None]:
-        """The entry with this id, or None."""
+    def get(self, id: int, *, include_deleted: bool = False, on_error: OnError = "raise") -> Steps[SessionLog | None]:
+        """The one with this id, or None; on_error as for page()."""
         args = {"id": INTEGER.encode("id", id), "include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from SESSION_LOG.one(session_logs.GET_LIVE_BY_ID, args))
+        return (yield from SESSION_LOG.one(session_logs.GET_VISIBLE_BY_ID, args, ON_ERROR.encode("on_error", on_error)))
 
     @operation
     def require(self, id: int, *, include_deleted: bool = False) -> Steps[SessionLog]:
@@ -139,19 +152,34 @@ class SessionLogStore(Operations[W]):
         cursor: str | None = None,
         newest_first: bool = False,
         include_deleted: bool = False,
+        on_error: OnError = "raise",
     ) -> Steps[Page[SessionLog]]:
-        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`."""
+        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
+
+        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
+        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        """
         args = _of_session(session_id, include_deleted)
-        sql = session_logs.LIVE_PAGE_BACK if newest_first else session_logs.LIVE_PAGE
-        return (yield from page(SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first))
+        sql = session_logs.PAGE_BACK if newest_first else session_logs.PAGE
+        return (
+            yield from page(
+                SESSION_LOG, sql, args, limit=limit, cursor=cursor, oldest_first=not newest_first, on_error=on_error
+            )
+        )
 
     @operation
-    def latest(self, session_id: str, limit: int = 50, *, include_deleted: bool = False) -> Steps[list[SessionLog]]:
-        """The last `limit` entries of the transcript, in its order."""
-        check_limit(limit)
+    def latest(
+        self,
+        session_id: str,
+        limit: int | None = 50,
+        *,
+        include_deleted: bool = False,
+        on_error: OnError = "raise",
+    ) -> Steps[list[SessionLog]]:
+        """The last `limit` entries of the transcript, in its order; None: all of them. on_error as for page()."""
         ends = dict(zip(BY_TIME.parameters, BY_TIME.behind_all, strict=True))
-        args = {**_of_session(session_id, include_deleted), **ends, "limit": limit}
-        logs = yield from SESSION_LOG.many(session_logs.LIVE_PAGE_BACK, args)
+        args = {**_of_session(session_id, include_deleted), **ends, "limit": at_most(limit)}
+        logs = yield from SESSION_LOG.many(session_logs.PAGE_BACK, args, ON_ERROR.encode("on_error", on_error))
         logs.reverse()
         return logs
 
@@ -193,7 +221,7 @@ class SessionLogStore(Operations[W]):
     def count(self, session_id: str, *, include_deleted: bool = False) -> Steps[int]:
         """How many entries a session has."""
         args = _of_session(session_id, include_deleted)
-        return int((yield from execute(session_logs.COUNT_LIVE_BY_SESSION_ID, args)).tuples[0][0])
+        return int((yield from execute(session_logs.COUNT_VISIBLE_BY_SESSION_ID, args)).tuples[0][0])
 
     @operation
     def exists(self, id: int) -> Steps[bool]:
@@ -209,31 +237,40 @@ def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
 
 
 def _append_all(rows: list[dict[str, Any]]) -> Steps[list[SessionLog]]:
-    added = []
-    for row in rows:
-        log = yield from _append(row)
-        added.append(log)
-    return added
+    if not rows:
+        return []
+    try:
+        results = yield from batch([(session_logs.INSERT, row) for row in rows])
+    except IntegrityError as error:
+        raise (yield from _explained(error, rows)) from error
+    return [
+        SESSION_LOG.of_encoded({"id": result.last_insert_rowid, **row})
+        for row, result in zip(rows, results, strict=True)
+    ]
 
 
 def _append(row: dict[str, Any]) -> Steps[SessionLog]:
     try:
         result = yield from execute(session_logs.INSERT, row)
     except IntegrityError as error:
-        raise (yield from _explained(error, row)) from error
+        raise (yield from _explained(error, [row])) from error
     return SESSION_LOG.of_encoded({"id": result.last_insert_rowid, **row})
 
 
-def _explained(error: IntegrityError, row: Mapping[str, Any]) -> Steps[AgentDBError]:
-    """What a refused entry means: SQLite does not say which of the two keys found nothing."""
+def _explained(error: IntegrityError, rows: Sequence[Mapping[str, Any]]) -> Steps[AgentDBError]:
+    """What refused entries of one session mean: SQLite does not say which of the two keys found nothing, nor of which."""
     if error.code not in ("foreign_key", "check"):  # a CHECK: the number that it would have been given itself
         return error
-    session_id, parent_id = row["session_id"], row["parent_id"]
-    if not len((yield from execute(sessions.CHECK_EXISTS, {"id": session_id}))):
+    session_id = rows[0]["session_id"]
+    parents = [parent for parent in dict.fromkeys([row["parent_id"] for row in rows]) if parent is not None]
+    session, *found = yield from batch(
+        [(sessions.CHECK_EXISTS, {"id": session_id}), *[(session_logs.CHECK_EXISTS, {"id": id}) for id in parents]]
+    )
+    if not session.tuples:
         return NotFoundError(f"session_id: there is no session {session_id!r}")
-    parent = yield from execute(session_logs.CHECK_EXISTS, {"id": parent_id})
-    if not parent.tuples:
-        return NotFoundError(f"parent_id: there is no log {parent_id!r}")
-    if parent.tuples[0][1] != session_id:
-        return FieldError.of("parent_id", parent_id, "is a log of another session", code="other_session")
+    for parent_id, parent in zip(parents, found, strict=True):
+        if not parent.tuples:
+            return NotFoundError(f"parent_id: there is no log {parent_id!r}")
+        if parent.tuples[0][1] != session_id:
+            return FieldError.of("parent_id", parent_id, "is a log of another session", code="other_session")
     return error  # what was missing has been added meanwhile

@@ -8,18 +8,29 @@ from typing import Literal, TypeAlias
 
 from agentdb.stores.agents import AGENT, PermissionMode
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, JSON_ARRAY, JSON_OBJECT, TEXT, TIME, JsonArray, JsonObject, one_of
+from agentdb.stores.fields import (
+    COUNT,
+    ID,
+    JSON_ARRAY,
+    JSON_ARRAY_OR_OBJECT,
+    JSON_OBJECT,
+    SCORE,
+    TEXT,
+    TIME,
+    JsonArray,
+    JsonObject,
+    one_of,
+)
 
 SessionStatus: TypeAlias = Literal["idle", "running", "completed", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionCard(Values):
+class SessionSummary(Values):
     """What a list of sessions shows of one. `deleted_at` is None for a live one."""
 
     id: str
     name: str | None
-    title: str | None
     main_agent_id: str
     user_goal: str | None
     status: SessionStatus
@@ -36,13 +47,13 @@ class SessionCard(Values):
 class Session(Values):
     """One session. None in model … max_steps means: as its agent has it.
 
-    `last_activity_at` moves forward with each message, and is None before the first. `is_active`: not deleted softly.
-    The database counts what stands behind; `last_seq` is the highest number that a message ever had.
+    `last_activity_at` moves forward with each message, and is None before the first. The database keeps the counters:
+    `message_count` and `total_tokens` are of the transcript, `context_tokens` of what the model is sent, `last_seq` is the
+    highest seq that a message ever had. `forked_at_seq`: the seq up to which a fork has the messages of `forked_from_id`.
     """
 
     id: str
     name: str | None
-    title: str | None
     main_agent_id: str
     sub_agent_ids: JsonArray | None
     user_goal: str | None
@@ -58,20 +69,38 @@ class Session(Values):
     accessible_paths: JsonArray | None
     permission_mode: PermissionMode | None
     max_steps: int | None
-    metadata_json: JsonObject | None
     created_at: datetime
     updated_at: datetime
-    last_activity_at: datetime | None
+    user_id: str | None
+    parent_session_id: str | None
+    forked_from_id: str | None
+    forked_at_seq: int | None
+    source: str | None
+    tags: JsonArray | None
+    quality_score: float | None
+    user_satisfaction: float | None
+    learning_outcomes: JsonArray | JsonObject | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    metadata: JsonObject | None
+    pinned_at: datetime | None
+    archived_at: datetime | None
     deleted_at: datetime | None
-    is_active: bool
+    last_activity_at: datetime | None
     last_seq: int
     message_count: int
     total_tokens: int
+    context_tokens: int
     compaction_count: int
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is not deleted softly."""
+        return self.deleted_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentCard(Values):
+class AgentSummary(Values):
     """What a session shows of its agent."""
 
     id: str
@@ -82,7 +111,7 @@ class AgentCard(Values):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effective(Values):
+class EffectiveConfiguration(Values):
     """What a session runs with: its own value where it has one, else its agent's."""
 
     model: str
@@ -99,18 +128,17 @@ class Effective(Values):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionWithAgent(Values):
-    """A session, its agent's card, and the configuration in force."""
+    """A session, what it shows of its agent, and the configuration in force."""
 
     session: Session
-    agent: AgentCard
-    effective: Effective
+    agent: AgentSummary
+    effective: EffectiveConfiguration
 
 
 STATUS = one_of("idle", "running", "completed", "failed", "stopped")
-_CARD = {
+_SUMMARY = {
     "id": ID,
     "name": TEXT.or_none(),
-    "title": TEXT.or_none(),
     "main_agent_id": ID,
     "user_goal": TEXT.or_none(),
     "status": STATUS,
@@ -139,16 +167,31 @@ _EFFECTIVE = {
 }
 _OVERRIDES = {name: field.or_none() for name, field in _EFFECTIVE.items()}
 
-SESSION_CARD = Entity(SessionCard, **_CARD)
+SESSION_SUMMARY = Entity(SessionSummary, **_SUMMARY)
 SESSION = Entity(
     Session,
-    **_CARD,
+    **_SUMMARY,
     **_OVERRIDES,
     sub_agent_ids=JSON_ARRAY.or_none(),
-    metadata_json=JSON_OBJECT.or_none(),
-    is_active=BOOLEAN,
+    user_id=ID.or_none(),
+    parent_session_id=ID.or_none(),
+    forked_from_id=ID.or_none(),
+    forked_at_seq=COUNT.or_none(),
+    source=TEXT.or_none(),
+    tags=JSON_ARRAY.or_none().stored_as("tags_json"),
+    quality_score=SCORE.or_none(),
+    user_satisfaction=SCORE.or_none(),
+    learning_outcomes=JSON_ARRAY_OR_OBJECT.or_none().stored_as("learning_outcomes_json"),
+    started_at=TIME.or_none(),
+    ended_at=TIME.or_none(),
+    metadata=JSON_OBJECT.or_none().stored_as("metadata_json"),
+    pinned_at=TIME.or_none(),
+    archived_at=TIME.or_none(),
     last_seq=COUNT,
+    context_tokens=COUNT,
     compaction_count=COUNT,
 )
-AGENT_CARD = Entity(AgentCard, **{n: AGENT.columns[n] for n in ("id", "name", "description", "avatar", "instructions")})
-EFFECTIVE = Entity(Effective, **_EFFECTIVE)
+AGENT_SUMMARY = Entity(
+    AgentSummary, **{n: AGENT.columns[n] for n in ("id", "name", "description", "avatar", "instructions")}
+)
+EFFECTIVE = Entity(EffectiveConfiguration, **_EFFECTIVE)

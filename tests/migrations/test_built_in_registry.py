@@ -43,7 +43,7 @@ def test_the_registry_is_a_tuple_of_migrations_without_a_gap() -> None:
     assert MIGRATIONS[:2] == (get_migration("001"), get_migration("002"))
 
 
-def test_every_built_in_migration_says_what_it_is_for_and_can_be_taken_back() -> None:
+def test_every_built_in_migration_says_what_it_is_for_and_can_be_rolled_back() -> None:
     for migration in MIGRATIONS:
         assert migration.description
         assert migration.up
@@ -57,7 +57,7 @@ def test_ids_are_compared_as_numbers(id: str) -> None:
     assert migrations_after(id) == MIGRATIONS[1:]
 
 
-def test_up_to_and_after_take_the_registry_apart_at_every_id() -> None:
+def test_up_to_and_after_split_the_registry_at_every_id() -> None:
     for n, migration in enumerate(MIGRATIONS, 1):
         assert get_migration(migration.id) is migration
         assert migrations_up_to(migration.id) == MIGRATIONS[:n]
@@ -86,3 +86,14 @@ def test_what_is_not_a_text_of_digits_is_refused(question: str, id: Any) -> None
     with pytest.raises(InvalidArgumentError) as refused:
         getattr(migrations, question)(id)
     assert refused.value.code == "invalid_id"
+
+
+def test_descriptions_are_short_plain_words_that_a_user_may_read() -> None:
+    assert [migration.description for migration in MIGRATIONS] == [
+        "Agents",
+        "Sessions and their logs",
+        "Messages",
+        "Search in messages",
+        "Agent contexts and switches",
+        "Compaction of messages",
+    ]

@@ -19,14 +19,49 @@ ROW: dict[str, dict[str, Any]] = {
     "agents": {"name": "n", "model": "m"},
     "sessions": {"main_agent_id": "a"},
     "session_logs": {"session_id": "s", "role": "user", "type": "message", "content": "0"},
+    "messages": {"session_id": "s", "seq": 1, "role": "user"},
+    "agent_contexts": {"session_id": "s", "current_agent": "a"},
+    "agent_switches": {"session_id": "s", "to_agent": "a"},
+    "compaction_events": {
+        "session_id": "s",
+        "strategy": "x",
+        "original_tokens": 1,
+        "compacted_tokens": 1,
+        "messages_removed": 1,
+        "summary_content": "x",
+        "preserved_message_ids_json": "[]",
+    },
+    "message_archive": {"event_id": 1, "message_id": 1},
 }
 ARRAYS = [
-    *[("agents", name) for name in ("built_in_tools", "mcps", "knowledges", "accessible_paths")],
+    *[
+        ("agents", name)
+        for name in ("built_in_tools", "mcps", "knowledges", "accessible_paths", "specializations_json")
+    ],
     *[("sessions", name) for name in ("sub_agent_ids", "built_in_tools", "mcps", "knowledges", "accessible_paths")],
+    ("sessions", "tags_json"),
+    ("messages", "tool_calls_json"),
 ]
-OBJECTS = [("agents", "configuration"), ("sessions", "configuration"), ("session_logs", "metadata")]
+NEEDED_ARRAY = ("compaction_events", "preserved_message_ids_json")
+OBJECTS = [
+    *[(table, "configuration") for table in ("agents", "sessions")],
+    *[(table, "metadata_json") for table in ("agents", "sessions", "messages", "agent_contexts", "agent_switches")],
+    ("session_logs", "metadata"),
+    ("messages", "usage_json"),
+]
+EITHER = [("sessions", "learning_outcomes_json"), ("messages", "payload_json"), ("message_archive", "payload_json")]
 CONTENT = ("session_logs", "content")
-TIMES = [(table, name) for table in ROW for name in ("created_at", "updated_at")]
+TIMES = [
+    *[(table, "created_at") for table in ROW if table not in ("agent_switches", "message_archive")],
+    *[(table, "updated_at") for table in ("agents", "sessions", "session_logs", "messages")],
+    ("agent_switches", "switched_at"),
+]
+OPTIONAL_TIMES = [
+    *[("sessions", f"{name}_at") for name in ("started", "ended", "pinned", "archived", "deleted", "last_activity")],
+    ("messages", "removed_at"),
+    ("agent_contexts", "last_switch_at"),
+    ("compaction_events", "restored_at"),
+]
 
 BROKEN_JSON = ["", " ", "[", "{", "[1,]", "{a:1}", "{'a':1}", "[NaN]", "nul", "\ufeff[]", "[1]x", "[1]\0x", "[1]\0"]
 BROKEN_TIMES = [
@@ -71,6 +106,9 @@ BROKEN_TIMES = [
 def accepts(connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], value: Any) -> bool:
     """Whether a row with this value goes in, reads back as it was; a refusal is an IntegrityError that names the column."""
     table, column = place
+    if table == "message_archive":
+        insert(connection, "messages", **ROW["messages"])
+        insert(connection, "compaction_events", **ROW["compaction_events"])
     try:
         insert(connection, table, **{**ROW[table], column: value})
     except sqlite3.IntegrityError as refusal:
@@ -94,7 +132,7 @@ def canonical(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-@pytest.mark.parametrize("place", [*ARRAYS, *OBJECTS, CONTENT], ids=".".join)
+@pytest.mark.parametrize("place", [*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, CONTENT], ids=".".join)
 @pytest.mark.parametrize("text", BROKEN_JSON, ids=ascii)
 def test_broken_json_is_refused(
     connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], text: str
@@ -135,6 +173,44 @@ def test_an_object_column_takes_an_object_or_nothing(
     assert accepts(connection, insert, place, value) is fits
 
 
+@pytest.mark.parametrize("place", EITHER, ids=".".join)
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [(None, True), ("{}", True), ("[]", True), ("null", False), ('"x"', False), ("1", False), ("true", False)],
+    ids=str,
+)
+def test_a_column_of_arrays_and_objects_takes_either_or_nothing(
+    connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], value: str | None, fits: bool
+) -> None:
+    assert accepts(connection, insert, place, value) is fits
+
+
+def test_the_ids_that_an_event_preserved_are_an_array_and_never_nothing(
+    connection: sqlite3.Connection, insert: Insert
+) -> None:
+    assert accepts(connection, insert, NEEDED_ARRAY, "[1, 2]")
+    for value in (None, "{}", "null"):
+        assert not accepts(connection, insert, NEEDED_ARRAY, value)
+
+
+@pytest.mark.parametrize("place", OPTIONAL_TIMES, ids=".".join)
+def test_a_time_of_what_may_not_have_happened_is_a_text_or_null(
+    connection: sqlite3.Connection, insert: Insert, place: tuple[str, str]
+) -> None:
+    for value in (0, 1704067200.5, b"2024-01-01T00:00:00.000Z"):
+        assert not accepts(connection, insert, place, value)
+    assert accepts(connection, insert, place, None)
+
+
+def test_every_column_of_json_or_of_a_time_is_named_here(connection: sqlite3.Connection) -> None:
+    rows = connection.execute(
+        "SELECT list.name AS place, info.name FROM pragma_table_list AS list JOIN pragma_table_info(list.name) AS info"
+        " WHERE list.schema = 'main' AND list.strict AND (info.name LIKE '%\\_json' ESCAPE '\\' OR info.name LIKE '%\\_at' ESCAPE '\\')"
+    )
+    named = {*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, *TIMES, *OPTIONAL_TIMES}
+    assert {tuple(row) for row in rows} <= named
+
+
 @pytest.mark.parametrize(
     ("value", "fits"),
     [
@@ -165,7 +241,7 @@ def test_whatever_a_json_column_accepts_python_reads_and_it_is_of_that_kind(
             assert isinstance(value, list if place in ARRAYS else dict)
 
 
-@pytest.mark.parametrize("place", TIMES, ids=".".join)
+@pytest.mark.parametrize("place", [*TIMES, *OPTIONAL_TIMES], ids=".".join)
 @pytest.mark.parametrize("text", BROKEN_TIMES, ids=ascii)
 def test_what_is_not_a_canonical_utc_time_is_refused(
     connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], text: str
@@ -180,7 +256,7 @@ def test_a_time_is_a_text(connection: sqlite3.Connection, insert: Insert, place:
     assert not accepts(connection, insert, place, value)
 
 
-@pytest.mark.parametrize("place", TIMES, ids=".".join)
+@pytest.mark.parametrize("place", [*TIMES, *OPTIONAL_TIMES], ids=".".join)
 @pytest.mark.parametrize(
     "text",
     [
@@ -198,7 +274,7 @@ def test_a_canonical_utc_time_is_accepted(
     assert accepts(connection, insert, place, text)
 
 
-@pytest.mark.parametrize("table", ROW)
+@pytest.mark.parametrize("table", ["agents", "sessions", "session_logs"])
 def test_every_millisecond_of_a_minute_is_accepted(connection: sqlite3.Connection, table: str) -> None:
     # Where seconds are computed as floating point numbers, about one millisecond in a hundred reads back as another.
     names = ", ".join(ROW[table])

@@ -1,19 +1,17 @@
+"""Compaction events and the archive: what counts them, and what keeps those that are in force."""
+
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from agentdb.migrations import get_migration, migrations_up_to
-
 Insert = Callable[..., None]
-ExecuteAll = Callable[[sqlite3.Connection, Iterable[str]], None]
-COLUMNS = (
-    "session_id, seq, role, token_count, is_preserved, is_summary, created_at, "
-    "name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json"
-)
-EVENT = {
+
+AT = "2024-01-01T00:00:00.000Z"
+EVENT: dict[str, Any] = {
     "session_id": "s",
     "strategy": "summary",
     "original_tokens": 9,
@@ -24,21 +22,15 @@ EVENT = {
 }
 
 
-def put_away(connection: sqlite3.Connection, insert: Insert) -> None:
-    """Event 1 of session 's', made by hand: messages 1 and 2 are in its archive, 3 is its summary."""
-    for number in (1, 2):
-        insert(connection, "messages", session_id="s", seq=number, role="user", content=f"message {number}")
-    insert(connection, "compaction_events", id=1, summary_message_id=3, **EVENT)
-    connection.execute(
-        f"INSERT INTO message_archive (event_id, message_id, {COLUMNS}) SELECT 1, id, {COLUMNS} FROM messages"
-    )
-    connection.execute("DELETE FROM messages")
-    insert(connection, "messages", id=3, session_id="s", seq=2, role="system", content="in short", is_summary=1)
-
-
-def put_back(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM messages")
-    connection.execute(f"INSERT INTO messages (id, {COLUMNS}) SELECT message_id, {COLUMNS} FROM message_archive")
+def compacted(connection: sqlite3.Connection, insert: Insert) -> None:
+    """Event 1 of session 's' took message 1 out and pruned message 2; 3 is its summary."""
+    for seq in (1, 2):
+        insert(connection, "messages", session_id="s", seq=seq, role="user", content=f"no. {seq}")
+    insert(connection, "messages", session_id="s", seq=1, role="system", content="in short", is_summary=1)
+    insert(connection, "compaction_events", summary_message_id=3, **EVENT)
+    insert(connection, "message_archive", event_id=1, message_id=2, content="no. 2")
+    connection.execute("UPDATE messages SET compaction_event_id = 1 WHERE id = 1")
+    connection.execute("UPDATE messages SET content = 'gone' WHERE id = 2")
 
 
 def count(connection: sqlite3.Connection, table: str) -> int:
@@ -46,39 +38,50 @@ def count(connection: sqlite3.Connection, table: str) -> int:
     return total
 
 
-def test_the_archive_has_every_column_of_a_message(connection: sqlite3.Connection) -> None:
-    def columns(table: str) -> dict[str, tuple[str, int]]:
-        found = connection.execute(f"PRAGMA table_info({table})")
-        return {row["name"]: (row["type"], row["notnull"]) for row in found if row["name"] not in ("id", "message_id")}
-
-    assert columns("message_archive") == columns("messages") | {"event_id": ("INTEGER", 1)}
+def counted(connection: sqlite3.Connection) -> int:
+    total: int = connection.execute("SELECT compaction_count FROM sessions WHERE id = 's'").fetchone()[0]
+    return total
 
 
-@pytest.mark.parametrize(
-    ("statement", "reason"),
-    [
-        ("DELETE FROM message_archive", "the event still stands"),
-        ("DELETE FROM compaction_events", "the event still stands"),
-        ("UPDATE message_archive SET content = 'other'", "never changes"),
-        ("UPDATE message_archive SET event_id = 9", "never changes"),
-        ("UPDATE compaction_events SET id = 9", "never changes"),
-        ("UPDATE compaction_events SET rowid = 9", "never changes"),
-        ("UPDATE compaction_events SET session_id = 't'", "never changes"),
-        ("UPDATE compaction_events SET summary_message_id = NULL", "never changes"),
-        ("UPDATE compaction_events SET summary_content = 'other'", "never changes"),
-        ("UPDATE compaction_events SET restored_at = '2024-01-01T00:00:00.000Z'", "not all back"),
-        ("INSERT OR REPLACE INTO compaction_events SELECT * FROM compaction_events", "never replaced"),
-        ("INSERT OR REPLACE INTO message_archive SELECT * FROM message_archive", "never changes"),
-    ],
-)
-def test_raw_sql_cannot_destroy_an_archive_that_is_needed(
-    connection: sqlite3.Connection, insert: Insert, statement: str, reason: str
+def test_an_event_gets_defaults(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "compaction_events", **EVENT)
+    row = dict(connection.execute("SELECT * FROM compaction_events").fetchone())
+    assert row.pop("created_at") > AT
+    assert row == dict.fromkeys(row) | EVENT | {"id": 1, "duration_ms": 0}
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM compaction_events", "DELETE FROM compaction_events WHERE id = 1"])
+def test_an_event_in_force_is_kept_and_with_it_the_originals(
+    connection: sqlite3.Connection, insert: Insert, statement: str
 ) -> None:
-    insert(connection, "sessions", id="t", main_agent_id="a")
-    put_away(connection, insert)
-    with pytest.raises(sqlite3.IntegrityError, match=reason):
+    compacted(connection, insert)
+    with pytest.raises(sqlite3.IntegrityError, match="restore it before you delete it"):
         connection.execute(statement)
-    assert (count(connection, "compaction_events"), count(connection, "message_archive")) == (1, 2)
+    assert (count(connection, "compaction_events"), count(connection, "message_archive")) == (1, 1)
+    connection.execute("UPDATE compaction_events SET restored_at = ?", (AT,))
+    connection.execute(statement)
+    assert (count(connection, "compaction_events"), count(connection, "message_archive")) == (0, 0)
+    assert counted(connection) == 0
+
+
+@pytest.mark.parametrize("recursive", ["ON", "OFF"])
+def test_an_event_is_never_replaced_and_with_it_the_originals_that_it_keeps(
+    connection: sqlite3.Connection, insert: Insert, recursive: str
+) -> None:
+    connection.execute(f"PRAGMA recursive_triggers = {recursive}")
+    compacted(connection, insert)
+    for verb in ("REPLACE", "INSERT OR REPLACE"):
+        with pytest.raises(sqlite3.IntegrityError, match="an event is never replaced"):
+            connection.execute(f"{verb} INTO compaction_events SELECT * FROM compaction_events")
+    connection.execute("INSERT OR IGNORE INTO compaction_events SELECT * FROM compaction_events")
+    connection.execute(
+        "INSERT INTO compaction_events SELECT * FROM compaction_events WHERE true"
+        " ON CONFLICT (id) DO UPDATE SET duration_ms = 7"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: compaction_events\.id"):
+        connection.execute("INSERT INTO compaction_events SELECT * FROM compaction_events")
+    assert (count(connection, "compaction_events"), count(connection, "message_archive")) == (1, 1)
+    assert counted(connection) == 1
 
 
 @pytest.mark.parametrize("recursive", ["ON", "OFF"])
@@ -87,46 +90,35 @@ def test_deleting_the_session_takes_its_events_and_their_archives_along(
     connection: sqlite3.Connection, insert: Insert, statement: str, recursive: str
 ) -> None:
     connection.execute(f"PRAGMA recursive_triggers = {recursive}")
-    put_away(connection, insert)
+    compacted(connection, insert)
     connection.execute(statement)
     for table in ("messages", "compaction_events", "message_archive"):
         assert count(connection, table) == 0
 
 
-def test_an_event_is_restored_only_when_its_messages_are_back_in_their_places(
+def test_an_original_and_the_name_of_a_summary_go_with_their_message(
     connection: sqlite3.Connection, insert: Insert
 ) -> None:
-    put_away(connection, insert)
-    restored = "UPDATE compaction_events SET restored_at = '2024-01-01T00:00:00.000Z'"
-    put_back(connection)
-    connection.execute("UPDATE messages SET content = 'edited' WHERE id = 1")
-    with pytest.raises(sqlite3.IntegrityError, match="not all back"):
-        connection.execute(restored)
-    connection.execute("UPDATE messages SET content = 'message 1' WHERE id = 1")
-    connection.execute(restored)
-    with pytest.raises(sqlite3.IntegrityError, match="never changes"):
-        connection.execute("UPDATE compaction_events SET restored_at = NULL")
-    connection.execute("DELETE FROM message_archive")
+    compacted(connection, insert)
+    connection.execute("DELETE FROM messages WHERE id IN (2, 3)")
+    assert count(connection, "message_archive") == 0
+    assert connection.execute("SELECT summary_message_id FROM compaction_events").fetchone()[0] is None
+
+
+def test_the_count_of_a_session_is_that_of_its_events_in_force(connection: sqlite3.Connection, insert: Insert) -> None:
+    for _ in range(2):
+        insert(connection, "compaction_events", **EVENT)
+    insert(connection, "compaction_events", **EVENT, restored_at=AT)
+    assert counted(connection) == 2
+    connection.execute("UPDATE compaction_events SET duration_ms = 5, restored_at = restored_at")
+    assert counted(connection) == 2
+    connection.execute("UPDATE compaction_events SET restored_at = ? WHERE id = 1", (AT,))
+    assert counted(connection) == 1
+    connection.execute("UPDATE compaction_events SET restored_at = NULL WHERE id = 1")
+    assert counted(connection) == 2
+    connection.execute("UPDATE compaction_events SET restored_at = ?", (AT,))
     connection.execute("DELETE FROM compaction_events")
-
-
-def test_the_count_of_a_session_is_that_of_its_standing_events_under_raw_sql(
-    connection: sqlite3.Connection, insert: Insert
-) -> None:
-    def counted() -> int:
-        total: int = connection.execute("SELECT compaction_count FROM sessions WHERE id = 's'").fetchone()[0]
-        return total
-
-    put_away(connection, insert)
-    insert(connection, "compaction_events", **EVENT)
-    assert counted() == 2
-    connection.execute("UPDATE compaction_events SET duration_ms = 5")
-    assert counted() == 2
-    put_back(connection)
-    connection.execute("UPDATE compaction_events SET restored_at = '2024-01-01T00:00:00.000Z' WHERE id = 1")
-    assert counted() == 1
-    connection.execute("DELETE FROM compaction_events WHERE id = 1")
-    assert counted() == 1
+    assert counted(connection) == 0
 
 
 @pytest.mark.parametrize(
@@ -134,40 +126,34 @@ def test_the_count_of_a_session_is_that_of_its_standing_events_under_raw_sql(
     [
         ("id", 0),
         ("session_id", "nowhere"),
+        ("session_id", None),
         ("strategy", ""),
-        ("original_tokens", -1),
-        ("compacted_tokens", None),
-        ("messages_removed", -1),
+        ("strategy", None),
+        *[(name, value) for name in ("original_tokens", "compacted_tokens") for value in (-1, None, 1.5)],
+        *[(name, value) for name in ("messages_removed", "duration_ms") for value in (-1, None, 1.5)],
+        ("summary_message_id", 99),
         ("summary_content", None),
-        ("preserved_message_ids_json", "{}"),
-        ("preserved_message_ids_json", None),
-        ("duration_ms", -1),
-        ("created_at", "now"),
-        ("restored_at", "2024-01-01"),
     ],
 )
 def test_an_event_that_says_nothing_clear_is_refused(
     connection: sqlite3.Connection, insert: Insert, column: str, value: object
 ) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        insert(connection, "compaction_events", **{**EVENT, column: value})
+        insert(connection, "compaction_events", **EVENT | {column: value})
 
 
-def test_the_down_leaves_a_populated_database_as_it_was_before(
-    empty_database: Callable[[], sqlite3.Connection], insert: Insert, execute_all: ExecuteAll
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *[("event_id", value) for value in (None, 99)],
+        *[("message_id", value) for value in (None, 99, 2)],  # 2: taken
+        *[("token_count", value) for value in (-1, 2**53)],
+        *[("payload_json", value) for value in ("null", "1", '"x"', "[]\0")],
+    ],
+)
+def test_an_original_that_says_nothing_clear_is_refused(
+    connection: sqlite3.Connection, insert: Insert, column: str, value: object
 ) -> None:
-    connection = empty_database()
-    for migration in migrations_up_to("005"):
-        execute_all(connection, migration.up)
-    before = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
-    migration = get_migration("006")
-    insert(connection, "agents", id="a", name="n", model="m")
-    insert(connection, "sessions", id="s", main_agent_id="a")
-    for _ in range(2):
-        execute_all(connection, migration.up)
-        put_away(connection, insert)
-        execute_all(connection, migration.down)
-        after = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
-        assert [tuple(row) for row in after] == [tuple(row) for row in before]
-        assert connection.execute("SELECT compaction_count, message_count FROM sessions").fetchone()[:] == (0, 1)
-        connection.execute("DELETE FROM messages")
+    compacted(connection, insert)
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(connection, "message_archive", **{"event_id": 1, "message_id": 1, column: value})

@@ -12,6 +12,8 @@ from agentdb.queries import agents
 Fetch = Callable[..., list[dict[str, Any]]]
 Add = Callable[..., None]
 
+# What else an agent has; these statements leave it alone.
+ADDED = {"specializations_json": None, "metadata_json": None, "is_default": 0}
 EARLY, LATE = "2024-01-01T00:00:00.000Z", "2024-01-02T00:00:00.000Z"
 FULL = {
     "id": "full",
@@ -37,7 +39,7 @@ FULL = {
 
 def test_what_is_inserted_is_what_is_read(connection: sqlite3.Connection, fetch: Fetch) -> None:
     connection.execute(agents.INSERT, FULL)
-    assert fetch(connection, agents.GET_BY_ID, id="full") == [FULL]
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [FULL | ADDED]
     assert fetch(connection, agents.GET_BY_ID, id="other") == []
 
 
@@ -90,8 +92,8 @@ def test_update_replaces_everything_but_type_and_created_at(connection: sqlite3.
         "updated_at": "2024-01-03T00:00:00.000Z",
     }
     connection.execute(agents.UPDATE, new)
-    assert fetch(connection, agents.GET_BY_ID, id="full") == [new | {"type": "codex", "created_at": EARLY}]
-    assert fetch(connection, agents.GET_BY_ID, id="other") == [FULL | {"id": "other"}]
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [new | ADDED | {"type": "codex", "created_at": EARLY}]
+    assert fetch(connection, agents.GET_BY_ID, id="other") == [FULL | ADDED | {"id": "other"}]
 
 
 def test_null_in_update_means_what_it_means_in_insert(connection: sqlite3.Connection, fetch: Fetch) -> None:
@@ -100,7 +102,7 @@ def test_null_in_update_means_what_it_means_in_insert(connection: sqlite3.Connec
     (row,) = fetch(connection, agents.GET_BY_ID, id="full")
     assert row.pop("updated_at") > LATE
     kept = {"id": "full", "type": "codex", "name": "n", "model": "m", "created_at": EARLY}
-    assert row == dict.fromkeys(row) | kept | {"permission_mode": "readOnly", "max_steps": 10}
+    assert row == dict.fromkeys(row) | ADDED | kept | {"permission_mode": "readOnly", "max_steps": 10}
 
 
 @pytest.mark.parametrize("column", ["name", "model"])
@@ -133,3 +135,26 @@ def test_count_exists_and_delete_agree(
     connection.execute(agents.DELETE, {"id": "a"})
     assert [row["id"] for row in fetch(connection, agents.LIST)] == ["b"]
     assert fetch(connection, "SELECT count(*) AS total FROM sessions") == [{"total": 0}]
+
+
+def test_create_and_change_write_every_column_that_a_caller_may_give(
+    connection: sqlite3.Connection, fetch: Fetch
+) -> None:
+    more = {"specializations_json": '["x"]', "metadata_json": "{}"}
+    connection.execute(agents.CREATE, FULL | more)
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [FULL | ADDED | more]
+    new = dict.fromkeys(FULL | more) | {"id": "full", "name": "n", "model": "m", "permission_mode": "readOnly"}
+    new |= {"max_steps": 1, "updated_at": LATE}
+    connection.execute(agents.CHANGE, {name: new[name] for name in new if name not in ("type", "created_at")})
+    kept = {"type": "codex", "created_at": EARLY}
+    assert fetch(connection, agents.GET_BY_ID, id="full") == [new | {"is_default": 0} | kept]
+
+
+def test_one_agent_at_most_is_the_default(connection: sqlite3.Connection, fetch: Fetch, add_agent: Add) -> None:
+    for id in ("a", "b"):
+        add_agent(connection, id=id)
+    assert fetch(connection, agents.GET_DEFAULT) == []
+    for id in ("a", "b", "b"):
+        connection.execute(agents.CLEAR_DEFAULT, {"id": id})
+        connection.execute(agents.SET_DEFAULT, {"id": id})
+        assert [row["id"] for row in fetch(connection, agents.GET_DEFAULT)] == [id]

@@ -37,11 +37,12 @@ FULL = {
     "created_at": EARLY,
     "updated_at": LATE,
 }
-# What later migrations add to a new session; these statements leave it alone.
+# What else a session has; these statements leave it alone.
 ADDED = {
-    **dict.fromkeys(("title", "metadata_json", "last_activity_at", "deleted_at")),
-    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0),
-    "is_active": 1,
+    **dict.fromkeys(("user_id", "parent_session_id", "forked_from_id", "forked_at_seq", "source", "tags_json")),
+    **dict.fromkeys(("quality_score", "user_satisfaction", "learning_outcomes_json", "started_at", "ended_at")),
+    **dict.fromkeys(("metadata_json", "pinned_at", "archived_at", "deleted_at", "last_activity_at")),
+    **dict.fromkeys(("last_seq", "message_count", "total_tokens", "context_tokens", "compaction_count"), 0),
 }
 # What an agent says, and what a session says instead: for texts, arrays and numbers also the explicit nothing.
 OVERRIDES: dict[str, tuple[str | int, list[str | int]]] = {
@@ -243,3 +244,31 @@ def test_count_exists_and_delete_agree(
     connection.execute(sessions.DELETE, {"id": "s"})
     assert [row["id"] for row in fetch(connection, sessions.LIST)] == ["t"]
     assert fetch(connection, "SELECT count(*) AS total FROM session_logs") == [{"total": 0}]
+
+
+def test_create_and_change_write_every_column_that_a_caller_may_give(
+    connection: sqlite3.Connection, fetch: Fetch, add_session: Add
+) -> None:
+    add_session(connection, id="parent")
+    more = {"user_id": "u", "parent_session_id": "parent", "source": "x", "tags_json": "[1]", "metadata_json": "{}"}
+    connection.execute(sessions.CREATE, FULL | more | {"started_at": EARLY})
+    assert fetch(connection, sessions.GET_BY_ID, id="full") == [FULL | ADDED | more | {"started_at": EARLY}]
+    new = {**dict.fromkeys(FULL | more), "id": "full", "main_agent_id": "b", "status": "failed", "name": "New"}
+    new |= {"quality_score": 0.5, "user_satisfaction": 1.0, "learning_outcomes_json": "[]", "updated_at": LATE}
+    new |= {"started_at": LATE, "ended_at": LATE, "pinned_at": LATE, "archived_at": LATE, "last_activity_at": LATE}
+    connection.execute(sessions.CHANGE, {name: value for name, value in new.items() if name != "created_at"})
+    assert fetch(connection, sessions.GET_BY_ID, id="full") == [FULL | ADDED | new | {"created_at": EARLY}]
+    # The statements that bind fewer columns leave the others alone.
+    connection.execute(sessions.UPDATE, FULL)
+    assert fetch(connection, sessions.GET_BY_ID, id="full") == [ADDED | new | FULL]
+
+
+def test_the_count_of_live_sessions_leaves_out_the_hidden_ones(
+    connection: sqlite3.Connection, fetch: Fetch, add_session: Add
+) -> None:
+    assert fetch(connection, sessions.COUNT_LIVE, include_deleted=0) == [{"total": 0}]
+    for id in ("s", "t", "u"):
+        add_session(connection, id=id)
+    connection.execute(sessions.SOFT_DELETE, {"id": "t", "deleted_at": None})
+    assert fetch(connection, sessions.COUNT_LIVE, include_deleted=0) == [{"total": 2}]
+    assert fetch(connection, sessions.COUNT_LIVE, include_deleted=1) == [{"total": 3}]

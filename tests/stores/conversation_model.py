@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentdb.stores.alignment import kept, places
-
 Row = dict[str, Any]
-COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "created_at")  # fmt: skip
+COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "compaction_event_id", "created_at")  # fmt: skip
 
 
 def row(**given: Any) -> Row:
-    return {**dict.fromkeys(COLUMNS), "is_preserved": 0, "is_summary": 0, **given}
+    return {**dict.fromkeys(COLUMNS), "is_preserved": 0, "is_summary": 0, "is_removed": 0, **given}
 
 
 def tokens(message: Row) -> int:
@@ -24,16 +21,12 @@ def tokens(message: Row) -> int:
     return (size + 3) // 4 if counted is None else counted
 
 
-def said(message: Row) -> tuple[Any, ...]:
-    return tuple(message[name] for name in ("role", "content", "tool_call_id", "tool_calls_json"))
-
-
 @dataclass
 class Event:
     id: int
-    archive: dict[int, Row]
     words: str
-    summary: Row | None
+    summary_id: int | None
+    originals: dict[int, Row] = field(default_factory=dict)
     restored: bool = False
 
 
@@ -46,29 +39,48 @@ class Session:
     hidden: bool = False
 
     def in_order(self) -> list[Row]:
-        return sorted(self.rows.values(), key=lambda message: message["seq"])
+        """Every message that there ever was."""
+        return sorted(self.rows.values(), key=lambda message: (message["seq"], message["id"]))
+
+    def transcript(self) -> list[Row]:
+        return [message for message in self.in_order() if not message["is_summary"] and not message["is_removed"]]
+
+    def context(self) -> list[Row]:
+        return [
+            message
+            for message in self.in_order()
+            if message["compaction_event_id"] is None and not message["is_removed"]
+        ]
 
     def standing(self) -> list[Event]:
         """The newest first."""
         return [event for event in reversed(self.events) if not event.restored]
 
-    def put(self, message: Row, *, is_activity: bool = True) -> None:
+    def put(self, message: Row) -> None:
         assert message["id"] not in self.rows
-        assert message["seq"] not in {other["seq"] for other in self.rows.values()}
         self.rows[message["id"]] = message
         self.last_seq = max(self.last_seq, message["seq"])
-        if is_activity:
+        if not message["is_summary"]:
             self.activity = max(self.activity or "", message["created_at"])
 
-    def counters(self) -> tuple[int, int, int, int]:
-        """As the session has them: last_seq, message_count, total_tokens, compaction_count."""
-        total = sum(message["token_count"] or 0 for message in self.rows.values())
-        return self.last_seq, len(self.rows), total, len(self.standing())
+    def change(self, id: int, **changes: Any) -> None:
+        self.rows[id] = {**self.rows[id], **changes}
+
+    def counters(self) -> tuple[int, ...]:
+        """As the session has them: last_seq, message_count, total_tokens, context_tokens, compaction_count."""
+        transcript, context = self.transcript(), self.context()
+        total, sent = (sum(message["token_count"] or 0 for message in rows) for rows in (transcript, context))
+        return self.last_seq, len(transcript), total, sent, len(self.standing())
+
+    def restorable(self, id: int) -> bool:
+        """Whether a removed message has its place still."""
+        taken = {message["seq"] for message in self.transcript()}
+        return bool(self.rows[id]["is_summary"]) or self.rows[id]["seq"] not in taken
 
     # -- compaction
 
     def removable(self, keep_last: int, protect_tokens: int, *, groups: bool = True) -> list[Row]:
-        rows = self.in_order()
+        rows = self.context()
         held = set()
         for number, message in enumerate(rows):
             tail = sum(tokens(later) for later in rows[number:])
@@ -84,7 +96,7 @@ class Session:
     def groups(self) -> list[list[Row]]:
         """Calls with their results, for ids come again: a result belongs to the nearest call before it that has its id and
         still waits, else to the nearest."""
-        rows = self.in_order()
+        rows = self.context()
         found = {message["id"]: [message] for message in rows if message["tool_calls_json"]}
         for number, message in enumerate(rows):
             wanted = message["tool_call_id"]
@@ -99,15 +111,16 @@ class Session:
         return list(found.values())
 
     def compact(self, event_id: int, gone: list[Row], summary: Row) -> None:
-        archive = {message["id"]: self.rows.pop(message["id"]) for message in gone}
-        self.put(summary, is_activity=False)
-        self.events.append(Event(event_id, archive, summary["content"], {**summary}))
+        for message in gone:
+            self.change(message["id"], compaction_event_id=event_id)
+        self.put(summary)
+        self.events.append(Event(event_id, summary["content"], summary["id"]))
 
     def prune(self, event_id: int, chosen: list[Row], words: str) -> None:
-        self.events.append(Event(event_id, {message["id"]: message for message in chosen}, words, None))
+        self.events.append(Event(event_id, words, None, {message["id"]: message for message in chosen}))
         for message in chosen:
             counted = None if message["token_count"] is None else (len(words.encode()) + 3) // 4
-            self.rows[message["id"]] = {**message, "content": words, "token_count": counted}
+            self.change(message["id"], content=words, token_count=counted)
 
     def refusal(self, event: Event) -> str | None:
         """Why an event cannot be restored."""
@@ -115,71 +128,24 @@ class Session:
             return "already_restored"
         if event is not self.standing()[0]:
             return "newer_event"
-        if event.summary is not None:
-            found = self.rows.get(event.summary["id"])
-            if found is None:
-                return "summary_removed"
-            return "summary_changed" if said(found) != said(event.summary) else None
-        changed = any(id in self.rows and self.rows[id]["content"] != event.words for id in event.archive)
-        return "summary_changed" if changed else None
-
-    def before(self, event: Event, rows: dict[int, Row]) -> dict[int, Row]:
-        if event.summary is None:
-            back = {id: {name: old[name] for name in ("content", "token_count")} for id, old in event.archive.items()}
-            return {id: message | back.get(id, {}) for id, message in rows.items()}
-        return {id: message for id, message in rows.items() if id != event.summary["id"]} | event.archive
+        changed = any(self.rows[id]["content"] != event.words for id in event.originals)
+        return "output_changed" if changed else None
 
     def restore(self, event: Event) -> None:
-        self.rows = self.before(event, self.rows)
-        event.restored = True
-        event.archive = {id: message for id, message in event.archive.items() if id not in self.rows}
+        for id, message in self.rows.items():
+            if message["compaction_event_id"] == event.id:
+                self.change(id, compaction_event_id=None)
+        for id, original in event.originals.items():
+            self.change(id, content=original["content"], token_count=original["token_count"])
+        if event.summary_id is not None:
+            self.change(event.summary_id, is_removed=1)
+        event.restored, event.originals = True, {}
 
-    # -- saving
-
-    def save(self, given: list[Row], next_id: int, activity: str | None) -> int:
-        """`given` have no ids and no seqs; the next id that is free afterwards."""
-        new = [said(message) for message in given]
-
-        if len(self.common(self.rows, new)) < len(self.rows):
-            self.bring_back(new)
-        rows = self.in_order()
-        pairs = kept([said(message) for message in rows], new)
-        taken = {message["seq"] for event in self.standing() for message in event.archive.values()}
-        seqs = [message["seq"] for message in rows]
-        chosen = places(seqs, pairs, len(new), self.last_seq, taken.difference(seqs))
-        self.rows = {}
-        for number, (message, seq) in enumerate(zip(given, chosen, strict=True)):
-            if number in pairs:
-                stayed = rows[pairs[number]]
-                counted = stayed["token_count"] if message["token_count"] is None else message["token_count"]
-                self.put({**stayed, "seq": seq, "token_count": counted}, is_activity=False)
-            else:
-                self.put({**message, "id": next_id, "seq": seq, "token_count": tokens(message)})
-                next_id += 1
-        self.activity = activity or self.activity
-        self.hidden = False
-        return next_id
-
-    def common(self, rows: dict[int, Row], new: list[Any]) -> set[int]:
-        """The ids of the rows that a save of `new` leaves alone."""
-        ordered = sorted(rows.values(), key=lambda message: message["seq"])
-        return {ordered[old]["id"] for old in kept([said(message) for message in ordered], new).values()}
-
-    def bring_back(self, new: list[Any]) -> None:
-        """Restore the events whose whole archive is in what is saved, as deep as more of it is there again."""
-        best, rows = len(self.common(self.rows, new)), self.rows
-        standing, depths = self.standing(), []
-        summaries, archived = set(), set()
-        for depth, event in enumerate(standing, 1):
-            rows = self.before(event, rows)
-            archived |= event.archive.keys()
-            summaries |= {event.summary["id"]} if event.summary else set()
-            stays = self.common(rows, new)
-            if len(stays) > best and archived - summaries <= stays:
-                best = len(stays)
-                depths.append(depth)
-        for depth in reversed(depths):
-            trial = deepcopy(self)
-            if all(trial.refusal(event) is None and trial.restore(event) is None for event in trial.standing()[:depth]):
-                self.rows, self.events = trial.rows, trial.events
-                return
+    def as_it_was(self) -> list[Row]:
+        """The context as somebody has it who never heard of a compaction or a pruning."""
+        originals: dict[int, Row] = {}
+        for event in self.standing():
+            originals |= event.originals
+        return [
+            {**message, "content": originals.get(message["id"], message)["content"]} for message in self.transcript()
+        ]

@@ -36,8 +36,8 @@ def test_what_is_not_given_is_the_default(stores: Facade) -> None:
     assert before - timedelta(milliseconds=1) <= agent.created_at <= datetime.now(UTC)
     assert agent.updated_at == agent.created_at
     assert (agent.type, agent.permission_mode, agent.max_steps) == ("custom", "readOnly", 10)
-    given = ("id", "name", "model", "type", "permission_mode", "max_steps", "created_at", "updated_at")
-    assert [value for name, value in agent.to_dict().items() if name not in given] == [None] * 10
+    given = ("id", "name", "model", "type", "permission_mode", "max_steps", "is_default", "created_at", "updated_at")
+    assert [value for name, value in agent.to_dict().items() if name not in given] == [None] * 12
     assert stores.agents.get(agent.id) == agent
     assert stores.agents.create(name="n", model="m").id != agent.id
 
@@ -59,7 +59,7 @@ def test_a_value_is_frozen_and_has_no_room_for_more(stores: Facade) -> None:
 
 def test_to_dict_is_ready_for_json_with_times_as_the_database_has_them(stores: Facade) -> None:
     plain = stores.agents.create(**agent_fields()).to_dict()
-    assert list(plain) == list(agent_fields())
+    assert sorted(plain) == sorted([*agent_fields(), "is_default"])
     assert plain["created_at"] == "2024-05-17T12:30:15.123Z"
     assert json.loads(json.dumps(plain)) == plain
 

@@ -11,8 +11,12 @@ from agentdb.errors import IntegrityError
 
 COUNTERS = """\
 SELECT
-  message_count = (SELECT count(*) FROM messages WHERE session_id = sessions.id)
-  AND total_tokens = (SELECT total(token_count) FROM messages WHERE session_id = sessions.id)
+  message_count = (SELECT count(*) FROM messages WHERE session_id = sessions.id AND in_transcript = 1)
+  AND total_tokens = (SELECT total(token_count) FROM messages WHERE session_id = sessions.id AND in_transcript = 1)
+  AND context_tokens = (
+    SELECT total(token_count) FROM messages
+    WHERE session_id = sessions.id AND compaction_event_id IS NULL AND removed_at IS NULL
+  )
   AND compaction_count = (SELECT count(*) FROM compaction_events WHERE session_id = sessions.id AND restored_at IS NULL)
 FROM sessions"""
 ROUNDS = 12
@@ -76,8 +80,8 @@ async def cancelled(path: str) -> None:
         await db.conversations.save_session("s", says(*(f"message {number}" for number in range(200))))
 
         async def rows() -> list[tuple[Any, ...]]:
-            result = await db.client.execute("SELECT id, seq, content FROM messages ORDER BY seq")
-            return result.tuples
+            found = await db.messages.context("s")
+            return [(message.id, message.seq, message.content) for message in found]
 
         whole = await rows()
         outcomes = set()

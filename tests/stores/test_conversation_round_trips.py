@@ -64,18 +64,19 @@ def test_what_was_saved_last_is_what_is_loaded_and_what_was_compacted_comes_back
     for said in (first, second, first + second):
         chats.save_session("s", said)
         assert chats.load_session("s")["messages"] == said  # type: ignore[index]
-    before = one.client.execute("SELECT * FROM messages").tuples
+    live = "SELECT * FROM messages WHERE removed_at IS NULL ORDER BY id"
+    before = one.client.execute(live).tuples
     event = one.compactions.compact("s", summary, keep_last=1, protect_tokens=0)
     if event is not None:
-        assert summary in [message.content for message in one.messages.load("s")]
+        assert summary in [message.content for message in one.messages.context("s")]
         one.compactions.restore(event.id)
-    assert one.client.execute("SELECT * FROM messages").tuples == before
+    assert one.client.execute(live).tuples == before
     pruned = one.compactions.prune_tool_outputs("s", keep_last=0, protect_tokens=0, min_tokens=0, replacement=".")
     if pruned is not None:
         one.compactions.restore(pruned.id)
-    assert one.client.execute("SELECT * FROM messages").tuples == before
+    assert one.client.execute(live).tuples == before
     chats.save_session("s", first + second)
-    assert one.client.execute("SELECT * FROM messages").tuples == before
+    assert one.client.execute(live).tuples == before
     check_search_index(one)
 
 
@@ -92,9 +93,9 @@ def test_a_context_holds_any_text(
     chats = one.conversations
     chats.save_session(id, [])
     chats.delete_agent_context(id)
-    context = one.contexts.start(id, agents[0], reason=reason, metadata_json=metadata)
+    context = one.agent_contexts.start(id, agents[0], reason=reason, metadata=metadata)
     for agent in agents[1:]:
-        context = one.contexts.switch(id, agent, reason=reason, metadata_json=metadata)
+        context = one.agent_contexts.switch(id, agent, reason=reason, metadata=metadata)
     loaded = chats.load_agent_context(id)
     assert loaded is not None
     assert (loaded["current_agent"], loaded["metadata"]) == (agents[-1], metadata)
@@ -103,7 +104,7 @@ def test_a_context_holds_any_text(
     chats.save_agent_context(**loaded)
     assert chats.load_agent_context(id) == loaded
     assert chats.get_agent_switch_history(id) == switches
-    assert one.contexts.require(id) == context
+    assert one.agent_contexts.require(id) == context
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -116,7 +117,7 @@ def test_ten_megabytes_are_saved_loaded_compacted_and_restored(tmp_path: Path, i
         assert chats.get_session_stats("s")["total_tokens"] == len(large.encode()) // 4 + 3
         pruned = db.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
         event = db.compactions.compact("s", "in short", keep_last=1, protect_tokens=0)
-        assert db.rows("SELECT total(length(content)) < 100 FROM messages") == [(1,)]
+        assert len("".join(message.content for message in db.messages.context("s"))) < 100
         db.compactions.restore(event.id)
         db.compactions.restore(pruned.id)
         assert chats.load_session("s")["messages"] == said
@@ -128,12 +129,14 @@ def test_a_change_in_the_middle_of_a_long_conversation_writes_one_message(db: Fa
     before = db.rows("SELECT * FROM messages")
     middle = {"role": "user", "content": "changed"}
     db.conversations.save_session("s", [*said[:1_500], middle, *said[1_501:]])
-    after = db.rows("SELECT * FROM messages ORDER BY seq")
+    live = "SELECT * FROM messages WHERE removed_at IS NULL ORDER BY seq"
+    after = db.rows(live)
     assert [row for row in after if row not in set(before)] == [after[1_500]]
+    assert db.rows("SELECT seq, content FROM messages WHERE removed_at IS NOT NULL") == [(1_501, "message 1500")]
     event = db.compactions.compact("s", "in short", keep_last=10, protect_tokens=0)
     assert event.messages_removed == 2_990
     db.compactions.restore(event.id)
-    assert db.rows("SELECT * FROM messages ORDER BY seq") == after
+    assert db.rows(live) == after
 
 
 @pytest.mark.parametrize("bad", ["\ud800", float("nan"), {1: 2}, object(), b"bytes"])
@@ -155,12 +158,12 @@ def test_all_migrations_can_be_taken_back_from_a_full_database_and_applied_again
         db.conversations.save_session("s", said)
         db.conversations.save_agent_context("s", "b", [{"from": "a", "to": "b"}])
         db.compactions.compact("s", "in short", keep_last=2, protect_tokens=0)
-        for target in ("006", "005", "004", "003", "002"):
+        for target in ("005", "004", "003", "002"):
             assert db.migrator.rollback(target=target)[-1].migration.number == int(target) + 1
             db.migrator.migrate()
             left = db.messages.stats("s")
             assert left is not None
-            assert left.message_count == (3 if target > "002" else 0)
+            assert left.message_count == (9 if target > "002" else 0)
             check_search_index(db)
         db.conversations.save_session("s", said)
         db.migrator.rollback(target="002")

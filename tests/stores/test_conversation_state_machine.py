@@ -25,6 +25,7 @@ WORDS = st.sampled_from(["", "a", "b", "tide", "潮汐", "x" * 90])
 TOKENS = st.sampled_from([None, None, 0, 5, 20])
 LIMITS = {"keep_last": st.integers(0, 4), "protect_tokens": st.sampled_from([0, 0, 10, 40])}
 NUMBERS = st.integers(0, 40)
+HOSTS = {"bookmarks": "CASCADE", "ratings": "SET NULL", "links": "NO ACTION"}
 
 
 def text(moment: datetime) -> str:
@@ -40,7 +41,12 @@ class Conversations(RuleBasedStateMachine):
         folder = self.stack.enter_context(TemporaryDirectory())
         self.db: Facade = self.stack.enter_context(opened(new_file(Path(folder)), is_async=self.is_async))
         self.model = {"s": Session(), "t": Session()}
-        self.next_id, self.next_call, self.clock = 1, 1, AT
+        self.next_id, self.next_call, self.referred, self.clock = 1, 1, 0, AT
+        # A host's rows that refer to messages in every way: no call below may lose one, or its reference.
+        for table, action in HOSTS.items():
+            self.db.rows(
+                f"CREATE TABLE {table} (message_id INTEGER REFERENCES messages (id) ON DELETE {action}) STRICT"
+            )
         for id in self.model:
             self.db.conversations.save_session(id, [])
         for kind in ("text", "call", "result", "text", "preserved", "call", "text"):
@@ -89,7 +95,7 @@ class Conversations(RuleBasedStateMachine):
             "content": message["content"],
             "token_count": message["token_count"],
             "tool_call_id": message["tool_call_id"],
-            "tool_calls_json": None if calls is None else json.loads(calls),
+            "tool_calls": None if calls is None else json.loads(calls),
             "is_preserved": bool(message["is_preserved"]),
             "created_at": self.clock,
         }
@@ -100,12 +106,15 @@ class Conversations(RuleBasedStateMachine):
         added = self.db.messages.append(id, **given)
         assert added.seq == self.model[id].last_seq + 1
         self.model[id].put({**message, "id": self.next_id, "seq": added.seq})
+        for table in HOSTS:
+            self.db.rows(f"INSERT INTO {table} VALUES (?)", added.id)
+        self.referred += 1
         self.next_id += 1
 
     @rule(id=SESSIONS, number=NUMBERS, is_last=st.booleans())
     def remove(self, id: str, number: int, is_last: bool) -> None:
         session = self.model[id]
-        rows = [] if session.hidden else session.in_order()
+        rows = [] if session.hidden else session.transcript()
         if is_last:
             popped = self.db.messages.pop(id)
             assert (None if popped is None else popped.id) == (rows[-1]["id"] if rows else None)
@@ -113,18 +122,36 @@ class Conversations(RuleBasedStateMachine):
         else:
             gone = rows[number % len(rows)]["id"] if rows else None
             assert self.db.messages.delete(gone or 10**9) is (gone is not None)
+            assert self.db.messages.delete(gone or 10**9) is False
         if gone is not None:
-            del session.rows[gone]
+            session.change(gone, is_removed=1)
+
+    @rule(id=SESSIONS, number=NUMBERS)
+    def bring_back(self, id: str, number: int) -> None:
+        session = self.model[id]
+        removed = [message for message in session.in_order() if message["is_removed"] and not message["is_summary"]]
+        if not removed:
+            return
+        back = removed[number % len(removed)]["id"]
+        if session.hidden:
+            assert self.db.messages.restore(back) is False
+        elif session.restorable(back):
+            assert self.db.messages.restore(back) is True
+            session.change(back, is_removed=0)
+        else:
+            with pytest.raises(IntegrityError) as refused:
+                self.db.messages.restore(back)
+            assert refused.value.code == "place_taken"
 
     @rule(id=SESSIONS, number=NUMBERS)
     def edit(self, id: str, number: int) -> None:
         rows = [
             message for message in self.model[id].in_order() if message["is_summary"] or message["content"] == PRUNED
         ]
-        if rows and number % 4 == 0:
+        if rows and number % 4 == 0 and not self.model[id].hidden:
             edited = rows[number % len(rows)]["id"]
-            self.db.rows("UPDATE messages SET content = 'edited' WHERE id = ?", edited)
-            self.model[id].rows[edited] = {**self.model[id].rows[edited], "content": "edited"}
+            assert self.db.messages.update(edited, content="edited").content == "edited"
+            self.model[id].change(edited, content="edited")
 
     # -- compaction
 
@@ -138,7 +165,7 @@ class Conversations(RuleBasedStateMachine):
         gone = session.removable(keep_last, protect_tokens)
         plan = self.db.compactions.plan(id, **given)
         assert [message.id for message in plan.messages] == [message["id"] for message in gone]
-        assert plan.original_tokens == sum(map(tokens, session.in_order()))
+        assert plan.original_tokens == sum(map(tokens, session.context()))
         assert plan.removed_tokens == sum(map(tokens, gone))
         with_plan = {"plan": plan} if by_plan else {}
         event = self.db.compactions.compact(id, f"summary {self.next_id}", summary_tokens=count, **given, **with_plan)
@@ -156,7 +183,7 @@ class Conversations(RuleBasedStateMachine):
             session.compact(event.id, gone, summary)
             self.next_id += 1
             assert event.messages_removed == len(gone)
-            assert event.compacted_tokens == sum(map(tokens, session.in_order()))
+            assert event.compacted_tokens == sum(map(tokens, session.context()))
 
     @rule(id=SESSIONS, **LIMITS)
     def prune(self, id: str, keep_last: int, protect_tokens: int) -> None:
@@ -171,7 +198,7 @@ class Conversations(RuleBasedStateMachine):
         assert (event is None) is not bool(chosen)
         if event is not None:
             session.prune(event.id, chosen, PRUNED)
-            assert event.compacted_tokens == sum(map(tokens, session.in_order()))
+            assert event.compacted_tokens == sum(map(tokens, session.context()))
 
     @rule(id=SESSIONS, number=st.integers(0, 3))
     def restore(self, id: str, number: int) -> None:
@@ -210,11 +237,8 @@ class Conversations(RuleBasedStateMachine):
     )
     def save(self, id: str, change: str, number: int, content: str, is_earlier: bool) -> None:
         session = self.model[id]
-        rows = session.rows
-        if change == "everything":  # as somebody has it who never heard of a compaction
-            for event in session.standing():
-                rows = session.before(event, rows)
-        given = [{**message, "id": None} for message in sorted(rows.values(), key=lambda message: message["seq"])]
+        given = session.as_it_was() if change == "everything" else session.context()
+        before = [{**message} for message in given]
         at = number % (len(given) + 1)
         if change in ("more", "between", "other", "everything"):
             place = len(given) if change in ("more", "everything") else at
@@ -224,30 +248,71 @@ class Conversations(RuleBasedStateMachine):
         elif change == "none":
             given = given[:1] if number % 3 else given[1:]
         activity = self.clock - timedelta(days=1) if is_earlier else None
-        self.db.conversations.save_session(id, [as_dict(message) for message in given], activity)
-        for message in given:
-            message |= {"is_preserved": 0, "is_summary": 0}
-        self.next_id = session.save(given, self.next_id, text(activity) if activity else None)
+        said = [as_dict(message) for message in given]
+        self.db.conversations.save_session(id, said, activity)
+        session.hidden = False
+        had = session.rows
+        self.read_again(id, text(activity) if activity else None)
+        context = session.context()
+        assert [compared(as_dict(message)) for message in context] == [compared(message) for message in said]
+        if change == "everything":
+            pruned = {id for event in session.standing() for id in event.originals}
+            assert not any(message["compaction_event_id"] for message in session.transcript())
+            assert all(session.rows[id]["content"] != PRUNED or session.rows[id]["is_removed"] for id in pruned)
+        if change in ("nothing", "more"):
+            assert [message["id"] for message in context[: len(before)]] == [message["id"] for message in before]
+        # Whatever is saved, nothing is lost: each message is there, with what it said, or what it was pruned of.
+        assert had.keys() <= session.rows.keys()
+        for old in had.values():
+            new = session.rows[old["id"]]
+            assert new["is_summary"] == old["is_summary"]
+            if new["content"] != old["content"]:
+                assert old["content"] == PRUNED or old["is_summary"]
+
+    def read_again(self, id: str, activity: str | None) -> None:
+        """Take over what a save has done; what it may do is asserted there."""
+        session = self.model[id]
+        latest = max(
+            [message["created_at"] for message in self.in_database(id) if message["id"] >= self.next_id], default=""
+        )
+        session.rows = {message["id"]: message for message in self.in_database(id)}
+        self.next_id = max(self.next_id, *[number + 1 for number in session.rows], 1)
+        session.last_seq = max([session.last_seq, *[message["seq"] for message in session.rows.values()]])
+        session.activity = activity or max(session.activity or "", latest) or None
+        in_force = {row[0] for row in self.db.rows("SELECT id FROM compaction_events WHERE restored_at IS NULL")}
+        kept = self.db.rows("SELECT event_id, message_id FROM message_archive")
+        for event in session.events:
+            event.restored = event.id not in in_force
+            event.originals = {id: row for id, row in event.originals.items() if (event.id, id) in set(kept)}
+
+    def in_database(self, id: str) -> list[Row]:
+        sql = f"SELECT {', '.join(COLUMNS)}, removed_at IS NOT NULL FROM messages WHERE session_id = ? ORDER BY seq, id"
+        return [dict(zip((*COLUMNS, "is_removed"), message, strict=True)) for message in self.db.rows(sql, id)]
 
     # -- what is there
 
     @invariant()
     def the_rows_are_those_of_the_model(self) -> None:
-        columns = ", ".join(COLUMNS)
         for id, session in self.model.items():
-            found = self.db.rows(f"SELECT {columns} FROM messages WHERE session_id = ? ORDER BY seq", id)
-            assert [dict(zip(COLUMNS, message, strict=True)) for message in found] == session.in_order()
+            assert self.in_database(id) == session.in_order()
             counters = (
-                "last_seq, message_count, total_tokens, compaction_count, last_activity_at, deleted_at IS NOT NULL"
+                "last_seq, message_count, total_tokens, context_tokens, compaction_count, "
+                "last_activity_at, deleted_at IS NOT NULL"
             )
             expected = (*session.counters(), session.activity, session.hidden)
             assert self.db.rows(f"SELECT {counters} FROM sessions WHERE id = ?", id) == [expected]
             events = self.db.rows("SELECT id, restored_at IS NOT NULL FROM compaction_events WHERE session_id = ?", id)
             assert events == [(event.id, event.restored) for event in session.events]
             for event in session.events:
-                sql = f"SELECT message_{columns} FROM message_archive WHERE event_id = ? ORDER BY seq"
-                archived = [dict(zip(COLUMNS, message, strict=True)) for message in self.db.rows(sql, event.id)]
-                assert archived == sorted(event.archive.values(), key=lambda message: message["seq"])
+                sql = "SELECT message_id, content FROM message_archive WHERE event_id = ? ORDER BY message_id"
+                originals = [(id, event.originals[id]["content"]) for id in sorted(event.originals)]
+                assert self.db.rows(sql, event.id) == originals
+
+    @invariant()
+    def a_host_keeps_every_row_and_reference(self) -> None:
+        for table in HOSTS:
+            there = self.db.rows(f"SELECT count(*), count(message_id), count(DISTINCT message_id) FROM {table}")
+            assert there == [(self.referred, self.referred, self.referred)]
 
     @invariant()
     def a_hidden_conversation_is_not_seen(self) -> None:
@@ -255,14 +320,12 @@ class Conversations(RuleBasedStateMachine):
             loaded = self.db.conversations.load_session(id)
             assert (loaded is None) is session.hidden
             if loaded is not None:
-                assert loaded["messages"] == [
-                    {
-                        name: value
-                        for name, value in as_dict(message).items()
-                        if name not in ("token_count", "timestamp")
-                    }
-                    for message in session.in_order()
-                ]
+                assert loaded["messages"] == [compared(as_dict(message)) for message in session.context()]
+
+
+def compared(message: dict[str, Any]) -> dict[str, Any]:
+    """What makes two messages the same."""
+    return {name: value for name, value in message.items() if name not in ("token_count", "timestamp")}
 
 
 def as_dict(message: Row) -> dict[str, Any]:

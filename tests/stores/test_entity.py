@@ -14,7 +14,7 @@ from store_harness import Facade, agent_fields, log_fields, session_fields
 
 from agentdb import AgentDB
 from agentdb.clients import ResultSet
-from agentdb.errors import IntegrityError
+from agentdb.errors import IntegrityError, UnreadableRowError
 from agentdb.operations import Operations, Steps, W, execute, operation
 from agentdb.stores import ID, INTEGER, JSON, TEXT, TIME, Entity, Values, page
 from agentdb.stores.fields import JSON_OBJECT
@@ -48,7 +48,7 @@ def test_rows_are_decoded_by_the_names_of_their_columns(repeated: int) -> None:
 @pytest.mark.parametrize("bad", ["", "{", "1,2", "1],[2", "[1", "nope"])
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (20, 20), (20, 0)])
 def test_a_text_that_is_no_json_is_an_error_and_shifts_no_other(bad: str, before: int, after: int) -> None:
-    with pytest.raises(ValueError, match=r"Expecting|Extra data"):
+    with pytest.raises(UnreadableRowError, match=r"column body of row .* is no JSON \((Expecting|Extra data)"):
         SIDE_NOTE.decode(result(*["1"] * before, bad, *["2"] * after))
 
 

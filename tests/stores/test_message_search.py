@@ -235,7 +235,7 @@ def test_no_statement_of_a_scan_holds_more_than_a_portion() -> None:
             elif request.stmt == message_search.CONTENTS:
                 ids = json.loads(args["ids"])
                 held.append(sum(len(stored[id]) for id in ids))
-                answer = Answer(("id", "content"), [(id, stored[id]) for id in ids])
+                answer = Answer(("id", "content"), [(id, stored[id].encode()) for id in ids])
             else:
                 assert request.stmt == message_search.NEWEST_WITH_NUL
                 answer = Answer((), [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,13 +22,15 @@ FULL: dict[str, Any] = {
     "content": "High water at noon.",
     "name": "Moon",
     "tool_call_id": "call-1",
-    "tool_calls_json": [{"id": "call-1", "arguments": {"a": None}}],
+    "tool_calls": [{"id": "call-1", "arguments": {"a": None}}],
     "token_count": 7,
-    "usage_json": {"input": 3, "output": 4, "cache_creation": 0, "cache_read": 1},
-    "metadata_json": {"colour": "blue"},
-    "payload_json": [{"type": "text", "text": "High water at noon."}],
+    "usage": {"input": 3, "output": 4, "cache_creation": 0, "cache_read": 1},
+    "metadata": {"colour": "blue"},
+    "payload": [{"type": "text", "text": "High water at noon."}],
+    "external_id": "theirs",
+    "status": "partial",
     "is_preserved": True,
-    "is_summary": True,
+    "is_summary": False,
     "created_at": AT,
 }
 
@@ -54,7 +57,7 @@ def test_what_is_not_given_is_the_default(stores: Facade) -> None:
     message = stores.messages.append("s", role="user")
     assert timedelta(0) <= datetime.now(UTC) - message.created_at < timedelta(minutes=1)
     given = {"id": message.id, "session_id": "s", "seq": 1, "role": "user", "created_at": message.created_at}
-    given |= {"is_preserved": False, "is_summary": False}
+    given |= {"is_preserved": False, "is_summary": False, "status": "complete", "updated_at": message.created_at}
     assert {name: getattr(message, name) for name in Message.__slots__} == dict.fromkeys(Message.__slots__) | given
     assert stores.messages.get(message.id) == stores.messages.require(message.id) == message
 
@@ -63,12 +66,14 @@ def test_what_is_given_is_what_is_read(stores: Facade) -> None:
     message = stores.messages.append("s", **FULL)
     assert {name: getattr(message, name) for name in FULL} == FULL
     assert stores.messages.load("s") == stores.messages.latest("s") == stores.messages.page("s").items == [message]
-    assert stores.messages.append_many("s", [NewMessage(**FULL)])[0].to_dict() == message.to_dict() | {
+    another = NewMessage(**{**FULL, "external_id": "another"})
+    assert stores.messages.append_many("s", [another])[0].to_dict() == message.to_dict() | {
         "id": message.id + 1,
         "seq": 2,
+        "external_id": "another",
     }
     assert json.loads(json.dumps(message.to_dict())) == message.to_dict()
-    assert stores.messages.append("s", role="user", payload_json={"item": []}).payload_json == {"item": []}
+    assert stores.messages.append("s", role="user", payload={"item": []}).payload == {"item": []}
 
 
 def test_the_next_seq_is_one_more_than_the_highest_that_there_ever_was(stores: Facade) -> None:
@@ -185,22 +190,25 @@ def test_a_session_that_is_not_there_is_an_error_that_names_it(stores: Facade) -
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
-        ("role", "agent", "not_one_of"),
+        ("role", "", "missing_value"),
         ("role", None, "missing_value"),
+        ("status", "done", "not_one_of"),
+        ("external_id", "", "missing_value"),
+        ("external_id", 5, "wrong_type"),
         ("content", 5, "wrong_type"),
         ("content", "a\ud800", "not_text"),
         ("name", b"x", "wrong_type"),
         ("tool_call_id", 1, "wrong_type"),
-        ("tool_calls_json", {}, "wrong_type"),
-        ("tool_calls_json", [{1, 2}], "not_json"),
+        ("tool_calls", {}, "wrong_type"),
+        ("tool_calls", [{1, 2}], "not_json"),
         ("token_count", -1, "too_small"),
         ("token_count", True, "wrong_type"),
         ("token_count", 2**63, "too_large"),
         ("token_count", 2**53, "too_large"),
-        ("usage_json", [], "wrong_type"),
-        ("metadata_json", {1: 2}, "not_json"),
-        ("payload_json", "text", "wrong_type"),
-        ("payload_json", [float("nan")], "not_json"),
+        ("usage", [], "wrong_type"),
+        ("metadata", {1: 2}, "not_json"),
+        ("payload", "text", "wrong_type"),
+        ("payload", [float("nan")], "not_json"),
         ("is_preserved", 1, "wrong_type"),
         ("is_preserved", None, "missing_value"),
         ("is_summary", "yes", "wrong_type"),
@@ -236,7 +244,8 @@ def test_what_a_field_cannot_hold_is_an_error_that_names_field_and_value(
         ("page", {"session_id": "s", "limit": 0}, "limit", "too_small"),
         ("page", {"session_id": "s", "cursor": "x"}, "cursor", "bad_cursor"),
         ("page", {"session_id": UNSET}, "session_id", "wrong_type"),
-        ("latest", {"session_id": "s", "limit": 10_001}, "limit", "too_large"),
+        ("latest", {"session_id": "s", "limit": 2**63}, "limit", "too_large"),
+        ("latest", {"session_id": "s", "limit": -1}, "limit", "too_small"),
         ("latest", {"session_id": "s", "limit": "5"}, "limit", "wrong_type"),
         ("load", {"session_id": None}, "session_id", "missing_value"),
         ("pop", {"session_id": b"s"}, "session_id", "wrong_type"),
@@ -255,7 +264,7 @@ def test_an_argument_that_cannot_be_right_is_named(
 def test_a_soft_deleted_session_is_hidden_everywhere_until_it_is_restored(stores: Facade) -> None:
     (message,) = say(stores, "hello there")
     log = stores.session_logs.append("s", **log_fields())
-    stores.sessions.update("s", external_session_id="ext", title="T")
+    stores.sessions.update("s", external_session_id="ext", source="T")
     before = stores.sessions.require("s")
 
     def shown(**asked: bool) -> list[object]:
@@ -298,7 +307,7 @@ def test_a_soft_deleted_session_is_hidden_everywhere_until_it_is_restored(stores
     assert all(shown(include_deleted=True))
     assert [card.id for card in stores.sessions.recent().items] == ["other"]
     with pytest.raises(NotFoundError):
-        stores.sessions.update("s", title="x")
+        stores.sessions.update("s", source="x")
     with pytest.raises(NotFoundError):
         stores.sessions.require("s")
     with pytest.raises(NotFoundError):
@@ -389,13 +398,13 @@ NEW = st.builds(
     content=TEXTS,
     name=TEXTS,
     tool_call_id=TEXTS,
-    tool_calls_json=st.none() | st.lists(JSON, max_size=3),
+    tool_calls=st.none() | st.lists(JSON, max_size=3),
     token_count=st.none() | st.integers(0, 2**40),
-    usage_json=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
-    metadata_json=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
-    payload_json=st.none() | st.lists(JSON, max_size=3) | st.dictionaries(st.text(), JSON, max_size=3),
+    usage=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
+    metadata=st.none() | st.dictionaries(st.text(), JSON, max_size=3),
+    payload=st.none() | st.lists(JSON, max_size=3) | st.dictionaries(st.text(), JSON, max_size=3),
+    status=st.sampled_from(["complete", "partial"]),
     is_preserved=st.booleans(),
-    is_summary=st.booleans(),
 )
 
 
@@ -432,9 +441,7 @@ def test_any_text_and_json_comes_back_as_it_was_and_the_index_stays_whole(
 def test_hard_contents_are_stored_faithfully_found_and_removed(db: Facade, content: str) -> None:
     db.agents.create(**agent_fields())
     db.sessions.create(main_agent_id="agent-1", id="h")
-    message = db.messages.append(
-        "h", role="tool", content=content, name=content[:50], metadata_json={"k": content[:50]}
-    )
+    message = db.messages.append("h", role="tool", content=content, name=content[:50], metadata={"k": content[:50]})
     assert db.messages.load("h") == [message]
     assert message.content == content
     needle = content.strip()[-8:].strip("\0")
@@ -442,5 +449,10 @@ def test_hard_contents_are_stored_faithfully_found_and_removed(db: Facade, conte
         assert [hit.message.id for hit in db.messages.search(needle)] == [message.id]
     check = "INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)"
     db.client.execute(check)
-    assert db.messages.pop("h") == message
+    popped = db.messages.pop("h")
+    assert popped == replace(message, removed_at=popped.removed_at, updated_at=popped.updated_at)
+    if needle.split():
+        assert db.messages.search(needle) == []
+    assert db.messages.purge("h") == 1
+    assert db.messages.get(message.id) is None
     db.client.execute(check)

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from store_harness import AT, Facade, agent_fields, log_fields, session_fields
 
-from agentdb.errors import NotFoundError
-from agentdb.stores import Session, SessionCard
+from agentdb.errors import FieldError, IntegrityError, NotFoundError
+from agentdb.stores import Session, SessionSummary
 
 OVERRIDES: dict[str, list[Any]] = {
     "model": ["", "mine"],
@@ -25,8 +25,17 @@ OVERRIDES: dict[str, list[Any]] = {
 }
 CHANGES: dict[str, list[Any]] = {
     "name": ["", None],
-    "title": ["T", "", None],
-    "metadata_json": [{"a": [1]}, {}, None],
+    "user_id": ["user-2", None],
+    "source": ["", None],
+    "tags": [["a"], [], None],
+    "quality_score": [0.5, 0, 1, None],
+    "user_satisfaction": [1.0, None],
+    "learning_outcomes": [{"a": 1}, ["b"], None],
+    "started_at": [AT, None],
+    "ended_at": [AT, None],
+    "pinned_at": [AT, None],
+    "archived_at": [AT, None],
+    "metadata": [{"a": [1]}, {}, None],
     "last_activity_at": [AT, None],
     "main_agent_id": ["agent-2"],
     "sub_agent_ids": [[], None],
@@ -49,11 +58,11 @@ def test_what_is_not_given_is_the_default(stores: Facade, agent: str) -> None:
     assert timedelta(0) <= datetime.now(UTC) - session.created_at < timedelta(minutes=1)
     assert session.updated_at == session.created_at
     assert session.status == "idle"
-    counted = dict.fromkeys(("last_seq", "message_count", "total_tokens", "compaction_count"), 0)
+    counted = dict.fromkeys(("last_seq", "message_count", "total_tokens", "context_tokens", "compaction_count"), 0)
     assert {name: getattr(session, name) for name in counted} == counted
     assert session.is_active is True
-    given = ("id", "main_agent_id", "status", "created_at", "updated_at", "is_active", *counted)
-    assert [value for name, value in session.to_dict().items() if name not in given] == [None] * 18
+    given = ("id", "main_agent_id", "status", "created_at", "updated_at", *counted)
+    assert {value for name, value in session.to_dict().items() if name not in given} == {None}
     assert stores.sessions.get(session.id) == session
 
 
@@ -139,7 +148,7 @@ def test_lists_give_cards_newest_first(stores: Facade, agent: str) -> None:
         stores.sessions.create(**session_fields(agent, id=id, created_at=AT + timedelta(hours=hours)))
     cards = stores.sessions.list().items
     assert [card.id for card in cards] == ["c", "b", "a", "d"]
-    assert all(isinstance(card, SessionCard) for card in cards)
+    assert all(isinstance(card, SessionSummary) for card in cards)
     whole = stores.sessions.get("c").to_dict()
     assert cards[0].to_dict() == {name: whole[name] for name in cards[0].to_dict()}
 
@@ -177,3 +186,31 @@ def test_of_several_sessions_with_one_external_id_the_newest_is_found(stores: Fa
 def test_what_can_be_stored_as_an_external_id_can_be_found(stores: Facade, agent: str) -> None:
     session = stores.sessions.create(main_agent_id=agent, external_session_id="")
     assert stores.sessions.by_external_id("") == session
+
+
+def test_a_session_may_have_a_parent_and_a_circle_is_refused(stores: Facade, agent: str) -> None:
+    for id, parent in (("a", None), ("b", "a"), ("c", "b")):
+        stores.sessions.create(id=id, main_agent_id=agent, parent_session_id=parent)
+    for id, parent in (("a", "c"), ("a", "a"), ("b", "c")):
+        with pytest.raises(IntegrityError) as refused:
+            stores.sessions.update(id, parent_session_id=parent)
+        assert refused.value.code == "cycle"
+    with pytest.raises(IntegrityError) as refused:
+        stores.sessions.create(id="d", main_agent_id=agent, parent_session_id="d")
+    assert refused.value.code == "cycle"
+    with pytest.raises(NotFoundError, match="parent_session_id: there is no session 'nobody'"):
+        stores.sessions.update("a", parent_session_id="nobody")
+    with pytest.raises(NotFoundError, match="main_agent_id 'nobody' or parent_session_id 'a'"):
+        stores.sessions.create(main_agent_id="nobody", parent_session_id="a")
+    assert stores.sessions.update("c", parent_session_id="a").parent_session_id == "a"
+    assert stores.sessions.delete("a") is True
+    assert [stores.sessions.require(id).parent_session_id for id in "bc"] == [None, None]
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), True, "1"])
+def test_a_score_is_a_number_from_0_to_1(stores: Facade, agent: str, value: object) -> None:
+    stores.sessions.create(id="s", main_agent_id=agent)
+    for name in ("quality_score", "user_satisfaction"):
+        with pytest.raises(FieldError) as refused:
+            stores.sessions.update("s", **{name: value})
+        assert refused.value.field == name

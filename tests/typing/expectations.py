@@ -29,13 +29,13 @@ from agentdb.operations import Async, Operations, Steps, Sync, W, atomic, batch,
 from agentdb.stores import (
     Agent,
     AgentContext,
+    AgentContextStore,
     AgentStore,
     AgentSwitch,
     CompactionEvent,
     CompactionPlan,
     CompactionStats,
     CompactionStore,
-    ContextStore,
     ConversationStore,
     Message,
     MessageStats,
@@ -44,8 +44,8 @@ from agentdb.stores import (
     Page,
     SearchHit,
     Session,
-    SessionCard,
     SessionLog,
+    SessionSummary,
     SessionWithAgent,
 )
 
@@ -281,13 +281,13 @@ def stores_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.agents, AgentStore[Sync])
     assert_type(db.agents.count(), int)
     assert_type(db.agents.get("a"), Agent | None)
-    assert_type(db.sessions.list(limit=5), Page[SessionCard])
+    assert_type(db.sessions.list(limit=5), Page[SessionSummary])
     assert_type(db.sessions.with_agent("s"), SessionWithAgent | None)
     with db.transaction() as tx:
         assert_type(tx.session_logs.latest("s"), list[SessionLog])
         assert_type(AgentStore(tx).exists("a"), bool)
     db.agents.create(name="n")  # expect-error
-    db.agents.create(name="n", model="m", type="robot")  # expect-error
+    db.agents.create(name="n", model="m", type=5)  # expect-error
     db.sessions.update_status("s", "asleep")  # expect-error
     db.sessions.require("s").name = "frozen"  # expect-error
 
@@ -296,7 +296,7 @@ async def stores_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(db.agents, AgentStore[Async])
     assert_type(await db.agents.count(), int)
     assert_type(await db.agents.get("a"), Agent | None)
-    assert_type(await db.sessions.list(limit=5), Page[SessionCard])
+    assert_type(await db.sessions.list(limit=5), Page[SessionSummary])
     async with db.transaction() as tx:
         assert_type(await tx.session_logs.latest("s"), list[SessionLog])
         assert_type(await AgentStore(tx).exists("a"), bool)
@@ -306,7 +306,7 @@ async def stores_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
 
 def messages_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.messages, MessageStore[Sync])
-    assert_type(db.messages.append("s", role="user", content="hello", payload_json={"item": []}), Message)
+    assert_type(db.messages.append("s", role="user", content="hello", payload={"item": []}), Message)
     assert_type(db.messages.append_many("s", [NewMessage(role="tool")]), list[Message])
     assert_type(db.messages.get(1), Message | None)
     assert_type(db.messages.page("s", newest_first=True), Page[Message])
@@ -316,11 +316,11 @@ def messages_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.messages.stats("s", include_deleted=True), MessageStats | None)
     assert_type(db.messages.search("x", agent_id="a"), list[SearchHit])
     assert_type(db.sessions.soft_delete("s"), bool)
-    assert_type(db.sessions.update("s", title=None, metadata_json={}), Session)
-    assert_type(db.sessions.recent(), Page[SessionCard])
+    assert_type(db.sessions.update("s", source=None, metadata={}), Session)
+    assert_type(db.sessions.recent(), Page[SessionSummary])
     with db.transaction() as tx:
         assert_type(tx.messages.latest("s", 5), list[Message])
-    db.messages.append("s", role="agent")  # expect-error
+    db.messages.append("s", role=5)  # expect-error
     db.messages.append("s", content="hello")  # expect-error
     db.messages.append_many("s", [{"role": "user"}])  # expect-error
     db.messages.page("s", cursor=5)  # expect-error
@@ -335,15 +335,15 @@ async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(await db.sessions.restore("s"), bool)
     async with db.transaction() as tx:
         assert_type(await tx.messages.pop("s"), Message | None)
-    await db.messages.append("s", role="agent")  # expect-error
+    await db.messages.append("s", role=5)  # expect-error
     await db.messages.append_many("s", ["hello"])  # expect-error
 
 
 def conversations_of_callers_that_wait(db: AgentDB) -> None:
-    assert_type(db.contexts, ContextStore[Sync])
-    assert_type(db.contexts.start("s", "planner", metadata_json={}), AgentContext)
-    assert_type(db.contexts.switch("s", "coder", reason="code"), AgentContext)
-    assert_type(db.contexts.history("s", limit=5), Page[AgentSwitch])
+    assert_type(db.agent_contexts, AgentContextStore[Sync])
+    assert_type(db.agent_contexts.start("s", "planner", metadata={}), AgentContext)
+    assert_type(db.agent_contexts.switch("s", "coder", reason="code"), AgentContext)
+    assert_type(db.agent_contexts.history("s", limit=5), Page[AgentSwitch])
     assert_type(db.compactions, CompactionStore[Sync])
     plan = db.compactions.plan("s", keep_last=2)
     assert_type(plan, CompactionPlan)
@@ -371,12 +371,12 @@ def conversations_of_callers_that_wait(db: AgentDB) -> None:
     db.conversations.save_session("s", [], 1715949015)  # expect-error
     db.compactions.compact("s")  # expect-error
     db.compactions.restore("1")  # expect-error
-    db.contexts.switch("s", None)  # expect-error
+    db.agent_contexts.switch("s", None)  # expect-error
     plan.messages = []  # expect-error
 
 
 async def conversations_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
-    assert_type(await db.contexts.get("s"), AgentContext | None)
+    assert_type(await db.agent_contexts.get("s"), AgentContext | None)
     assert_type(await db.compactions.plan("s"), CompactionPlan)
     assert_type(await db.conversations.load_session("s"), dict[str, Any] | None)
     async with db.conversations.session_scope() as scope:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import AlreadyExistsError, NotFoundError
-from agentdb.operations import Operations, W, atomic, execute, operation
-from agentdb.queries import contexts
+from agentdb.operations import Operations, W, atomic, batch, execute, operation
+from agentdb.queries import agent_contexts
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_OBJECT, TEXT, TIME, JsonObject
+from agentdb.stores.live_session import check_live
 from agentdb.stores.pages import BY_ID, Page, page
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class AgentContext(Values):
     session_id: str
     current_agent: str
     switch_count: int
-    metadata_json: JsonObject | None
+    metadata: JsonObject | None
     last_switch_at: datetime | None
     created_at: datetime
 
@@ -39,7 +40,7 @@ class AgentSwitch(Values):
     from_agent: str | None
     to_agent: str
     reason: str | None
-    metadata_json: JsonObject | None
+    metadata: JsonObject | None
     switched_at: datetime
 
 
@@ -48,7 +49,7 @@ AGENT_CONTEXT = Entity(
     session_id=ID,
     current_agent=ID,
     switch_count=COUNT,
-    metadata_json=JSON_OBJECT.or_none(),
+    metadata=JSON_OBJECT.or_none().stored_as("metadata_json"),
     last_switch_at=TIME.or_none(),
     created_at=TIME,
 )
@@ -59,12 +60,12 @@ AGENT_SWITCH = Entity(
     from_agent=ID.or_none(),
     to_agent=ID,
     reason=TEXT.or_none(),
-    metadata_json=JSON_OBJECT.or_none(),
+    metadata=JSON_OBJECT.or_none().stored_as("metadata_json"),
     switched_at=TIME,
 )
 
 
-class ContextStore(Operations[W]):
+class AgentContextStore(Operations[W]):
     """The agent contexts of a database's sessions. A hidden session hides its context; see sessions.soft_delete()."""
 
     @atomic
@@ -74,7 +75,7 @@ class ContextStore(Operations[W]):
         current_agent: str,
         *,
         reason: str | None = None,
-        metadata_json: JsonObject | None = None,
+        metadata: JsonObject | None = None,
         created_at: datetime | None = None,
     ) -> Steps[AgentContext]:
         """Give a session its context; the first entry of its history says who begins, and why. Without a time: now.
@@ -86,25 +87,25 @@ class ContextStore(Operations[W]):
             {
                 "session_id": session_id,
                 "current_agent": current_agent,
-                "metadata_json": metadata_json,
+                "metadata": metadata,
                 "created_at": created_at,
             }
         )
         first = _switch_row(session_id, current_agent, reason, None, None) | {"switched_at": row["created_at"]}
-        yield from _visible_session(session_id)
+        yield from check_live(session_id)
         if (yield from self.exists.steps(session_id)):
             raise AlreadyExistsError(
                 f"session {session_id!r} has an agent context",
-                remedy="Go on with contexts.switch(), or remove it with contexts.delete() first.",
+                remedy="Go on with agent_contexts.switch(), or remove it with agent_contexts.delete() first.",
             )
-        yield from execute(contexts.INSERT, row)
-        yield from execute(contexts.INSERT_SWITCH, first)
+        yield from execute(agent_contexts.INSERT, row)
+        yield from execute(agent_contexts.INSERT_SWITCH, first)
         return AGENT_CONTEXT.of_encoded({**row, "switch_count": 0, "last_switch_at": None})
 
     @operation
     def get(self, session_id: str, *, include_deleted: bool = False) -> Steps[AgentContext | None]:
         """The context of this session, or None; that of a hidden session where it is asked for."""
-        return (yield from AGENT_CONTEXT.one(contexts.GET, _key(session_id, include_deleted)))
+        return (yield from AGENT_CONTEXT.one(agent_contexts.GET, _key(session_id, include_deleted)))
 
     @operation
     def require(self, session_id: str, *, include_deleted: bool = False) -> Steps[AgentContext]:
@@ -121,18 +122,18 @@ class ContextStore(Operations[W]):
         to_agent: str,
         *,
         reason: str | None = None,
-        metadata_json: JsonObject | None = None,
+        metadata: JsonObject | None = None,
         switched_at: datetime | None = None,
     ) -> Steps[AgentContext]:
         """Let another agent speak, and return the context as it is now; nothing happens where that agent speaks already.
 
         Raises NotFoundError where the session has no context, FieldError.
         """
-        row = _switch_row(session_id, to_agent, reason, metadata_json, switched_at)
+        row = _switch_row(session_id, to_agent, reason, metadata, switched_at)
         context = yield from self.require.steps(session_id)
         if context.current_agent == to_agent:
             return context
-        yield from execute(contexts.INSERT_SWITCH, {**row, "from_agent": context.current_agent})
+        yield from execute(agent_contexts.INSERT_SWITCH, {**row, "from_agent": context.current_agent})
         return (yield from self.require.steps(session_id))
 
     @operation
@@ -141,18 +142,19 @@ class ContextStore(Operations[W]):
     ) -> Steps[Page[AgentSwitch]]:
         """The switches of a session, newest first: a page of at most `limit`, after the page that gave `cursor`."""
         args = _key(session_id, include_deleted)
-        return (yield from page(AGENT_SWITCH, contexts.SWITCHES, args, limit=limit, cursor=cursor, key=BY_ID))
+        return (yield from page(AGENT_SWITCH, agent_contexts.SWITCHES, args, limit=limit, cursor=cursor, key=BY_ID))
 
     @operation
     def delete(self, session_id: str) -> Steps[bool]:
         """Remove the context of a session and its history; False if there is none."""
         args = {"session_id": ID.encode("session_id", session_id)}
-        return (yield from execute(contexts.DELETE, args)).rows_affected > 0
+        _, removed = yield from batch([(agent_contexts.DELETE_SWITCHES, args), (agent_contexts.DELETE, args)])
+        return removed.rows_affected > 0
 
     @operation
     def exists(self, session_id: str, *, include_deleted: bool = False) -> Steps[bool]:
         """Whether this session has a context."""
-        return len((yield from execute(contexts.CHECK_EXISTS, _key(session_id, include_deleted)))) > 0
+        return len((yield from execute(agent_contexts.CHECK_EXISTS, _key(session_id, include_deleted)))) > 0
 
     @operation
     def list(
@@ -160,7 +162,7 @@ class ContextStore(Operations[W]):
     ) -> Steps[Page[AgentContext]]:
         """Contexts, newest first: a page of at most `limit`, after the page that gave `cursor`."""
         args = {"include_deleted": BOOLEAN.encode("include_deleted", include_deleted)}
-        return (yield from page(AGENT_CONTEXT, contexts.PAGE, args, limit=limit, cursor=cursor))
+        return (yield from page(AGENT_CONTEXT, agent_contexts.PAGE, args, limit=limit, cursor=cursor))
 
 
 def _key(session_id: str, include_deleted: bool) -> dict[str, Any]:
@@ -171,7 +173,7 @@ def _key(session_id: str, include_deleted: bool) -> dict[str, Any]:
 
 
 def _switch_row(
-    session_id: str, to_agent: str, reason: str | None, metadata_json: JsonObject | None, switched_at: datetime | None
+    session_id: str, to_agent: str, reason: str | None, metadata: JsonObject | None, switched_at: datetime | None
 ) -> dict[str, Any]:
     """A switch from nobody, for SQLite."""
     return AGENT_SWITCH.new(
@@ -180,22 +182,14 @@ def _switch_row(
             "from_agent": None,
             "to_agent": to_agent,
             "reason": reason,
-            "metadata_json": metadata_json,
+            "metadata": metadata,
             "switched_at": switched_at or datetime.now(UTC),
         }
     )
 
 
-def _visible_session(session_id: str) -> Steps[None]:
-    """Raises NotFoundError for a session that is not there or hidden."""
-    found = yield from execute(contexts.SESSION, {"session_id": session_id})
-    if not found.tuples:
-        raise NotFoundError(f"session_id: there is no session {session_id!r}")
-    if found.tuples[0][1] is not None:
-        raise NotFoundError(f"session_id: session {session_id!r} is deleted", code="session_deleted")
-
-
 def _no_context(session_id: str) -> NotFoundError:
     return NotFoundError(
-        f"session {session_id!r} has no agent context", remedy="Give it one with contexts.start(), or check the id."
+        f"session {session_id!r} has no agent context",
+        remedy="Give it one with agent_contexts.start(), or check the id.",
     )

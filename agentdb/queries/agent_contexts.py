@@ -1,11 +1,14 @@
-"""SQL for agent contexts and their switches. Parameters are named as the columns."""
+"""SQL for agent contexts and their switches. Parameters are named as the columns.
+
+Where :include_deleted is 0, a session that is deleted softly is as if it were not there.
+"""
 
 # Adds the context of a session; NULL for created_at means now.
 INSERT = """\
 INSERT INTO agent_contexts (session_id, current_agent, metadata_json, created_at)
 VALUES (:session_id, :current_agent, :metadata_json, COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))"""
 
-# Adds a switch, which a trigger brings into the context; NULL for from_agent: nobody spoke before, for switched_at: now.
+# Adds a switch, which a trigger brings into the context; NULL for from_agent: the first one, for switched_at: now.
 INSERT_SWITCH = """\
 INSERT INTO agent_switches (session_id, from_agent, to_agent, reason, metadata_json, switched_at)
 VALUES (
@@ -23,7 +26,7 @@ UPDATE agent_contexts SET
   created_at = :created_at
 WHERE session_id = :session_id"""
 
-# Which context does this session have? One row, or none; that of a hidden session where :include_deleted is 1.
+# Which context does this session have? One row, or none.
 GET = """\
 SELECT agent_contexts.* FROM agent_contexts
 JOIN sessions ON sessions.id = agent_contexts.session_id
@@ -35,9 +38,6 @@ SELECT agent_contexts.session_id FROM agent_contexts
 JOIN sessions ON sessions.id = agent_contexts.session_id
 WHERE agent_contexts.session_id = :session_id AND (:include_deleted OR sessions.deleted_at IS NULL)"""
 
-# Is there such a session, and is it hidden? One row with id and deleted_at, or none.
-SESSION = "SELECT id, deleted_at FROM sessions WHERE id = :session_id"
-
 # Which contexts come after this one? At most :limit behind (:cursor_time, :cursor_id), newest first.
 PAGE = """\
 SELECT agent_contexts.*, agent_contexts.session_id AS id FROM agent_contexts
@@ -45,6 +45,12 @@ JOIN sessions ON sessions.id = agent_contexts.session_id
 WHERE (agent_contexts.created_at, agent_contexts.session_id) < (:cursor_time, :cursor_id)
   AND (:include_deleted OR sessions.deleted_at IS NULL)
 ORDER BY agent_contexts.created_at DESC, agent_contexts.session_id DESC LIMIT :limit"""
+
+# Which live sessions have a context? Their ids, the newest context first.
+SESSION_IDS = """\
+SELECT session_id FROM agent_contexts
+WHERE EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND deleted_at IS NULL)
+ORDER BY created_at DESC, session_id DESC"""
 
 # Which switches came before this one? At most :limit before the id :cursor_id, newest first.
 SWITCHES = """\
@@ -60,10 +66,15 @@ ALL_SWITCHES = "SELECT * FROM agent_switches WHERE session_id = :session_id ORDE
 # Replaces what is noted of a switch.
 ANNOTATE_SWITCH = "UPDATE agent_switches SET metadata_json = :metadata_json WHERE id = :id"
 
-# Removes one switch.
-DELETE_SWITCH = "DELETE FROM agent_switches WHERE id = :id"
+# Removes the switches whose ids the JSON array :ids has.
+DELETE_THESE_SWITCHES = "DELETE FROM agent_switches WHERE id IN (SELECT value FROM json_each(:ids))"
 
-# Removes the context of a session that is not hidden, and with it its switches.
+# Removes the switches of a live session.
+DELETE_SWITCHES = """\
+DELETE FROM agent_switches WHERE session_id = :session_id
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""
+
+# Removes the context of a live session; DELETE_SWITCHES comes before.
 DELETE = """\
 DELETE FROM agent_contexts WHERE session_id = :session_id
   AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""

@@ -1,0 +1,318 @@
+"""What the schema is made of: columns, indexes, foreign keys and triggers, each named here."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+COLUMNS = {
+    "agents": {
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "type": "TEXT NOT NULL DEFAULT 'custom'",
+        "name": "TEXT NOT NULL",
+        "description": "TEXT",
+        "avatar": "TEXT",
+        "instructions": "TEXT",
+        "model": "TEXT NOT NULL",
+        "plan_model": "TEXT",
+        "small_model": "TEXT",
+        "built_in_tools": "TEXT",
+        "mcps": "TEXT",
+        "knowledges": "TEXT",
+        "accessible_paths": "TEXT",
+        "configuration": "TEXT",
+        "permission_mode": "TEXT NOT NULL DEFAULT 'readOnly'",
+        "max_steps": "INTEGER NOT NULL DEFAULT 10",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+        "specializations_json": "TEXT",
+        "metadata_json": "TEXT",
+        "is_default": "INTEGER NOT NULL DEFAULT 0",
+    },
+    "replace_guard": {
+        "id": "INTEGER NOT NULL",
+    },
+    "sessions": {
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "name": "TEXT",
+        "main_agent_id": "TEXT NOT NULL",
+        "sub_agent_ids": "TEXT",
+        "user_goal": "TEXT",
+        "status": "TEXT NOT NULL DEFAULT 'idle'",
+        "external_session_id": "TEXT",
+        "model": "TEXT",
+        "plan_model": "TEXT",
+        "small_model": "TEXT",
+        "built_in_tools": "TEXT",
+        "mcps": "TEXT",
+        "knowledges": "TEXT",
+        "configuration": "TEXT",
+        "accessible_paths": "TEXT",
+        "permission_mode": "TEXT",
+        "max_steps": "INTEGER",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+        "user_id": "TEXT",
+        "parent_session_id": "TEXT",
+        "forked_from_id": "TEXT",
+        "forked_at_seq": "INTEGER",
+        "source": "TEXT",
+        "tags_json": "TEXT",
+        "quality_score": "REAL",
+        "user_satisfaction": "REAL",
+        "learning_outcomes_json": "TEXT",
+        "started_at": "TEXT",
+        "ended_at": "TEXT",
+        "metadata_json": "TEXT",
+        "pinned_at": "TEXT",
+        "archived_at": "TEXT",
+        "deleted_at": "TEXT",
+        "last_seq": "INTEGER NOT NULL DEFAULT 0",
+        "message_count": "INTEGER NOT NULL DEFAULT 0",
+        "total_tokens": "INTEGER NOT NULL DEFAULT 0",
+        "context_tokens": "INTEGER NOT NULL DEFAULT 0",
+        "compaction_count": "INTEGER NOT NULL DEFAULT 0",
+        "last_activity_at": "TEXT",
+    },
+    "session_logs": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "parent_id": "INTEGER",
+        "role": "TEXT NOT NULL",
+        "type": "TEXT NOT NULL",
+        "content": "TEXT NOT NULL",
+        "metadata": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "messages": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "seq": "INTEGER NOT NULL",
+        "role": "TEXT NOT NULL",
+        "status": "TEXT NOT NULL DEFAULT 'complete'",
+        "token_count": "INTEGER",
+        "is_preserved": "INTEGER NOT NULL DEFAULT 0",
+        "is_summary": "INTEGER NOT NULL DEFAULT 0",
+        "compaction_event_id": "INTEGER",
+        "removed_at": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+        "in_transcript": "INTEGER GENERATED",
+        "external_id": "TEXT",
+        "name": "TEXT",
+        "tool_call_id": "TEXT",
+        "content": "TEXT",
+        "tool_calls_json": "TEXT",
+        "usage_json": "TEXT",
+        "metadata_json": "TEXT",
+        "payload_json": "TEXT",
+    },
+    "agent_contexts": {
+        "session_id": "TEXT NOT NULL",
+        "current_agent": "TEXT NOT NULL",
+        "switch_count": "INTEGER NOT NULL DEFAULT 0",
+        "metadata_json": "TEXT",
+        "last_switch_at": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "agent_switches": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "from_agent": "TEXT",
+        "to_agent": "TEXT NOT NULL",
+        "reason": "TEXT",
+        "metadata_json": "TEXT",
+        "switched_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "compaction_events": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "strategy": "TEXT NOT NULL",
+        "original_tokens": "INTEGER NOT NULL",
+        "compacted_tokens": "INTEGER NOT NULL",
+        "messages_removed": "INTEGER NOT NULL",
+        "summary_message_id": "INTEGER",
+        "summary_content": "TEXT NOT NULL",
+        "preserved_message_ids_json": "TEXT NOT NULL",
+        "model_used": "TEXT",
+        "duration_ms": "INTEGER NOT NULL DEFAULT 0",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "restored_at": "TEXT",
+    },
+    "message_archive": {
+        "event_id": "INTEGER NOT NULL",
+        "message_id": "INTEGER NOT NULL",
+        "token_count": "INTEGER",
+        "content": "TEXT",
+        "payload_json": "TEXT",
+    },
+}
+
+#: For each table: its indexes with their columns, and what they leave out; SQLite's own are of PRIMARY KEY and UNIQUE.
+INDEXES = {
+    "agents": {
+        "sqlite_autoindex_agents_1": "UNIQUE id",
+        "idx_agents_created_at": "created_at, id",
+        "idx_agents_is_default": "UNIQUE is_default WHERE is_default = 1",
+    },
+    "replace_guard": {},
+    "sessions": {
+        "sqlite_autoindex_sessions_1": "UNIQUE id",
+        "idx_sessions_main_agent_id": "main_agent_id, created_at, id",
+        "idx_sessions_created_at": "created_at, id",
+        "idx_sessions_status": "status, created_at, id",
+        "idx_sessions_external_session_id": "external_session_id, created_at, id",
+        "idx_sessions_parent_session_id": "parent_session_id, created_at, id WHERE parent_session_id IS NOT NULL",
+        "idx_sessions_forked_from_id": "forked_from_id, created_at, id WHERE forked_from_id IS NOT NULL",
+        "idx_sessions_user_id": "user_id, created_at, id WHERE user_id IS NOT NULL",
+        "idx_sessions_activity": "<expr>, id WHERE deleted_at IS NULL",
+        "idx_sessions_deleted_at": "deleted_at, id WHERE deleted_at IS NOT NULL",
+    },
+    "session_logs": {
+        "sqlite_autoindex_session_logs_1": "UNIQUE session_id, id",
+        "idx_session_logs_parent_id": "session_id, parent_id, created_at",
+        "idx_session_logs_created_at": "session_id, created_at",
+    },
+    "messages": {
+        "sqlite_autoindex_messages_1": "UNIQUE session_id, seq, in_transcript",
+        "idx_messages_context": "session_id, seq WHERE compaction_event_id IS NULL AND removed_at IS NULL",
+        "idx_messages_external_id": "UNIQUE session_id, external_id WHERE external_id IS NOT NULL",
+        "idx_messages_compaction_event_id": "compaction_event_id, seq WHERE compaction_event_id IS NOT NULL",
+        "idx_messages_removed_at": "session_id, removed_at WHERE removed_at IS NOT NULL",
+        "idx_messages_partial": "session_id WHERE status = 'partial'",
+        "idx_messages_with_nul": "id WHERE instr(content, char(0)) > 0",
+    },
+    "agent_contexts": {
+        "sqlite_autoindex_agent_contexts_1": "UNIQUE session_id",
+        "idx_agent_contexts_created_at": "created_at, session_id",
+    },
+    "agent_switches": {"idx_agent_switches_session_id": "session_id"},
+    "compaction_events": {
+        "idx_compaction_events_session_id": "session_id",
+        "idx_compaction_events_summary_message_id": "summary_message_id WHERE summary_message_id IS NOT NULL",
+    },
+    "message_archive": {
+        "sqlite_autoindex_message_archive_1": "UNIQUE event_id, message_id",
+        "idx_message_archive_message_id": "message_id",
+    },
+}
+
+FOREIGN_KEYS = {
+    "agents": [],
+    "replace_guard": [],
+    "sessions": [
+        "main_agent_id -> agents (id) CASCADE",
+        "parent_session_id -> sessions (id) SET NULL",
+        "forked_from_id -> sessions (id) SET NULL",
+    ],
+    "session_logs": [
+        "session_id -> sessions (id) CASCADE",
+        "session_id, parent_id -> session_logs (session_id, id) NO ACTION",
+    ],
+    "messages": ["session_id -> sessions (id) CASCADE"],
+    "agent_contexts": ["session_id -> sessions (id) CASCADE"],
+    "agent_switches": ["session_id -> sessions (id) CASCADE"],
+    "compaction_events": [
+        "session_id -> sessions (id) CASCADE",
+        "summary_message_id -> messages (id) SET NULL",
+    ],
+    "message_archive": [
+        "event_id -> compaction_events (id) CASCADE",
+        "message_id -> messages (id) CASCADE",
+    ],
+}
+
+#: Every trigger, with the file of its tests.
+TRIGGERS = {
+    "agents_default_is_kept": "test_agents.py",
+    "agents_are_never_replaced": "test_replacing.py",
+    "agents_are_never_replaced_by_update": "test_replacing.py",
+    "sessions_are_never_replaced": "test_replacing.py",
+    "sessions_are_never_replaced_by_update": "test_replacing.py",
+    "sessions_have_no_cycle_of_parents": "test_sessions.py",
+    "messages_are_never_replaced": "test_replacing.py",
+    "messages_are_never_replaced_by_update": "test_replacing.py",
+    "messages_stay_in_their_session": "test_messages_table.py",
+    "messages_count_insert": "test_message_counters.py",
+    "messages_count_update": "test_message_counters.py",
+    "messages_count_delete": "test_message_counters.py",
+    "messages_fts_insert": "test_search_index.py",
+    "messages_fts_update": "test_search_index.py",
+    "messages_fts_delete": "test_search_index.py",
+    "agent_switches_count_insert": "test_agent_contexts.py",
+    "agent_switches_count_delete": "test_agent_contexts.py",
+    "compaction_events_are_kept": "test_compaction.py",
+    "compaction_events_are_never_replaced": "test_compaction.py",
+    "compaction_events_count_insert": "test_compaction.py",
+    "compaction_events_count_update": "test_compaction.py",
+}
+parametrized = pytest.mark.parametrize("table", COLUMNS)
+
+
+def test_these_tables_and_no_others_are_there_and_all_are_strict(connection: sqlite3.Connection) -> None:
+    # Virtual tables and those behind them are SQLite's own.
+    rows = connection.execute(
+        "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    assert {row["name"] for row in rows} == COLUMNS.keys()
+    assert all(row["strict"] for row in rows)
+
+
+@parametrized
+def test_a_table_has_exactly_these_columns(connection: sqlite3.Connection, table: str) -> None:
+    def described(row: sqlite3.Row) -> str:
+        text = row["type"] + " NOT NULL" * row["notnull"] + " GENERATED" * (row["hidden"] == 2)
+        default = row["dflt_value"]
+        if default is None:
+            return text
+        known = {"strftime('%Y-%m-%dT%H:%M:%fZ', 'now')": "NOW"} | (
+            {default: "UUID"} if "randomblob" in default else {}
+        )
+        return f"{text} DEFAULT {known.get(default, default)}"
+
+    found = {row["name"]: described(row) for row in connection.execute(f"PRAGMA table_xinfo({table})")}
+    assert found == COLUMNS[table]
+    assert list(found) == list(COLUMNS[table])
+
+
+@parametrized
+def test_a_table_has_exactly_these_indexes(connection: sqlite3.Connection, table: str) -> None:
+    found = {}
+    for row in connection.execute(f"PRAGMA index_list({table})").fetchall():
+        columns = connection.execute(f"PRAGMA index_info({row['name']})").fetchall()
+        text = "UNIQUE " * row["unique"] + ", ".join(column["name"] or "<expr>" for column in columns)
+        sql = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (row["name"],)).fetchone()["sql"]
+        if row["partial"]:
+            text += " WHERE " + sql.partition("WHERE")[2].strip()
+        found[row["name"]] = text
+    assert found == INDEXES[table]
+
+
+@parametrized
+def test_a_table_has_exactly_these_foreign_keys(connection: sqlite3.Connection, table: str) -> None:
+    keys: dict[int, list[sqlite3.Row]] = {}
+    for row in connection.execute(f"PRAGMA foreign_key_list({table})"):
+        keys.setdefault(row["id"], []).append(row)
+    found = []
+    for rows in keys.values():
+        own, other = (", ".join(row[name] for row in rows) for name in ("from", "to"))
+        found.append(f"{own} -> {rows[0]['table']} ({other}) {rows[0]['on_delete']}")
+        assert rows[0]["on_update"] == "NO ACTION"
+    assert sorted(found) == sorted(FOREIGN_KEYS[table])
+
+
+@parametrized
+def test_every_foreign_key_has_an_index_that_begins_with_its_columns(
+    connection: sqlite3.Connection, table: str
+) -> None:
+    for key in FOREIGN_KEYS[table]:
+        own = key.partition(" -> ")[0]
+        begins = [index.removeprefix("UNIQUE ").startswith(own) for index in INDEXES[table].values()]
+        assert any(begins), key
+
+
+def test_these_triggers_and_no_others_are_there(connection: sqlite3.Connection) -> None:
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    assert {row["name"] for row in rows} == TRIGGERS.keys()

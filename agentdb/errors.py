@@ -24,6 +24,9 @@ REMEDIES: dict[str, str] = {
     "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
     "session_pragma": "Leave it out: it switches the connection, which the application goes on with, not the database. Where a "
     "table must change under its rows, RebuildTable needs none of these.",
+    "temporary_gone": "Nothing more was run. Finish or undo by hand what it has done, then call mark_applied() or "
+    "mark_reverted(); or put the backup back that was made before. Let the migration keep such rows in a table of the "
+    "database.",
     "no_effect_inside": "Give it to a migration of its own with use_transaction=False: inside a transaction SQLite ignores it "
     "without a word.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",

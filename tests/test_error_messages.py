@@ -209,6 +209,7 @@ Correct the rows of fixtures={'TABLE': [{'column': value}]}. [bad_fixture]
 
 #: code -> the file that shows it. What the stores say of fields and rows names the field, the value or the id.
 SHOWN_ELSEWHERE = {
+    "temporary_gone": "engine/test_left_on_the_connection.py",
     "no_effect_inside": "engine/test_left_on_the_connection.py",
     "temp_folder_full": "clients/test_client_remedies.py",
     "name_taken": "test_shared_files.py",

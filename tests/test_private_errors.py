@@ -28,7 +28,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with AgentDB.open(tmp_path_factory.mktemp("private") / "a.db") as db:
         db.agents.create(id="a", name="A", model="m")
         db.sessions.create(id="s", main_agent_id="a")
-        db.contexts.start("s", "a")
+        db.agent_contexts.start("s", "a")
         yield db
 
 
@@ -45,17 +45,19 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "agent update": lambda db, v: db.agents.update("a", name=v),
     "agents page": lambda db, v: db.agents.list(limit=v),
     "agents cursor": lambda db, v: db.agents.list(cursor=v),
-    "session title": lambda db, v: db.sessions.create(main_agent_id="a", title=v),
-    "session update": lambda db, v: db.sessions.update("s", title=v),
+    "session title": lambda db, v: db.sessions.create(main_agent_id="a", name=v),
+    "session update": lambda db, v: db.sessions.update("s", name=v),
     "sessions page": lambda db, v: db.sessions.list(limit=v),
     "message role": lambda db, v: db.messages.append("s", role=v, content="c"),
     "message content": lambda db, v: db.messages.append("s", role="user", content=v),
-    "message payload": lambda db, v: db.messages.append("s", role="user", content="c", payload_json=v),
-    "message in payload": lambda db, v: db.messages.append("s", role="user", content="c", payload_json={"a": [v]}),
+    "message payload": lambda db, v: db.messages.append("s", role="user", content="c", payload=v),
+    "message in payload": lambda db, v: db.messages.append("s", role="user", content="c", payload={"a": [v]}),
     "message key": lambda db, v: db.messages.append(
-        "s", role="user", content="c", payload_json={v if isinstance(v, (str, bytes, int, float, tuple)) else None: 1}
+        "s", role="user", content="c", payload={v if isinstance(v, (str, bytes, int, float, tuple)) else None: 1}
     ),
     "message tokens": lambda db, v: db.messages.append("s", role="user", content="c", token_count=v),
+    "message id": lambda db, v: db.messages.append("s", role="user", content="c", external_id=v),
+    "message update": lambda db, v: db.messages.update(db.messages.append("s", role="user", content="c").id, content=v),
     "messages": lambda db, v: db.messages.append_many("s", v),
     "messages of": lambda db, v: db.messages.append_many("s", [v]),
     "new message": lambda db, v: db.messages.append_many("s", [NewMessage(role="user", content=v)]),
@@ -71,8 +73,8 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "compact trigger": lambda db, v: db.compactions.should_compact("s", trigger=v),
     "plan": lambda db, v: db.compactions.plan("s", keep_last=v),
     "compact": lambda db, v: db.compactions.compact("s", v),
-    "switch reason": lambda db, v: db.contexts.switch("s", "a", reason=v),
-    "switch metadata": lambda db, v: db.contexts.switch("s", "a", metadata_json={"k": v}),
+    "switch reason": lambda db, v: db.agent_contexts.switch("s", "a", reason=v),
+    "switch metadata": lambda db, v: db.agent_contexts.switch("s", "a", metadata={"k": v}),
     "save": lambda db, v: db.conversations.save_session("s", v),
     "save of": lambda db, v: db.conversations.save_session("s", [{"role": "user", "content": v}]),
     "history": lambda db, v: db.conversations.get_agent_switch_history("s", limit=v),

@@ -48,11 +48,14 @@ class Connection:
         "_sqlite",
         "_writable",
         "_writing",
+        "generation",
         "path",
     )
 
-    def __init__(self, path: str, settings: Settings, file: FileIdentity | None = None) -> None:
-        """Not yet open; see open(). file: shared by the connections of one client, so that all have the same file open."""
+    def __init__(self, path: str, settings: Settings, file: FileIdentity | None = None, generation: int = 0) -> None:
+        """Not yet open; see open(). file: shared by the connections of one client, so that all have the same file open.
+        generation: of the client's connections; those of an earlier one are not used again."""
+        self.generation = generation
         self.path = path
         self._settings = settings
         self._file = FileIdentity(path) if file is None else file

@@ -136,6 +136,10 @@ def switches_connection(pragma: str) -> str | None:
 
 def pragma_with_argument(pragma: str) -> str | None:
     """What a PRAGMA sets, in lower case and without its schema; None where it only asks."""
+    if "--" in pragma or "/*" in pragma:
+        import re
+
+        pragma = re.sub(r"--[^\n]*|/\*.*?(?:\*/|$)", " ", pragma, flags=re.DOTALL)
     name, has_argument = _pragma(pragma)
     if not has_argument:
         return None

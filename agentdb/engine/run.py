@@ -8,7 +8,7 @@ from time import perf_counter
 from agentdb.engine import history as h
 from agentdb.engine.events import StatementDone
 from agentdb.engine.migration import MigrationResult
-from agentdb.errors import AgentDBError, GuardError, MigrationError
+from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
 
 TYPE_CHECKING = False
@@ -99,12 +99,20 @@ class Run:
 
     def _set_again(self) -> Steps[None]:
         """What an earlier process had set on its connection, in its order: ours has none of it."""
-        from agentdb.engine.connection_state import is_setting
+        from agentdb.engine.connection_state import lost, run_again
 
-        for number, item in enumerate(self.items[: self.done], 1):
-            if type(item) is str and is_setting(item):
-                self.number, self.statement = number, item
-                yield from execute(item)
+        done = self.items[: self.done]
+        again = run_again(done)
+        names = lost([item for item in done if item not in again], self.items[self.done :])
+        if names:
+            raise StatementError(
+                f"what it kept in the TEMP schema went with the process that ran it: {', '.join(names)}",
+                code="temporary_gone",
+            )
+        for item in again:
+            self.statement = str(item)
+            yield from execute(str(item))
+        self.statement = None
 
     def _left(self) -> Iterator[tuple[int, Item]]:
         for number, item in enumerate(self.items, 1):

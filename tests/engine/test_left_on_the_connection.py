@@ -111,10 +111,23 @@ def test_a_temporary_table_does_not_take_the_writes_of_a_main_table(
         assert client.execute("SELECT v FROM main.t").tuples == [(1,), (8,)]
 
 
-@pytest.mark.parametrize("name", ["auto_vacuum", "journal_mode", "main.auto_vacuum", "'journal_mode'"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "auto_vacuum",
+            "journal_mode",
+            "main.auto_vacuum",
+            "'journal_mode'",
+            "/* c */ journal_mode",
+            "-- c\nauto_vacuum",
+        ),
+        *("main/*x*/.auto_vacuum", "auto_vacuum/**/", "main . journal_mode -- c\n"),
+    ],
+)
 @pytest.mark.parametrize("part", ["up", "down"])
 def test_what_has_no_effect_inside_a_transaction_is_refused_as_it_is_made(name: str, part: str) -> None:
-    for sql in (f"PRAGMA {name} = 1", f"pragma {name}(1)"):
+    for sql in (f"PRAGMA {name} = 1", f"pragma {name}(1)", f"-- c\nPRAGMA {name} = 1", f"/*c*/PRAGMA/**/{name}=1"):
         given: dict[str, Any] = {"up": "CREATE TABLE t (x)", "down": "DROP TABLE t", part: [sql]}
         with pytest.raises(InvalidMigrationError) as refused:
             Migration("001", "m", **given)
@@ -140,12 +153,13 @@ FIRST = (
 )
 
 
-def killed_and_resumed(tmp_path: Path, statements: list[str], at: int) -> Path:
+def killed_and_resumed(tmp_path: Path, statements: list[str], at: int, says: str = "") -> Path:
+    """says: what the second start must fail with."""
     path, text = tmp_path / "a.db", tmp_path / "migrations.py.txt"
     text.write_text(
         f'{FIRST}MIGRATIONS = [FIRST, Migration("002", "m", {statements!r}, use_transaction=False)]', encoding="utf-8"
     )
-    for way, code in (("kill", 9), ("resume", 0)):
+    for way, code in (("kill", 9), ("resume", int(bool(says)))):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(path), str(at), way, str(text)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -155,6 +169,7 @@ def killed_and_resumed(tmp_path: Path, statements: list[str], at: int) -> Path:
             check=False,
         )
         assert done.returncode == code, done.stderr
+    assert says in done.stderr
     return path
 
 
@@ -180,3 +195,38 @@ def test_an_attached_file_is_attached_again_where_a_killed_migration_goes_on(tmp
     path = killed_and_resumed(tmp_path, statements, at)
     with create_client_sync(path) as client:
         assert client.execute("SELECT v FROM t ORDER BY id").tuples == [(1,), (2,), (3,), (4,)]
+
+
+SCRATCH = [
+    "PRAGMA synchronous = FULL",
+    "CREATE TEMP TABLE IF NOT EXISTS keep AS SELECT v + 10 AS v FROM t",
+    "DELETE FROM t WHERE v < 0",
+    "INSERT INTO t (v) SELECT v FROM keep",
+    "INSERT INTO t (v) VALUES (4)",
+]
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_temp_table_is_made_again_where_nothing_has_changed_since_or_nobody_asks_for_it(
+    tmp_path: Path, at: int
+) -> None:
+    with create_client_sync(killed_and_resumed(tmp_path, SCRATCH, at)) as client:
+        assert client.execute("SELECT v FROM t ORDER BY id").tuples == [(1,), (11,), (4,)]
+
+
+def test_a_temp_table_is_not_made_from_what_the_migration_has_changed_meanwhile(tmp_path: Path) -> None:
+    path = killed_and_resumed(tmp_path, SCRATCH, 3, says="temporary_gone")
+    with create_client_sync(path) as client:
+        assert client.execute("SELECT v FROM t").tuples == [(1,)]
+        assert client.execute("SELECT in_progress FROM migrations WHERE id = '002'").tuples == [("up",)]
+
+
+def test_a_connection_that_another_thread_holds_meanwhile_does_not_keep_what_was_set(tmp_path: Path) -> None:
+    with create_client_sync(tmp_path / "a.db") as client:
+        Migrator(client, [first()]).migrate()
+        held = client._take()  # as a long read of another thread
+        client.renew()
+        client._give(held)
+        with pytest.raises(Exception, match="closed"):
+            held._sqlite.execute("SELECT 1")
+        assert client.execute("SELECT v FROM t").tuples == [(1,)]

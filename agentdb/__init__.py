@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from agentdb.clients.base import ResultSet as ResultSet
     from agentdb.clients.base import Row as Row
     from agentdb.clients.base import Statement as Statement
+    from agentdb.clients.libsql_names import Client as Client
+    from agentdb.clients.libsql_names import ClientSync as ClientSync
+    from agentdb.clients.libsql_names import InArgs as InArgs
+    from agentdb.clients.libsql_names import InStatement as InStatement
+    from agentdb.clients.libsql_names import InValue as InValue
+    from agentdb.clients.libsql_names import LibsqlError as LibsqlError
+    from agentdb.clients.libsql_names import Transaction as Transaction
+    from agentdb.clients.libsql_names import TransactionSync as TransactionSync
+    from agentdb.clients.libsql_names import Value as Value
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
     from agentdb.engine.backup import backup as backup
@@ -36,7 +45,13 @@ _EXPORTS = {
     "Async": "operations",
     "AsyncAgentDB": "database",
     "AsyncMigrator": "engine.migrator",
+    "Client": "clients.libsql_names",
+    "ClientSync": "clients.libsql_names",
     "Finding": "engine.migration",
+    "InArgs": "clients.libsql_names",
+    "InStatement": "clients.libsql_names",
+    "InValue": "clients.libsql_names",
+    "LibsqlError": "clients.libsql_names",
     "Migration": "engine.migration",
     "MigrationResult": "engine.migration",
     "MigrationSummary": "engine.migration",
@@ -46,7 +61,10 @@ _EXPORTS = {
     "Row": "clients.base",
     "Statement": "clients.base",
     "Sync": "operations",
+    "Transaction": "clients.libsql_names",
+    "TransactionSync": "clients.libsql_names",
     "ValidationResult": "engine.migration",
+    "Value": "clients.libsql_names",
     "backup": "engine.backup",
     "create_client": "clients",
     "create_client_sync": "clients",
@@ -59,7 +77,13 @@ __all__ = [
     "Async",
     "AsyncAgentDB",
     "AsyncMigrator",
+    "Client",
+    "ClientSync",
     "Finding",
+    "InArgs",
+    "InStatement",
+    "InValue",
+    "LibsqlError",
     "Migration",
     "MigrationResult",
     "MigrationSummary",
@@ -69,7 +93,10 @@ __all__ = [
     "Row",
     "Statement",
     "Sync",
+    "Transaction",
+    "TransactionSync",
     "ValidationResult",
+    "Value",
     "backup",
     "create_client",
     "create_client_sync",

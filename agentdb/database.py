@@ -9,7 +9,7 @@ from agentdb.clients.location import is_place
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.errors import ClosedError, InvalidArgumentError
 from agentdb.operations import Async, HasTarget, Sync, W
-from agentdb.transactions import begin, begin_async
+from agentdb.transactions import Block, begin, begin_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class AgentDB(_Database[Sync]):
         self.close()
 
 
-class Transaction(Stores[Sync]):
+class Transaction(Block, Stores[Sync]):
     """The stores inside one transaction, for the length of a `with` block."""
 
     def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
@@ -249,13 +249,13 @@ class Transaction(Stores[Sync]):
 
     def __enter__(self) -> Self:
         _unused(self._target)
-        self._target = begin(self._outer)
-        return self
+        self._target = self._begun = begin(self._outer)
+        return self._of_block()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._target.end(keep=kind is None)
+        self._end(keep=kind is None)
 
     def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as LocalClient.execute()."""
@@ -268,6 +268,12 @@ class Transaction(Stores[Sync]):
         """A SAVEPOINT: what is done inside can be taken back alone."""
         self._check()
         return Transaction(self._target, self._default_agent)
+
+    def _of_block(self) -> Self:
+        """What the block works on; see Block."""
+        tx = type(self)(self._outer, self._default_agent)
+        tx._target = self._target
+        return tx
 
     def _check(self) -> None:
         _begun(self._target)
@@ -376,7 +382,7 @@ class _Opening:
             await self._db.close()
 
 
-class AsyncTransaction(Stores[Async]):
+class AsyncTransaction(Block, Stores[Async]):
     """The stores inside one transaction, for the length of an `async with` block."""
 
     def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
@@ -385,13 +391,13 @@ class AsyncTransaction(Stores[Async]):
 
     async def __aenter__(self) -> Self:
         _unused(self._target)
-        self._target = await begin_async(self._outer)
-        return self
+        self._target = self._begun = await begin_async(self._outer)
+        return self._of_block()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._target.end(keep=kind is None)
+        await self._end_async(kind)
 
     async def execute(self, stmt: Any, args: Any = None) -> Any:
         """Raw SQL inside the transaction; as AsyncLocalClient.execute()."""
@@ -404,6 +410,12 @@ class AsyncTransaction(Stores[Async]):
         """A SAVEPOINT: what is done inside can be taken back alone."""
         self._check()
         return AsyncTransaction(self._target, self._default_agent)
+
+    def _of_block(self) -> Self:
+        """What the block works on; see Block."""
+        tx = type(self)(self._outer, self._default_agent)
+        tx._target = self._target
+        return tx
 
     def _check(self) -> None:
         _begun(self._target)

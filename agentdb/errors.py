@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 REMEDIES: dict[str, str] = {
     # how the library is called
     "invalid_argument": "Pass a value that the documentation of this call allows.",
-    "not_bindable": "Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an "
-    "integer yourself, so that it reads back as you expect.",
+    "not_bindable": "Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else "
+    "into text or an integer yourself, so that it reads back as you expect.",
     "transaction_control": "Use client.transaction() or @atomic; transactions are never opened or ended by a statement.",
     "foreign_keys_stay_on": "Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or "
     "Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA.",
     "session_pragma": "Leave it out: it switches the connection, which the application goes on with, not the database. Where a "
     "table must change under its rows, RebuildTable needs none of these.",
+    "temporary_gone": "Nothing more was run. Finish or undo by hand what it has done, then call mark_applied() or "
+    "mark_reverted(); or put the backup back that was made before. Let the migration keep such rows in a table of the "
+    "database.",
+    "no_effect_inside": "Give it to a migration of its own with use_transaction=False: inside a transaction SQLite ignores it "
+    "without a word.",
     "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
@@ -98,7 +103,7 @@ REMEDIES: dict[str, str] = {
     # migrations: what a database says to them
     "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
     "as it is, accept_checksum() or `agentdb repair accept-checksum` says so.",
-    "unknown_migration": "Update the application to a build that has them, or take them back with rollback(target=…) or "
+    "unknown_migration": "Update the application to a build that has them, or roll them back with rollback(target=…) or "
     "`agentdb rollback --target ID`, which work from the recorded downs.",
     "newer_database": "Nothing; update the application when you can.",
     "other_application": "Nothing was changed. Name another file; or, if this one is meant, pass its application_id, or None.",
@@ -119,7 +124,7 @@ REMEDIES: dict[str, str] = {
     "not_allowed": "Recorded statements may change nothing but the database itself. Run a build of the application that has "
     "this migration; or correct its row in the tracking table.",
     "target_passed": "To go back to it, call rollback(target=…) or run `agentdb rollback --target ID`.",
-    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, "
+    "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is rolled back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",
     "interrupted_migration": "Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of "
     "it is done already, mark_applied() or `agentdb repair mark-applied` says so.",
@@ -170,11 +175,12 @@ REMEDIES: dict[str, str] = {
 }
 
 
-class AgentDBError(Exception):
+class AgentDBError(RuntimeError):
     """The root of all errors that agentdb raises.
 
     Attributes: `message` (what and where), `code` (stable), `remedy` (what next), `engine_code` (the engine's own name
     for it, or None), `results` (what a migration call had applied before it failed; empty elsewhere).
+    `explanation` is `message`, as libsql-client calls it, whose errors are RuntimeErrors, too.
     """
 
     code: str = "invalid_argument"
@@ -194,6 +200,10 @@ class AgentDBError(Exception):
     @property
     def message(self) -> str:
         return str(self.args[0])
+
+    @property
+    def explanation(self) -> str:
+        return self.message
 
     def after(self, earlier: Iterable[MigrationResult]) -> None:
         """Put what a migration call had done before this error in front of `.results`."""
@@ -219,12 +229,12 @@ class FieldError(InvalidArgumentError):
 
     @classmethod
     def of(cls, field: str, value: object, why: str, *, code: str, remedy: str | None = None) -> Self:
-        """The error of one field; the message holds the value, shortened."""
-        try:
-            text = repr(value)
-        except Exception:  # nested too deep, too many digits, or an object's own mistake
-            text = f"a {type(value).__name__} that cannot be shown"
-        error = cls(f"{field} {why}: {text if len(text) <= 120 else text[:119] + '…'}", code=code, remedy=remedy)
+        """The error of one field. The message holds the type of the value and its length, never what is in it: it may be
+        somebody's conversation."""
+        about = f"a {type(value).__name__}"
+        if isinstance(value, (str, bytes, bytearray, list, tuple, dict, set, frozenset)):
+            about += f" of length {len(value)}"
+        error = cls(f"{field} {why} ({about})", code=code, remedy=remedy)
         error.field, error.value = field, value
         return error
 

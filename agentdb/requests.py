@@ -83,6 +83,10 @@ class Backup:
         self.target = target
 
 
+class Renew:
+    """New connections for whatever comes next, outside any transaction: something was set on the one that is in use."""
+
+
 _BEGIN, _COMMIT, _ROLLBACK = Begin(), Commit(), Rollback()
 
 
@@ -101,6 +105,11 @@ def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
 def emit(event: object) -> Steps[None]:
     """Give an event to the caller's callback."""
     yield Emit(event)
+
+
+def renew() -> Steps[None]:
+    """Ask for new connections, outside any transaction. A database in memory keeps its one."""
+    yield Renew()
 
 
 def backup(target: Aside) -> Steps[Any]:

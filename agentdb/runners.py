@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.requests import Backup, Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.requests import Backup, Batch, Begin, Commit, Emit, Execute, Renew, Rollback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
                     answer = _back_up(target, levels, request, on_event)
+                elif type(request) is Renew:
+                    target.renew()
                 else:
                     _end(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -153,6 +155,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
                     answer = await _back_up_async(target, levels, request, on_event)
+                elif type(request) is Renew:
+                    target.renew()
                 else:
                     await _end_async(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:

@@ -42,8 +42,11 @@ class Level:
         return self._transaction.world
 
     def close(self) -> None:
-        """End the whole transaction without keeping it, from a body that nobody drives any more."""
+        """End the whole transaction without keeping it, where its end failed or nobody drives its body any more. Does
+        nothing where it has ended; needs no event loop."""
         self._open = False
+        if self._outer is not None:
+            self._outer._inner = None
         self._transaction.close()
 
     def check(self) -> None:
@@ -98,6 +101,45 @@ class Level:
         if keep:
             return self._transaction.release(self._savepoint)
         return self._transaction.rollback_to(self._savepoint)
+
+
+class Block:
+    """What a `with` statement holds for the length of its block: it begins a level and ends it.
+
+    The block works on another object, the one behind `as`. An exception may strike before the first step of `__exit__`,
+    where no code can see it; then nothing refers to this one any more once that exception is handled, and the level ends
+    with it, however long the name behind `as` lives.
+    """
+
+    _begun: Level | None = None  # and not yet ended
+
+    def _end(self, *, keep: bool) -> None:
+        """End the level, as the last thing: a second call of close() does nothing."""
+        level = self._begun
+        assert level is not None  # a block is entered before it is left
+        try:
+            level.end(keep=keep)
+        except BaseException:
+            level.close()
+            raise
+        self._begun = None
+
+    async def _end_async(self, kind: type[BaseException] | None) -> None:
+        level = self._begun
+        assert level is not None
+        try:
+            if kind is GeneratorExit:  # nobody awaits this block any more
+                level.close()
+            else:
+                await level.end(keep=kind is None)
+        except BaseException:
+            level.close()
+            raise
+        self._begun = None
+
+    def __del__(self) -> None:
+        if self._begun is not None:
+            self._begun.close()
 
 
 def begin(outer: Any) -> Level:

@@ -24,11 +24,11 @@ SNAPSHOT_FILES = ("engine/test_messages.py", "engine/test_backup_messages.py")
 SNAPSHOTS = """
 == a_date_that_is_bound
 parameter 2 is a PosixPath in: SELECT ?, ?
-Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
+Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
 
 == a_number_that_does_not_fit
 parameter 'size' is an integer that does not fit in 64 bits in: SELECT :size
-Bind None, bool, int (64 bits), float (not NaN), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
+Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
 
 == a_statement_that_begins_a_transaction
 BEGIN is no statement for a client: BEGIN
@@ -215,6 +215,8 @@ SHOWN_ELSEWHERE = {
     "target_passed": "engine/test_migrator_migrate.py",
     "view_broken": "engine/test_migrator_rollback.py",
     "not_for_a_script": "cli/test_sql_for_the_shell.py",
+    "temporary_gone": "engine/test_left_on_the_connection.py",
+    "no_effect_inside": "engine/test_left_on_the_connection.py",
     "temp_folder_full": "clients/test_client_remedies.py",
     "name_taken": "test_shared_files.py",
     "bad_value_in_table": "engine/test_odd_tracking_tables.py",

@@ -61,7 +61,9 @@ def test_importing_agentdb_alone_imports_nothing_of_it_yet() -> None:
     assert {name for name in ours if name.startswith("agentdb")} == {"agentdb"}
 
 
-@pytest.mark.parametrize("name", ["AsyncMigrator", "create_client", "create_client_sync", "Migration"])
+@pytest.mark.parametrize(
+    "name", ["AsyncMigrator", "create_client", "create_client_sync", "Migration", "LibsqlError", "ClientSync"]
+)
 def test_no_name_of_the_package_imports_the_network_or_the_command(name: str) -> None:
     assert imported_by(f"from agentdb import {name}").isdisjoint({"aiohttp", "click", "libsql_client"})
 

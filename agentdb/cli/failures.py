@@ -60,6 +60,16 @@ def tell_interrupted(*, as_json: bool) -> None:
         _print(error.message, error.remedy, error.code)
 
 
+def tell_unwritten(error: OSError) -> int:
+    """Output that could not be written, in one line; the exit code. What the command did is done."""
+    what = f"{error.filename}: " if error.filename is not None else "the output could not be written: "
+    try:
+        click.echo(f"Error: {plain(what + (error.strerror or str(error)))} [io_error]", err=True)
+    except OSError:
+        pass  # stderr is full, too: the code is all that is left
+    return 1
+
+
 def _print(message: str, next_step: str, code: str) -> None:
     click.echo(f"Error: {plain(message)}\n{plain(next_step)} [{code}]", err=True)
 

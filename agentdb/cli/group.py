@@ -6,8 +6,9 @@ import io
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TextIO
 
 import click
 
@@ -42,8 +43,11 @@ class Commands(click.Group):
             code = self._run(arguments, rest, extra)
         except BrokenPipeError:
             # Whoever read has gone, which is no failure of ours to report; but the flush at exit must not fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard(sys.stdout)
             code = 1
+        except OSError as error:
+            code = failures.tell_unwritten(error)
+            _discard(sys.stdout)
         sys.exit(code)
 
     def _run(self, arguments: list[str], rest: tuple[Any, ...], extra: dict[str, Any]) -> int:
@@ -51,17 +55,31 @@ class Commands(click.Group):
         try:
             code = super().main(arguments, *rest, **extra)
         except AgentDBError as error:
-            failures.tell(error, as_json=as_json)
-            return failures.exit_code(error)
+            return _told(failures.exit_code(error), partial(failures.tell, error, as_json=as_json), as_json)
         except click.ClickException as error:
-            failures.tell_usage(error, as_json=as_json)
-            return error.exit_code
+            return _told(error.exit_code, partial(failures.tell_usage, error, as_json=as_json), as_json)
         except (click.Abort, KeyboardInterrupt):
-            failures.tell_interrupted(as_json=as_json)
-            return INTERRUPTED
+            return _told(INTERRUPTED, partial(failures.tell_interrupted, as_json=as_json), as_json)
         if not arguments:
             return 2  # the help was shown, but nothing was asked; older click calls that good
         return code if isinstance(code, int) else 0
+
+
+def _told(code: int, tell: Callable[[], None], as_json: bool) -> int:
+    """The exit code of a failure, told. Where stderr cannot be written the code is all that is left to say it."""
+    try:
+        tell()
+    except OSError:
+        if as_json:
+            raise  # it goes to stdout
+        _discard(sys.stderr)
+    return code
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Let what is still in a stream's buffer go nowhere: the flush at exit must not fail once more."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _show_what_can_be_shown() -> None:
@@ -119,7 +137,7 @@ def agentdb() -> None:
       agentdb migrate agents.db            create it, or bring it up to date
       agentdb status agents.db             what is applied, what is pending
       agentdb migrate --dry-run            what would run on the default one
-      agentdb rollback --target 001        take back all above 001
+      agentdb rollback --target 001        roll back all above 001
       agentdb backup --to /media/stick/    a verified copy, while it is in use
       agentdb restore FILE agents.db       put a backup back
       agentdb sql --all > schema.sql       the whole schema, as a script

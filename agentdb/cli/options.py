@@ -94,8 +94,12 @@ def _function(name: str) -> Callable[[Any], object]:
 
 def _find_modules_here() -> None:
     """In the current folder first, as `python -m` does."""
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        return  # the folder is gone, and what was in it
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def range_options(limit: str, target: str) -> Callable[[Command], Command]:
@@ -136,7 +140,7 @@ def backup_options(command: Command) -> Command:
             raise click.UsageError("--backup and --no-backup contradict each other.")
         return command(backup=not no_backup if backup is None else backup, **options)
 
-    decorated = click.option("--no-backup", is_flag=True, help="Upgrade without a backup.")(run)
+    decorated = click.option("--no-backup", is_flag=True, help="Make no backup.")(run)
     return click.option(  # type: ignore[return-value]
         "--backup", metavar="FOLDER", help="Where the backup goes.  [default: the folder DATABASE.backups]"
     )(decorated)

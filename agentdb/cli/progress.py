@@ -27,8 +27,9 @@ class Progress:
     results stand alone."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        self._shown = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        found: TextIO | None = sys.stderr if stream is None else stream  # None where it is closed
+        self._stream = found
+        self._shown = found is not None and found.isatty() and os.environ.get("TERM") != "dumb"
         self._total = 0
         self._done = 0
         self._drawn_at = 0.0
@@ -70,8 +71,9 @@ class Progress:
         self._width = len(text)
 
     def _write(self, text: str) -> None:
-        self._stream.write("\r" + text)
-        self._stream.flush()
+        if self._stream is not None:
+            self._stream.write("\r" + text)
+            self._stream.flush()
 
     def __enter__(self) -> Self:
         return self

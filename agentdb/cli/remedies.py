@@ -13,10 +13,10 @@ _HERE = {
     "foreign_table": "This table belongs to something else: name another with --table.",
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
     "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "
-    "or take them back with `agentdb rollback`, which works from the recorded downs.",
+    "or roll them back with `agentdb rollback`, which works from the recorded downs.",
     "interrupted_migration": "Run `agentdb migrate`, which goes on behind what is done. If all of it is done "
     "already, `agentdb repair mark-applied` says so.",
-    "interrupted_rollback": "Finish it first: run `agentdb rollback`. If it is taken back already, "
+    "interrupted_rollback": "Finish it first: run `agentdb rollback`. If it is rolled back already, "
     "`agentdb repair mark-reverted` says so.",
     "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
     "as it is, `agentdb repair accept-checksum` says so.",

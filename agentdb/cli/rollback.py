@@ -7,25 +7,27 @@ import sys
 import click
 
 from agentdb.cli import interruptible, places
-from agentdb.cli.options import database_options, range_options
+from agentdb.cli.options import backup_options, database_options, range_options
 from agentdb.cli.output import Answer, answers
 from agentdb.cli.progress import Progress
 from agentdb.cli.runs import agreed, report
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
 from agentdb.engine.migrator import AsyncMigrator, Migrator
+from agentdb.errors import InvalidArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.on_connect import OnConnect
 
-_VERBS = ("take back", "taken back")
+_VERBS = ("roll back", "rolled back")
 
 
-@click.command(short_help="Take migrations back, newest first; without options the last one.")
+@click.command(short_help="Roll migrations back, the last first; without options one.")
 @database_options
-@range_options("Take back N migrations at the most.", "Take back all above this one, which stays applied.")
+@range_options("Roll back N migrations.", "Roll back all above this one, which stays applied.")
 @click.option("--dry-run", is_flag=True, help="Show what would run; open read-only.")
-@click.option("--yes", is_flag=True, help="Do not ask. Where stdin is no terminal nothing is asked anyway.")
+@click.option("--yes", is_flag=True, help="Do not ask. Required where stdin is no terminal.")
+@backup_options
 @answers
 def rollback(
     database: str,
@@ -37,36 +39,47 @@ def rollback(
     target: str | None,
     dry_run: bool,
     yes: bool,
+    backup: bool | str,
 ) -> Answer:
-    """Take applied migrations of DATABASE back, the newest first, each in a transaction of its own.
+    """Roll applied migrations of DATABASE back, in one transaction: all of the range, or none.
 
-    Rolling back drops tables, with the rows in them: on a terminal it shows what would run, and asks. A migration that
-    this version does not know is taken back with the statements that the database recorded.
+    Rolling back drops tables, with the rows in them: it shows what would run, and asks. Before the first change a backup
+    is made, as by `agentdb migrate`. A migration that this version does not know is rolled back with the statements that
+    the database recorded; they can change nothing but the database itself.
 
     \b
     JSON
       database, dry_run, current_version, pending (ids that are left),
+      backup (the path of the one that was made, or null),
       results: [{id, description, success, executed_at,
                  execution_time (ms), dry_run, statements}]
     """
     if limit is None and target is None:
         limit = 1
-    asking = not yes and not dry_run and sys.stdin.isatty()
+    asking = not yes and not dry_run
+    if asking and not (sys.stdin is not None and sys.stdin.isatty()):
+        raise InvalidArgumentError(
+            "rollback asks first, and stdin is no terminal; nothing was rolled back",
+            remedy="Look at what would run with --dry-run, then pass --yes.",
+        )
     if dry_run or asking:
         with places.to_read(database, busy_timeout, on_connect) as client:
             reader = Migrator(client, migrations, table=table)
             previews = reader.rollback(limit, target, dry_run=True)
             summary = reader.get_migration_summary()
         if dry_run:
-            return report(database, previews, summary, verbs=_VERBS, dry_run=True)
+            return report(database, previews, summary, verbs=_VERBS, dry_run=True, backup=None)
         if previews and not agreed(previews):
-            return report(database, [], summary, verbs=_VERBS, dry_run=False, good=False)
+            return report(database, [], summary, verbs=_VERBS, dry_run=False, good=False, backup=None)
+
+    progress = Progress()
 
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with places.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
-            with Progress() as progress:
-                migrator = AsyncMigrator(client, migrations, table=table, on_event=progress)
+            with progress:
+                migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, backup=backup)
                 results = await migrator.rollback(limit, target)
             return results, await migrator.get_migration_summary()
 
-    return report(database, *interruptible.run(downgrade()), verbs=_VERBS, dry_run=False)
+    results, summary = interruptible.run(downgrade())
+    return report(database, results, summary, verbs=_VERBS, dry_run=False, backup=progress.backup)

@@ -58,7 +58,7 @@ def report(
 
 
 def agreed(previews: Sequence[MigrationResult]) -> bool:
-    """Show on stderr what would be taken back, and ask."""
-    for line in lines_of_previews(previews, "take back"):
+    """Show on stderr what would be rolled back, and ask."""
+    for line in lines_of_previews(previews, "roll back"):
         click.echo(line, err=True)
-    return click.confirm(f"Take back {counted(len(previews), 'migration')}, and lose what is in it?", err=True)
+    return click.confirm(f"Roll back {counted(len(previews), 'migration')}, and lose what is in it?", err=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @database_options
 @click.option("--all", "everything", is_flag=True, help="All migrations; no database is looked at.")
 @click.option(
-    "--down", is_flag=True, help="The script that takes migrations back; without --limit and --target the last."
+    "--down", is_flag=True, help="The script that rolls migrations back; without --limit and --target the last."
 )
 @range_options("N migrations at the most.", "Up: stop after this migration. Down: all above this one, which stays.")
 @upgrade_options

@@ -41,6 +41,8 @@ def create_client_sync(
     on_connect: OnConnect | None = None,
     mode: int = 0o600,
     secure_delete: str = "on",
+    auth_token: str | None = None,
+    tls: bool | None = None,
 ) -> LocalClient:
     """Open a database: a path, a `file:` URL, or ':memory:'. Opens at once; a new file is created in an existing folder.
 
@@ -57,6 +59,9 @@ def create_client_sync(
     on_connect: a function that is called with every sqlite3.Connection that agentdb opens for this database, before
     anything else is done with it, on whatever thread opens it. It registers functions and collations, or loads extensions.
 
+    auth_token, tls: as libsql-client has them, for code that was written for it. They matter to a server only, and servers
+    are refused; on a file they have no effect.
+
     Raises StorageError (`folder_missing`, `is_a_directory`, `not_a_database`, `file_missing`, `cannot_open`, …),
     InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported` and
     `on_connect_failed`.
@@ -64,6 +69,10 @@ def create_client_sync(
     from agentdb.clients.local import LocalClient
     from agentdb.clients.settings import Settings
 
+    if auth_token is not None or tls is not None:
+        from agentdb.clients.libsql_names import check_server_options
+
+        check_server_options(auth_token, tls)
     settings = Settings(
         busy_timeout,
         synchronous,
@@ -90,12 +99,18 @@ def create_client(
     on_connect: OnConnect | None = None,
     mode: int = 0o600,
     secure_delete: str = "on",
+    auth_token: str | None = None,
+    tls: bool | None = None,
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
     from agentdb.clients.local_async import AsyncLocalClient
     from agentdb.clients.settings import Settings
 
+    if auth_token is not None or tls is not None:
+        from agentdb.clients.libsql_names import check_server_options
+
+        check_server_options(auth_token, tls)
     settings = Settings(
         busy_timeout,
         synchronous,

@@ -41,14 +41,14 @@ class BorrowedFile:
         return create_client(self._checked_path(), on_connect=self.on_connect)
 
     def _checked_path(self) -> Any:
-        import os
-
         if self._client.closed:
             raise ClosedError(f"the libsql-client client of {self._path} is closed")
         # As a path, not as text: libsql-client does not decode it, so it is no URL any more.
         from pathlib import Path
 
-        return Path(os.path.abspath(self._path))
+        from agentdb.clients.location import absolute
+
+        return Path(absolute(self._path))
 
     def __repr__(self) -> str:
         return f"<{self._path} of {type(self._client).__name__}>"

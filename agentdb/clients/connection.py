@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from agentdb.clients import forks
 from agentdb.clients.base import ResultSet
-from agentdb.clients.faults import FAULTS, translate
+from agentdb.clients.faults import FAULTS, redacted, translate
 from agentdb.clients.file_identity import FileIdentity
 from agentdb.clients.location import MEMORY, check_place
 from agentdb.clients.opening import place_of
@@ -49,11 +49,14 @@ class Connection:
         "_sqlite",
         "_writable",
         "_writing",
+        "generation",
         "path",
     )
 
-    def __init__(self, path: str, settings: Settings, file: FileIdentity | None = None) -> None:
-        """Not yet open; see open(). file: shared by the connections of one client, so that all have the same file open."""
+    def __init__(self, path: str, settings: Settings, file: FileIdentity | None = None, generation: int = 0) -> None:
+        """Not yet open; see open(). file: shared by the connections of one client, so that all have the same file open.
+        generation: of the client's connections; those of an earlier one are not used again."""
+        self.generation = generation
         self.path = path
         self._settings = settings
         self._file = FileIdentity(path) if file is None else file
@@ -168,6 +171,7 @@ class Connection:
         if deadline is None:
             deadline = monotonic() + self._settings.busy_timeout - _SLICE
         while True:
+            error = redacted(error, sql, args)
             failure = translate(error, self.path, sql, args)
             # PROTOCOL: the readers and the writer of a -wal file got in each other's way, which passes.
             waits = isinstance(failure, BusyError) or failure.engine_code == "SQLITE_PROTOCOL"

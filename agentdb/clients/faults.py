@@ -94,6 +94,7 @@ _CONSTRAINTS = {
 
 def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> AgentDBError:
     """The agentdb error for what sqlite3 raised. Values never go into a message: they are somebody's conversation."""
+    error = redacted(error, sql, args)
     engine_code = getattr(error, "sqlite_errorname", None)
     where = f" in: {shorten(sql)}" if sql else ""
     if _is_of_a_damaged_schema(error, sql):
@@ -146,6 +147,38 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         return StatementError(f"{text}{where}", remedy=_OUTSIDE, engine_code=engine_code)
     code = {"AUTH": "not_allowed", "INTERRUPT": "interrupted", "TOOBIG": "too_big"}.get(family, "statement_failed")
     return StatementError(f"{error}{where}", code=code, engine_code=engine_code)
+
+
+def redacted(error: Exception, sql: str, args: Any) -> Exception:
+    """The same, without what it quotes of a row or of an argument: a text that is no UTF-8, an expression of FTS5, a path in
+    JSON, the name of a file. It is the cause of what is raised, and so it gets into logs."""
+    text = str(error)
+    head, found, _ = text.partition(" with text ")
+    if found:
+        return _shorter(error, head)
+    if not args or getattr(error, "sqlite_errorname", None) not in ("SQLITE_ERROR", "SQLITE_CANTOPEN"):
+        return error
+    given = [
+        bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else str(value)
+        for _, value in named(args)
+        if isinstance(value, (str, bytes, bytearray, int, float))
+    ]
+    for mark in (' near "', " near '", ': "', ": '", ": "):
+        head, found, rest = text.partition(mark)
+        quoted = rest.strip("\"' ")
+        if mark[-1] in "\"'":
+            quoted = rest.rpartition(mark[-1])[0] or quoted
+        if found and quoted and quoted not in sql and any(quoted in value for value in given):
+            return _shorter(error, head)
+    return error
+
+
+def _shorter(error: Exception, text: str) -> Exception:
+    fresh = type(error)(text)
+    for name in ("sqlite_errorcode", "sqlite_errorname"):
+        if hasattr(error, name):
+            setattr(fresh, name, getattr(error, name))
+    return fresh
 
 
 def _is_vacuum(sql: str) -> bool:
@@ -208,7 +241,8 @@ def _culprit(args: Any) -> tuple[str, str]:
 
 
 def check_args(args: Any, sql: str) -> Any:
-    """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter.
+    """Refuse what sqlite3 would store as something else: dates as text, NaN as NULL, any object by its adapter. And what
+    would be lost on its way through JSON, or to a server: infinity.
 
     Returns the arguments as sqlite3 wants them (a mapping without the `:`, `@` or `$` that libsql-client allows).
     """
@@ -223,6 +257,8 @@ def check_args(args: Any, sql: str) -> Any:
         if isinstance(value, float):
             if value != value:
                 raise _not_bindable(args, value, "is NaN, which SQLite stores as NULL", sql)
+            if value - value != 0:
+                raise _not_bindable(args, value, "is infinite, which neither JSON nor a server of libSQL can hold", sql)
         elif value is not None and not isinstance(value, (int, str, bytes, bytearray, memoryview)):
             raise _not_bindable(args, value, f"is a {type(value).__name__}", sql)
     if isinstance(args, dict) and any(not isinstance(key, str) or key[:1] in (":", "@", "$") for key in args):

@@ -53,6 +53,7 @@ class LocalClient(Pool):
         self._transaction: ref[LocalTransaction] | None = None
         #: The connection of the open transaction: it must not be garbage together with a transaction that was dropped.
         self._lent: Connection | None = None
+        self._generation = 0
         self._idle = [Connection(path, settings, self._file).open()]
         #: The connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
@@ -148,14 +149,23 @@ class LocalClient(Pool):
         if self._only is not None:  # lost on its way back, to a KeyboardInterrupt; and so may be its ROLLBACK
             self._only.rollback()
             return self._only
-        return Connection(self.path, self.settings, self._file).open()
+        return Connection(self.path, self.settings, self._file, self._generation).open()
 
     def _give(self, connection: Connection) -> None:
         if not connection.usable:
             connection.rollback()
-        if connection.usable:
+        if connection.generation != self._generation:
+            connection.close()
+        elif connection.usable:
             self._idle.append(connection)
         if self._closed:
+            self._close_idle()
+
+    def renew(self) -> None:
+        """Let what comes next have a new connection, for an engine of migrations. One that is in use is closed when it is
+        given back. A database in memory keeps its one."""
+        if self._only is None:
+            self._generation += 1
             self._close_idle()
 
     def _close_idle_files(self) -> None:

@@ -36,6 +36,7 @@ class AsyncLocalClient(Pool):
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._idle: list[Lane] = []
+        self._generation = 0
         #: Every lane that is not closed. A lane in use must not be garbage together with a transaction that was dropped.
         self._lanes: set[Lane] = set()
         super().__init__(path, settings)
@@ -136,7 +137,7 @@ class AsyncLocalClient(Pool):
             raise ClosedError(f"the client of {self.path} is closed")
         if self._only is not None:
             return gate, self._only
-        lane = self._add_lane(Connection(self.path, self.settings, self._file))
+        lane = self._add_lane(Connection(self.path, self.settings, self._file, self._generation))
         try:
             await lane.run(lane.connection.open)
         except BaseException:
@@ -175,11 +176,19 @@ class AsyncLocalClient(Pool):
                     lane.connection.close()
                     self._close_lane(lane)
 
+    def renew(self) -> None:
+        """As LocalClient.renew(); the connections are closed on their own threads."""
+        if self._only is None:
+            self._generation += 1
+            for lane in self._idle[:]:
+                self._idle.remove(lane)
+                self._close_lane(lane)
+
     def _leave(self, gate: AsyncGate, lane: Lane) -> None:
         connection = lane.connection
         if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this
             lane.post(connection.rollback)
-        if self._closed or not connection.is_open:
+        if self._closed or not connection.is_open or connection.generation != self._generation:
             self._close_lane(lane)
         elif lane is not self._only or not self._idle:
             self._idle.append(lane)

@@ -48,7 +48,19 @@ def local_path(place: Place) -> str:
         raise InvalidArgumentError("the path of the database is empty")
     if "\0" in text:
         raise InvalidArgumentError(f"the path {text!r} holds a NUL character")
-    return os.path.abspath(text)
+    return absolute(text)
+
+
+def absolute(path: str) -> str:
+    """The absolute path. Raises StorageError where it is relative to a working folder that is gone."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"the path {path!r} is relative, and the folder that this process works in is gone",
+            code="folder_missing",
+            remedy="Name the whole path, or start the program in a folder that is there.",
+        ) from error
 
 
 def _path_of_file_url(url: str) -> str:

@@ -134,6 +134,19 @@ def switches_connection(pragma: str) -> str | None:
     return next((switch for switch in _SWITCHES if has_argument and switch in name), None)
 
 
+def pragma_with_argument(pragma: str) -> str | None:
+    """What a PRAGMA sets, in lower case and without its schema; None where it only asks."""
+    if "--" in pragma or "/*" in pragma:
+        import re
+
+        pragma = re.sub(r"--[^\n]*|/\*.*?(?:\*/|$)", " ", pragma, flags=re.DOTALL)
+    name, has_argument = _pragma(pragma)
+    if not has_argument:
+        return None
+    name = name.rpartition("pragma")[2].rpartition(".")[2].strip(" \t\r\n\v\f'\"`[]")
+    return None if name.startswith(_REPORTING) else name
+
+
 def _pragma(sql: str) -> tuple[str, bool]:
     """The text up to a PRAGMA's argument, in lower case, and whether there is one. All of it where a comment is near."""
     text = sql.lower()

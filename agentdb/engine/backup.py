@@ -16,7 +16,7 @@ from time import monotonic
 
 from agentdb.clients.copying import Copy, remove, sync_folder
 from agentdb.clients.faults import FAULTS, translate
-from agentdb.clients.location import MEMORY, check_place, local_path
+from agentdb.clients.location import MEMORY, absolute, check_place, local_path
 from agentdb.clients.rights import fitting, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.events import BackedUp, BackingUp
@@ -115,7 +115,7 @@ class UpgradeBackup(_Task):
     """The backup that stands before one upgrade: found, or made."""
 
     def __init__(self, setting: Setting, history: History, applied: Sequence[Key], before: str, after: str) -> None:
-        self._folder = None if isinstance(setting, int) else os.path.abspath(os.fspath(setting))
+        self._folder = None if isinstance(setting, int) else absolute(os.fspath(setting))
         self._kept = setting if type(setting) is int else KEPT
         self._history = history
         self._applied = applied
@@ -210,7 +210,7 @@ class _Settle(_Task):
     """The upgrade has come to its end."""
 
     def __init__(self, setting: Setting, history: History) -> None:
-        self._folder = None if isinstance(setting, int) else os.path.abspath(os.fspath(setting))
+        self._folder = None if isinstance(setting, int) else absolute(os.fspath(setting))
         self._table = history.table
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> None:
@@ -369,8 +369,8 @@ def _chosen(path: str, to: Place | None) -> str:
     if not _is_path(text):
         raise InvalidArgumentError(f"the place of the backup is {to!r}; it is a folder or a file")
     if os.path.isdir(text) or text.endswith((os.sep, "/")):
-        return inside(os.path.abspath(text))
-    return os.path.abspath(text)
+        return inside(absolute(text))
+    return absolute(text)
 
 
 def _remove_dead_partials(final: str) -> None:

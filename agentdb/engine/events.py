@@ -79,7 +79,7 @@ class Applied(Record):
 
 
 class Reverted(Record):
-    """One migration is taken back, and committed."""
+    """One migration is rolled back, and committed."""
 
     result: MigrationResult
 

@@ -64,7 +64,8 @@ def apply(
     run.applied_after = applied_after
     body = _apply_inside if use_transaction else _apply_outside
     try:
-        done = yield from body(history, run, create_table, checksums, app_version)
+        steps = body(history, run, create_table, checksums, app_version)
+        done = yield from (run.on_own_connection(steps) if run.leaves_something else steps)
     except AgentDBError as error:
         if passes_through(error):
             raise

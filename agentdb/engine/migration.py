@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from sys import modules
 
-from agentdb.clients.statements import switches_connection, switches_foreign_keys
+from agentdb.clients.statements import pragma_with_argument, switches_connection, switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
 from agentdb.lexer import TRANSACTION_CONTROL, count_and_end, keyword
 from agentdb.records import Record
@@ -121,6 +121,9 @@ class Migration(Record):
         if downs and _joined_if_plain(downs) is None:
             downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
             is_plain = False
+        if use_transaction and not is_plain:
+            for part, items in (("up", ups), ("down", downs)):
+                _refuse_without_effect(id, part, items)
         state = self.__dict__
         state["id"] = id
         state["description"] = description
@@ -303,6 +306,16 @@ def check_statement(id: str, part: str, position: int, sql: object) -> Item:
     if not is_encodable(text):
         raise _refused(id, part, position, text, "holds a lone surrogate", "invalid_migration")
     return text
+
+
+def _refuse_without_effect(id: str, part: str, items: Iterable[Item]) -> None:
+    """Raises InvalidMigrationError for a PRAGMA that SQLite ignores inside a transaction."""
+    for position, item in enumerate(items, 1):
+        if type(item) is str and keyword(item) == "PRAGMA":
+            name = pragma_with_argument(item)
+            if name in ("auto_vacuum", "journal_mode"):
+                why = f"sets {name}, which has no effect inside a transaction"
+                raise _refused(id, part, position, item, why, "no_effect_inside")
 
 
 def _refused(id: str, part: str, position: int, sql: str, why: str, code: str) -> InvalidMigrationError:

@@ -104,7 +104,7 @@ def _by_number(applied: Sequence[Key]) -> tuple[dict[int, Row], list[Finding]]:
         if row.in_progress == DOWN:
             found.append(
                 Finding(
-                    "interrupted_rollback", f"taking back migration {recorded} was begun and not finished", recorded
+                    "interrupted_rollback", f"rolling back migration {recorded} was begun and not finished", recorded
                 )
             )
     return rows, found
@@ -337,7 +337,7 @@ def done_before(row: Row, direction: str, items: tuple[Item, ...]) -> int:
     where it has done others."""
     done = row.done_of(direction, items)
     if done is None:
-        what = f"migration {row.id}" if direction == UP else f"taking back migration {row.id}"
+        what = f"migration {row.id}" if direction == UP else f"rolling back migration {row.id}"
         raise MigrationError(
             f"{what} was begun with other statements, and {row.statements_done(direction)} of those are done",
             code="begun_otherwise",

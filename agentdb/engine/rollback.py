@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from agentdb.engine import history as h
+from agentdb.engine.connection_state import renewed_after
 from agentdb.engine.events import Reverted, Started
 from agentdb.engine.executor import passes_through
 from agentdb.engine.planner import done_before
@@ -123,7 +124,8 @@ def _inside(
     first = segment[0]
     confined = any(reversal.is_recorded for reversal in segment)
     try:
-        yield from atomically(body(), foreign_keys=first.migration.foreign_keys, confined=confined)
+        work = atomically(body(), foreign_keys=first.migration.foreign_keys, confined=confined)
+        yield from renewed_after(work, [item for run in runs for item in run.items])
     except AgentDBError as error:
         if passes_through(error):
             raise
@@ -154,7 +156,7 @@ def _outside(
     run = Run(h.DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
     run.confined = reversal.is_recorded
     try:
-        is_done = yield from _revert_outside(history, run)
+        is_done = yield from renewed_after(_revert_outside(history, run), run.items)
     except AgentDBError as error:
         if passes_through(error):
             raise

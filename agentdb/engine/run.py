@@ -8,13 +8,13 @@ from time import perf_counter
 from agentdb.engine import history as h
 from agentdb.engine.events import StatementDone
 from agentdb.engine.migration import MigrationResult
-from agentdb.errors import AgentDBError, GuardError, MigrationError
+from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import Any, TypeVar
 
     from agentdb.clients.base import ResultSet
     from agentdb.engine.events import Direction
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agentdb.engine.loss_guard import Counts
     from agentdb.engine.migration import Item, Migration
     from agentdb.operations import Steps
+
+    T = TypeVar("T")
 
 
 class Run:
@@ -63,6 +65,17 @@ class Run:
         self.ended = perf_counter()
 
     @property
+    def leaves_something(self) -> bool:
+        """Whether it may leave something on the connection: what only creates and fills tables costs no look."""
+        return not _only_creates(self.items) or any("temp" in str(item).lower() for item in self.items)
+
+    def on_own_connection(self, steps: Steps[T]) -> Steps[T]:
+        """The steps, and then a new connection where something was left on theirs."""
+        from agentdb.engine.connection_state import renewed_after
+
+        return (yield from renewed_after(steps, self.items))
+
+    @property
     def milliseconds(self) -> float:
         return round(((self.ended or perf_counter()) - self.began) * 1000, 3)
 
@@ -84,6 +97,30 @@ class Run:
             if self.told:
                 yield from self._tell_done(number)
         self.number = 0
+        self.statement = None
+        yield from self._drop_temporary()
+
+    def _drop_temporary(self) -> Steps[None]:
+        if self.leaves_something:
+            from agentdb.engine.connection_state import drop_temporary
+
+            yield from drop_temporary(self.items)
+
+    def _set_again(self) -> Steps[None]:
+        """What an earlier process had set on its connection, in its order: ours has none of it."""
+        from agentdb.engine.connection_state import lost, run_again
+
+        done = self.items[: self.done]
+        again = run_again(done)
+        names = lost([item for item in done if item not in again], self.items[self.done :])
+        if names:
+            raise StatementError(
+                f"what it kept in the TEMP schema went with the process that ran it: {', '.join(names)}",
+                code="temporary_gone",
+            )
+        for item in again:
+            self.statement = str(item)
+            yield from execute(str(item))
         self.statement = None
 
     def _left(self) -> Iterator[tuple[int, Item]]:
@@ -123,6 +160,8 @@ class Run:
             from agentdb.engine.references import drops
 
             self.drops = drops(self.items)
+        if self.done:
+            yield from self._set_again()
         for number, item in self._left():
             self.statement = str(item)
             if is_bare(str(item)):
@@ -139,6 +178,7 @@ class Run:
                 yield from self._tell_done(number)
         self.number = 0
         self.statement = None
+        yield from self._drop_temporary()
         return True
 
     def _is_wanted(self, history: History, number: int) -> Steps[bool | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from json import dumps
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +235,7 @@ class CompactionStore(Operations[W]):
         limit = COUNT.encode("max_tokens", max_tokens)
         if isinstance(trigger, bool) or not isinstance(trigger, (int, float)):
             raise FieldError.of("trigger", trigger, f"is a number, not {type(trigger).__name__}", code="wrong_type")
-        if not isfinite(trigger) or not 0 < trigger <= 1:
+        if not 0 < trigger <= 1:  # NaN is neither; isfinite() would make a float of an integer first
             remedy = "Give a number above 0, and at most 1."
             code = "too_large" if trigger > 1 else "too_small"
             raise FieldError.of("trigger", trigger, "is not from 0 to 1", code=code, remedy=remedy)

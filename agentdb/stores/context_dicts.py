@@ -46,7 +46,7 @@ def _either(place: str, entry: Mapping[str, Any], name: str, other: str) -> Any:
     """A value under the name that it has in a history, or under the one that it has in a list of switches."""
     found = entry.get(name, entry.get(other))
     if name in entry and other in entry and entry[name] != entry[other]:
-        raise FieldError.of(f"{place}.{name}", found, f"is not what {other} says, {entry[other]!r}", code="wrong_type")
+        raise FieldError.of(f"{place}.{name}", found, f"is not what {other} says", code="wrong_type")
     return found
 
 

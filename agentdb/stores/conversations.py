@@ -19,7 +19,7 @@ from agentdb.stores.context_dicts import load_context, read_count, read_history,
 from agentdb.stores.fields import BOOLEAN, ID, JSON_OBJECT, now_text, time_text
 from agentdb.stores.message_dicts import Said, moment, shown, spoken
 from agentdb.stores.message_values import MESSAGE, MESSAGE_STATS
-from agentdb.stores.pages import at_most, check_limit
+from agentdb.stores.pages import BEYOND_INTEGERS, at_most, check_limit
 from agentdb.stores.saving import save
 from agentdb.stores.scopes import AsyncScope, Scope
 
@@ -282,7 +282,7 @@ class ConversationStore(Operations[W]):
         args = {
             "session_id": ID.encode("session_id", session_id),
             "include_deleted": 0,
-            "cursor_id": float("inf"),
+            "cursor_id": BEYOND_INTEGERS,
             "limit": at_most(limit),
         }
         return [shown_switch(switch) for switch in (yield from AGENT_SWITCH.many(agent_contexts.SWITCHES, args))]

@@ -191,7 +191,9 @@ def _check_json(name: str, value: Any) -> None:
             if isinstance(item, dict):
                 for key in item:
                     if not isinstance(key, str):
-                        raise FieldError.of(name, value, f"has the key {key!r}, which is no text", code="not_json")
+                        raise FieldError.of(
+                            name, value, f"has a key that is no text, but {type(key).__name__}", code="not_json"
+                        )
                 levels.append(iter(item.values()))
                 break
             if isinstance(item, (list, tuple)):

@@ -21,6 +21,8 @@ E = TypeVar("E")
 
 #: Rows on a page at the most.
 MAX_LIMIT = 10_000
+#: Above every integer of SQLite; it compares an integer with a REAL exactly.
+BEYOND_INTEGERS = 2.0**63
 _dumps = JSONEncoder(separators=(",", ":")).encode
 
 
@@ -38,8 +40,8 @@ class Key:
 #: The time alone decides at the ends.
 BY_TIME = Key(("created_at", "id"), ("cursor_time", "cursor_id"), ("", ""), ("\U0010ffff", ""))
 BY_ACTIVITY = Key(("active_at", "id"), BY_TIME.parameters, BY_TIME.before_all, BY_TIME.behind_all)
-BY_SEQ = Key(("seq",), ("cursor_seq",), (0,), (float("inf"),))
-BY_ID = Key(("id",), ("cursor_id",), (0,), (float("inf"),))
+BY_SEQ = Key(("seq",), ("cursor_seq",), (0,), (BEYOND_INTEGERS,))
+BY_ID = Key(("id",), ("cursor_id",), (0,), (BEYOND_INTEGERS,))
 
 
 @dataclass(frozen=True, slots=True)

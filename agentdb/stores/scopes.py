@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from agentdb.errors import ClosedError, InvalidArgumentError
-from agentdb.transactions import Level, begin, begin_async
+from agentdb.transactions import Block, Level, begin, begin_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Scope(Generic[T]):
+class _Scope(Block, Generic[T]):
     def __init__(self, outer: Any, make: Callable[[Level], T]) -> None:
         if not hasattr(outer, "transaction") and not isinstance(outer, Level):
             raise InvalidArgumentError(
@@ -24,10 +24,10 @@ class _Scope(Generic[T]):
             )
         self._outer = outer
         self._make = make
-        self._level: Any = None
+        self._entered = False
 
     def _check_unused(self) -> None:
-        if self._level is not None:
+        if self._entered:
             raise ClosedError("this scope was entered already", remedy="Ask for another with session_scope().")
 
 
@@ -36,13 +36,14 @@ class Scope(_Scope[T]):
 
     def __enter__(self) -> T:
         self._check_unused()
-        self._level = begin(self._outer)
-        return self._make(self._level)
+        self._begun = begin(self._outer)
+        self._entered = True
+        return self._make(self._begun)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._level.end(keep=kind is None)
+        self._end(keep=kind is None)
 
 
 class AsyncScope(_Scope[T]):
@@ -50,10 +51,11 @@ class AsyncScope(_Scope[T]):
 
     async def __aenter__(self) -> T:
         self._check_unused()
-        self._level = await begin_async(self._outer)
-        return self._make(self._level)
+        self._begun = await begin_async(self._outer)
+        self._entered = True
+        return self._make(self._begun)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._level.end(keep=kind is None)
+        await self._end_async(kind)

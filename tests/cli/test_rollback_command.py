@@ -15,28 +15,28 @@ def database(cli: Any, notes: Path) -> str:
     return "n.db"
 
 
-def test_without_options_the_last_one_is_taken_back(cli: Any, database: str, notes: Path, query: Any) -> None:
-    result = cli("rollback", database, "--migrations", notes)
-    assert result.stdout.startswith("taken back 003 (stars) in ")
-    assert result.stdout.endswith("1 migration taken back; n.db is at 002, 1 pending.\n")
+def test_without_options_the_last_one_is_rolled_back(cli: Any, database: str, notes: Path, query: Any) -> None:
+    result = cli("rollback", database, "--migrations", notes, "--yes")
+    assert result.stdout.splitlines()[1].startswith("rolled back 003 (stars) in ")
+    assert result.stdout.endswith("1 migration rolled back; n.db is at 002, 1 pending.\n")
     assert [name for _, name, *_ in query(database, "PRAGMA table_info(notes)")] == ["id", "text"]
 
 
-def test_limit_takes_that_many_back_and_target_stays(cli: Any, database: str, notes: Path, tables: Any) -> None:
-    document = cli.json("rollback", database, "--migrations", notes, "--limit", 2)
+def test_limit_rolls_that_many_back_and_target_stays(cli: Any, database: str, notes: Path, tables: Any) -> None:
+    document = cli.json("rollback", database, "--migrations", notes, "--limit", 2, "--yes")
     assert [result["id"] for result in document["results"]] == ["003", "002"]
     assert (document["current_version"], document["pending"]) == ("001", ["002", "003"])
     cli("migrate", database, "--migrations", notes)
-    cli("rollback", database, "--migrations", notes, "--target", "001")
+    cli("rollback", database, "--migrations", notes, "--target", "001", "--yes")
     assert tables(database) == ["migrations", "notes"]
 
 
 def test_built_in_migrations_go_up_and_down(cli: Any, tables: Any) -> None:
     cli("migrate")
-    cli("rollback", "--limit", len(MIGRATIONS))
+    cli("rollback", "--limit", len(MIGRATIONS), "--yes")
     assert tables("agents.db") == ["migrations"]
-    assert cli("rollback").stdout == (
-        f"Nothing to take back; agents.db is at no migration, {len(MIGRATIONS)} pending.\n"
+    assert cli("rollback", "--yes").stdout == (
+        f"Nothing to roll back; agents.db is at no migration, {len(MIGRATIONS)} pending.\n"
     )
     cli("migrate")
 
@@ -47,8 +47,8 @@ def test_dry_run_shows_the_statements_and_runs_none(
     before = contents(place)
     result = cli("rollback", database, "--migrations", notes, "--target", "001", "--dry-run")
     assert result.stdout == (
-        "would take back 003 (stars)\n  1. ALTER TABLE notes DROP COLUMN stars\n"
-        "would take back 002 (tags)\n  1. DROP TABLE tags\n"
+        "would roll back 003 (stars)\n  1. ALTER TABLE notes DROP COLUMN stars\n"
+        "would roll back 002 (tags)\n  1. DROP TABLE tags\n"
         "Nothing was written; n.db is at 003.\n"
     )
     assert cli.json("rollback", database, "--migrations", notes, "--dry-run")["results"][0]["id"] == "003"
@@ -56,7 +56,7 @@ def test_dry_run_shows_the_statements_and_runs_none(
 
 
 def test_a_file_that_does_not_exist_is_not_created(cli: Any, place: Path) -> None:
-    assert cli.error("rollback", "nothing.db")["code"] == "file_missing"
+    assert cli.error("rollback", "nothing.db", "--yes")["code"] == "file_missing"
     assert cli.error("rollback", "nothing.db", "--dry-run")["code"] == "file_missing"
     assert list(place.iterdir()) == []
 
@@ -66,34 +66,53 @@ def test_one_without_a_down_is_refused_before_the_first_step(
 ) -> None:
     write("notes", m004_data=("UPDATE notes SET text = '';",), m005_more=("CREATE TABLE more (a);", "DROP TABLE more;"))
     cli("migrate", database, "--migrations", notes)
-    error = cli.error("rollback", database, "--migrations", notes, "--limit", 2)
+    error = cli.error("rollback", database, "--migrations", notes, "--limit", 2, "--yes")
     assert (error["code"], error["migration"]) == ("no_down", "004")
     assert "more" in tables(database)
 
 
-def test_what_this_build_does_not_know_is_taken_back_from_the_record(
+def test_what_this_build_does_not_know_is_rolled_back_from_the_record(
     cli: Any, database: str, notes: Path, query: Any
 ) -> None:
     for stem in ("003_stars.up.sql", "003_stars.down.sql"):
         (notes / stem).unlink()
-    cli("rollback", database, "--migrations", notes)
+    cli("rollback", database, "--migrations", notes, "--yes")
     assert query(database, "SELECT id FROM migrations ORDER BY id") == [("001",), ("002",)]
 
 
-def test_a_failure_says_what_was_taken_back_before_it(cli: Any, write: Any, database: str, notes: Path) -> None:
+def test_a_failure_leaves_the_whole_range_applied(cli: Any, write: Any, database: str, notes: Path, query: Any) -> None:
     write("notes", m002_tags=((notes / "002_tags.up.sql").read_text(), "DROP TABLE taggs;"))
-    result = cli("rollback", database, "--migrations", notes, "--target", "001", code=1)
-    assert result.stdout.startswith("done before that: 003 (stars) in ")
+    result = cli("rollback", database, "--migrations", notes, "--target", "001", "--yes", code=1)
     assert "rolling back migration 002 (tags) failed, statement 1 of 1: no such table: taggs" in result.stderr
-    error = cli.json("rollback", database, "--migrations", notes, code=1)["error"]
+    assert "nothing was rolled back" in result.stderr
+    assert query(database, "SELECT count(*) FROM migrations") == [(3,)]
+    error = cli.json("rollback", database, "--migrations", notes, "--limit", 2, "--yes", code=1)["error"]
     assert (error["migration"], error["statement"]) == ("002", "DROP TABLE taggs")
 
 
+def test_without_a_terminal_it_wants_a_yes(cli: Any, database: str, notes: Path, query: Any) -> None:
+    error = cli.error("rollback", database, "--migrations", notes, code=2)
+    assert error["code"] == "invalid_argument"
+    assert "--yes" in error["remedy"]
+    assert query(database, "SELECT count(*) FROM migrations") == [(3,)]
+
+
+def test_a_backup_is_made_first_and_its_path_is_told(cli: Any, database: str, notes: Path, query: Any) -> None:
+    query(database, "SELECT 1")
+    backup = cli.json("rollback", database, "--migrations", notes, "--yes")["backup"]
+    assert backup.endswith(".003-002.backup")
+    assert query(backup, "SELECT count(*) FROM migrations") == [(3,)]
+    assert cli.json("rollback", database, "--migrations", notes, "--yes", "--no-backup")["backup"] is None
+
+
 def test_an_unknown_target_is_a_usage_error(cli: Any, database: str, notes: Path) -> None:
-    assert cli.error("rollback", database, "--migrations", notes, "--target", "9", code=2)["code"] == "invalid_argument"
+    assert (
+        cli.error("rollback", database, "--migrations", notes, "--target", "9", "--yes", code=2)["code"]
+        == "invalid_argument"
+    )
 
 
 def test_a_lock_is_waited_for_as_long_as_was_said(cli: Any, database: str, notes: Path, locked: Any) -> None:
     with locked(database):
-        error = cli.error("rollback", database, "--migrations", notes, "--busy-timeout", "0.1")
+        error = cli.error("rollback", database, "--migrations", notes, "--busy-timeout", "0.1", "--yes")
     assert error["code"] == "busy"

@@ -99,7 +99,7 @@ def test_the_rollback_script_leaves_what_rollback_leaves(
     for database in ("rolled.db", "fed.db"):
         cli("migrate", database, "--migrations", nasty)
     for extent in ((), ("--target", "1"), ("--limit", 1)):
-        cli("rollback", "rolled.db", "--migrations", nasty, *extent)
+        cli("rollback", "rolled.db", "--migrations", nasty, "--yes", *extent)
         feed(place / "fed.db", cli("sql", "fed.db", "--migrations", nasty, "--down", *extent).stdout)
         assert state("fed.db") == state("rolled.db")
     assert state("fed.db")[1] == []
@@ -276,7 +276,7 @@ def test_a_rebuild_is_written_down_as_the_statements_that_it_comes_to(
     ).stdout.replace("take back", "apply")
     script = cli("sql", *(extent or ("fed.db",)), "--down", "--migrations", "rebuilt_7").stdout
     feed(place / "fed.db", script)
-    cli("rollback", "migrated.db", "--migrations", "rebuilt_7")
+    cli("rollback", "migrated.db", "--migrations", "rebuilt_7", "--yes")
     assert state("fed.db") == state("migrated.db")
     assert query("fed.db", "SELECT count(*) FROM children") == [(3,)]
 
@@ -307,7 +307,7 @@ def test_a_script_goes_on_behind_what_is_done_and_a_command_behind_what_a_script
         connection.executescript(down.replace("DROP TABLE a;", "DROP TABLE nowhere;"))
     rest = cli("sql", "a.db", "--down", "--migrations", "begun_8").stdout
     assert "DROP TABLE b" not in rest
-    assert cli("rollback", "a.db", "--migrations", "begun_8").exit_code == 0
+    assert cli("rollback", "a.db", "--migrations", "begun_8", "--yes").exit_code == 0
     assert query("a.db", "SELECT name FROM sqlite_master WHERE type = 'table'") == [("migrations",)]
 
 

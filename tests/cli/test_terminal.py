@@ -153,7 +153,7 @@ def test_rollback_asks_and_obeys(
     before = tables("agents.db")
     process = terminal.start("rollback", stdin=terminal.slave)
     terminal.read_until("[y/N]:")
-    assert "would take back 001 (Agents)" in terminal.text
+    assert "would roll back 001 (Agents)" in terminal.text
     assert "DROP TABLE agents" in terminal.text
     os.write(terminal.master, answer.encode())
     stdout, _ = process.communicate(timeout=60)
@@ -161,7 +161,7 @@ def test_rollback_asks_and_obeys(
     assert process.returncode == code
     assert tables("agents.db") == (left or before)
     if code:
-        assert stdout.strip() == f"Nothing was taken back; agents.db is at 001, {len(MIGRATIONS) - 1} pending."
+        assert stdout.strip() == f"Nothing was rolled back; agents.db is at 001, {len(MIGRATIONS) - 1} pending."
 
 
 def test_rollback_does_not_ask_where_yes_was_said_or_nothing_is_there(

@@ -43,12 +43,11 @@ def client(both: Both, path: str) -> Any:
     value=st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
     | st.binary()
 )
 @example(value="a\0b")
-@example(value=float("inf"))
 def test_a_value_comes_back_as_it_went_in(value: Any) -> None:
     with create_client_sync(":memory:") as client:
         (row,) = client.execute("SELECT ? AS v, typeof(?) AS t", [value, value])
@@ -86,6 +85,8 @@ NOT_BINDABLE = [
     datetime.date(2025, 1, 1),
     decimal.Decimal("1.5"),
     float("nan"),
+    float("inf"),
+    float("-inf"),
     2**63,
     -(2**63) - 1,
     10**5000,

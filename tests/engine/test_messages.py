@@ -289,8 +289,8 @@ def a_recorded_down_that_cannot_be_read(db: Database) -> Any:
 
 
 @situation("""
-taking back migration 001 was begun and not finished; nothing was run
-Finish it first: call rollback_last(), or `agentdb rollback`. If it is taken back already, mark_reverted() or `agentdb repair mark-reverted` says so. [interrupted_rollback]
+rolling back migration 001 was begun and not finished; nothing was run
+Finish it first: call rollback_last(), or `agentdb rollback`. If it is rolled back already, mark_reverted() or `agentdb repair mark-reverted` says so. [interrupted_rollback]
 """)
 def an_interrupted_rollback(db: Database) -> Any:
     bad = Migration("001", "notes", TABLE, ["DROP TABLE notes", "DROP TABLE nowhere"], use_transaction=False)

@@ -139,9 +139,7 @@ def test_so_many_are_no_others_where_another_process_has_rolled_back_meanwhile(
     assert applied_ids(path) == ["001", "002"]
 
 
-def test_a_migration_that_another_process_applies_meanwhile_is_not_rolled_back_unseen(
-    db: Database, path: Path
-) -> None:
+def test_a_migration_that_another_process_applies_meanwhile_is_not_rolled_back_unseen(db: Database, path: Path) -> None:
     db.migrator(THREE[:2]).migrate()
     other = elsewhere(path, lambda migrator: migrator.migrate())
     error = caught(db.migrator(THREE, on_event=at("Started", 2, other)).rollback_last)

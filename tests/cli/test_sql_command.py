@@ -273,7 +273,7 @@ def test_a_rebuild_is_written_down_as_the_statements_that_it_comes_to(
     assert query("fed.db", "SELECT count(*) FROM children") == [(3,)]
     assert "would apply 002 (rebuilt)" in cli(
         "rollback", "fed.db", "--migrations", "rebuilt_7", "--dry-run"
-    ).stdout.replace("take back", "apply")
+    ).stdout.replace("roll back", "apply")
     script = cli("sql", *(extent or ("fed.db",)), "--down", "--migrations", "rebuilt_7").stdout
     feed(place / "fed.db", script)
     cli("rollback", "migrated.db", "--migrations", "rebuilt_7", "--yes")

@@ -103,6 +103,7 @@ REMEDIES: dict[str, str] = {
     # migrations: what a database says to them
     "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
     "as it is, accept_checksum() or `agentdb repair accept-checksum` says so.",
+    "development_build": "Nothing converts it. Move the file away, and let the application make a new one.",
     "unknown_migration": "Update the application to a build that has them, or roll them back with rollback(target=…) or "
     "`agentdb rollback --target ID`, which work from the recorded downs.",
     "newer_database": "Nothing; update the application when you can.",

@@ -209,6 +209,7 @@ Correct the rows of fixtures={'TABLE': [{'column': value}]}. [bad_fixture]
 
 #: code -> the file that shows it. What the stores say of fields and rows names the field, the value or the id.
 SHOWN_ELSEWHERE = {
+    "development_build": "migrations/test_development_builds.py",
     "recorded_down_refused": "engine/test_recorded_statements.py",
     "not_allowed": "engine/test_recorded_statements.py",
     "changed_meanwhile": "engine/test_migrator_races.py",

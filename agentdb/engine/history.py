@@ -306,12 +306,25 @@ class History:
 
     def read(self) -> Steps[list[Row]]:
         """All rows, whole; none where the table is missing. Errors as above."""
-        rows = yield from self._select(self._read_full)
+        try:
+            rows = yield from self._select(self._read_full)
+        except MigrationError:
+            yield from self._refuse_development_build()
+            raise
         for row in rows or ():
             for column, value in zip(_FULL, row, strict=False):
                 if value is not None and not isinstance(value, str if column in _TEXTS else (int, float)):
                     raise self._foreign(f"its {column} holds a {type(value).__name__}")
         return list(map(Row, rows or ()))
+
+    def _refuse_development_build(self) -> Steps[None]:
+        """Their tracking table lacks columns. Raises MigrationError `development_build`."""
+        from agentdb.migrations.development import told
+
+        for id, checksum, _ in (yield from self.read_keys()) or ():
+            what = told(checksum) if type(checksum) is str else None
+            if what is not None:
+                raise MigrationError(what, code="development_build", migration_id=id)
 
     def _select(self, select: str) -> Steps[list[Key] | None]:
         try:

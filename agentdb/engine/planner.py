@@ -44,11 +44,15 @@ def survey(
     rows, found = _by_number(applied)
     waiting: list[Migration] = []
     mismatched: list[Finding] = []
+    of_development: list[Finding] = []
     for migration in registered:
         row = rows.pop(migration.number, None)
         if row is None or row.in_progress == UP:
             waiting.append(migration)
-        elif checksums and row.checksum != migration.checksum and row.checksum != MANUAL:
+        elif row.checksum != migration.checksum and row.checksum != MANUAL:
+            of_development += _of_development(row)
+            if not checksums:
+                continue
             mismatched.append(
                 Finding(
                     "checksum_mismatch",
@@ -65,10 +69,17 @@ def survey(
         found.append(
             Finding("unknown_migration", f"migration {row.id}{about} is applied and unknown to this build", row.id)
         )
-    found += mismatched
+    found = of_development + found + mismatched
     if waiting and not allow_out_of_order:
         found += _late(waiting, applied)
     return waiting, found
+
+
+def _of_development(row: Row) -> list[Finding]:
+    from agentdb.migrations.development import told
+
+    what = told(row.checksum)
+    return [] if what is None else [Finding("development_build", what, row.id)]
 
 
 def newer(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Row]:

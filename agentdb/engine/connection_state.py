@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+#: To ask the TEMP schema itself would open it.
+_HAS_TEMPORARY = "SELECT 1 FROM pragma_database_list WHERE name = 'temp'"
 _TEMPORARY = (
     "SELECT type, name FROM sqlite_temp_master WHERE type IN ('trigger', 'view', 'table') ORDER BY type = 'table'"
 )
@@ -78,6 +80,13 @@ def _creates_temporary(item: Item) -> str | None:
 def is_left_behind(items: Iterable[Item]) -> bool:
     """Whether these leave something on the connection, that whatever uses it next would find."""
     return any(is_setting(item) or _is_temporary(item) for item in items)
+
+
+def leave_temporary() -> Steps[None]:
+    """Begin on a connection without TEMP objects of the application: what is called like a table of the main schema would
+    take the rows of a migration, and a TEMP trigger would work on them. A database in memory keeps its one connection."""
+    if (yield from execute(_HAS_TEMPORARY)).tuples and (yield from execute(_TEMPORARY)).tuples:
+        yield from renew()
 
 
 def drop_temporary(items: Iterable[Item]) -> Steps[None]:

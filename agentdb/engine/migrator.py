@@ -237,6 +237,10 @@ class MigratorOperations(Operations[W]):
         newer: list[Row] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         newest = planner.newest(applied or ()) if self._allow_out_of_order else None
+        if plan:
+            from agentdb.engine.connection_state import leave_temporary
+
+            yield from leave_temporary()
         while plan:
             migration = plan.pop(0)
             try:

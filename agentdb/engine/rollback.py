@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from agentdb.engine import history as h
-from agentdb.engine.connection_state import renewed_after
+from agentdb.engine.connection_state import leave_temporary, renewed_after
 from agentdb.engine.events import Reverted, Started
 from agentdb.engine.executor import passes_through
 from agentdb.engine.planner import done_before
@@ -49,6 +49,7 @@ def roll_back(
     """
     results: list[MigrationResult] = []
     try:
+        yield from leave_temporary()
         segments = _segments(plan)
         if len(segments) > 1:
             yield from _check_together(plan)

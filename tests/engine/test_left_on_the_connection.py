@@ -230,3 +230,21 @@ def test_a_connection_that_another_thread_holds_meanwhile_does_not_keep_what_was
         with pytest.raises(Exception, match="closed"):
             held._sqlite.execute("SELECT 1")
         assert client.execute("SELECT v FROM t").tuples == [(1,)]
+
+
+def test_temp_objects_of_the_application_do_not_take_what_a_migration_writes(tmp_path: Path) -> None:
+    two = Migration("002", "keep", ["CREATE TABLE keep (v)", "INSERT INTO keep SELECT v FROM t"], "DROP TABLE keep")
+    three = Migration("003", "more", "INSERT INTO t (v) VALUES (2)", "DELETE FROM t WHERE v = 2")
+    with create_client_sync(tmp_path / "a.db") as client:
+        Migrator(client, [first()]).migrate()
+        client.execute("CREATE TEMP TABLE keep (v)")
+        client.execute("CREATE TEMP TRIGGER swallow BEFORE INSERT ON main.t BEGIN SELECT RAISE(IGNORE); END")
+        migrator = Migrator(client, [first(), two, three], backup=False)
+        migrator.migrate()
+        assert client.execute("SELECT v FROM main.keep").tuples == [(1,)]
+        assert client.execute("SELECT v FROM main.t ORDER BY v").tuples == [(1,), (2,)]
+        client.execute("CREATE TEMP TABLE keep (v)")
+        client.execute("CREATE TEMP TRIGGER swallow BEFORE DELETE ON main.t BEGIN SELECT RAISE(IGNORE); END")
+        migrator.rollback(limit=2)
+        assert client.execute("SELECT v FROM main.t").tuples == [(1,)]
+        assert client.execute("SELECT name FROM sqlite_schema WHERE name = 'keep'").tuples == []

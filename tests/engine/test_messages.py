@@ -222,7 +222,7 @@ def an_edited_migration(db: Database) -> Any:
 
 @situation("""
 migration 002 (tags) is applied and unknown to this build; migration 003 (stars) is applied and unknown to this build; this build ends at 001; nothing was run
-Update the application to a build that has them, or take them back with rollback(target=…) or `agentdb rollback --target ID`, which work from the recorded downs. [unknown_migration]
+Update the application to a build that has them, or roll them back with rollback(target=…) or `agentdb rollback --target ID`, which work from the recorded downs. [unknown_migration]
 """)
 def an_older_build(db: Database) -> Any:
     db.migrator(ALL).migrate()

@@ -296,8 +296,8 @@ class MigratorOperations(Operations[W]):
         database itself. A backup is made before the first step, under the rules of migrate().
 
         The range is one transaction, so that it is rolled back whole or not at all. Only where a migration of it runs
-        outside a transaction, or some work without foreign keys and others with them, it is several, and the earlier ones
-        stay rolled back where a later one fails.
+        outside a transaction, or some work without foreign keys and others with them, it is several: then it is first tried
+        in one transaction that is undone, and the earlier ones stay rolled back where a later one fails all the same.
 
         Raises MigrationError before the first step: `no_down`, `recorded_down_refused`; and where it fails: `data_loss`,
         `dependent_rows`, `view_broken`, what SQLite says, and `changed_meanwhile` where another process has changed what is

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     Plan: TypeAlias = Callable[[Sequence[Row], int], list[Reversal]]
 
 
+class _Rehearsed(Exception):
+    """The range ran to its end; all of it is undone again."""
+
+
 class _Changed(Exception):
     """Another process has changed what is applied since the plan was made; nothing was done."""
 
@@ -53,6 +57,7 @@ def roll_back(
         segments = _segments(plan)
         if len(segments) > 1:
             yield from _check_together(plan)
+            yield from _rehearse(history, plan)
         while segments:
             segment = segments.pop(0)
             step = _inside if segment[0].migration.use_transaction else _outside
@@ -92,6 +97,49 @@ def _check_together(plan: Sequence[Reversal]) -> Steps[None]:
         yield from check_dependents(tuple([item for reversal in plan for item in reversal.statements]))
     except AgentDBError as error:
         raise run.failure(error) from error
+
+
+def _rehearse(history: History, plan: Sequence[Reversal]) -> Steps[None]:
+    """Run a range that is no one transaction in one, without foreign keys, and undo it: what fails there fails before the
+    first step. Raises MigrationError.
+
+    What only foreign keys forbid is not found. Left out are VACUUM and its like, and all of it where a file is attached.
+    """
+    from agentdb.engine.compiling import broken, compiling
+    from agentdb.engine.connection_state import is_setting
+    from agentdb.engine.loss_guard import is_bare
+
+    runs = []
+    for reversal in plan:
+        items = reversal.statements
+        if not reversal.migration.use_transaction:
+            if any(is_setting(item) for item in items):
+                return
+            items = tuple([item for item in items if type(item) is not str or not is_bare(item)])
+        runs.append(Run(h.DOWN, reversal.migration, items, reversal.recorded_id, False))
+    at = runs[0]
+
+    def body() -> Steps[None]:
+        nonlocal at
+        rows = {row.id: row for row in (yield from history.read())}
+        if any(row.in_progress == h.DOWN for row in rows.values()):
+            raise _Rehearsed  # some of it is done
+        before = yield from compiling()
+        for run in runs:
+            at = run
+            run.begin()
+            yield from run.guarded()
+        yield from broken(before)
+        raise _Rehearsed
+
+    try:
+        yield from atomically(body(), foreign_keys=False, confined=any(reversal.is_recorded for reversal in plan))
+    except _Rehearsed:
+        pass
+    except AgentDBError as error:
+        if passes_through(error):
+            raise
+        raise at.failure(error, "; nothing was rolled back") from error
 
 
 def _inside(

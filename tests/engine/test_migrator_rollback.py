@@ -219,8 +219,27 @@ def test_a_lock_that_is_met_at_the_beginning_changes_nothing(full: Database, pat
     assert tables(path) == {"t1", "t2", "t3"}
 
 
-def test_where_the_range_is_no_one_transaction_the_earlier_ones_stay_rolled_back(db: Database, path: Path) -> None:
+@pytest.mark.parametrize("options", [{"foreign_keys": False}, {"use_transaction": False}], ids=str)
+def test_a_range_that_is_no_one_transaction_is_tried_before_its_first_step(
+    db: Database, path: Path, options: dict[str, Any]
+) -> None:
     bad = make(2, down=["DROP TABLE t2", "DROP TABLE nowhere"])
+    migrator = db.migrator([THREE[0], bad, make(3, down=["DELETE FROM t3", "DROP TABLE t3"], **options)])
+    migrator.migrate()
+    db.execute("INSERT INTO t3 VALUES ('weeks of work')")
+    error = caught(migrator.rollback, limit=3)
+    assert error.message.endswith("; nothing was rolled back")
+    assert (error.migration, error.statement) == (bad, "DROP TABLE nowhere")
+    assert [(result.migration.number, result.success) for result in error.results] == [(2, False)]
+    assert applied_ids(path) == ["001", "002", "003"]
+    assert ask(path, "SELECT x FROM t3") == [("weeks of work",)]
+    assert ids(db.migrator([*THREE[:2], make(3, **options)]).rollback(limit=3)) == ["003", "002", "001"]
+
+
+def test_where_the_range_is_no_one_transaction_the_earlier_ones_stay_rolled_back(db: Database, path: Path) -> None:
+    """What only foreign keys forbid shows when it runs."""
+    up = ["CREATE TABLE t2 (id INTEGER PRIMARY KEY)", "CREATE TABLE c (p REFERENCES t2)"]
+    bad = make(2, up=[*up, "INSERT INTO t2 VALUES (1)", "INSERT INTO c VALUES (1)"], down=["DELETE FROM t2"])
     migrator = db.migrator([THREE[0], bad, make(3, foreign_keys=False)])
     migrator.migrate()
     error = caught(migrator.rollback, limit=3)

@@ -156,7 +156,8 @@ class Row(tuple["Any", ...]):
 
     @property
     def applied_after(self) -> str | None:
-        """The newest id that was applied already, where this one was applied out of order."""
+        """Where this one was applied out of order: the newest id that was applied already, a dot, and the how-manieth it is
+        behind that; as in 005.2. No clock tells the order."""
         return self._get(12)  # type: ignore[no-any-return]
 
     def _progress(self) -> tuple[str, int, str] | None:

@@ -237,12 +237,19 @@ class MigratorOperations(Operations[W]):
         newer: list[Row] = []
         begun = [Row(key) for key in applied or () if key[2]] if plan else []
         newest = planner.newest(applied or ()) if self._allow_out_of_order else None
+        place: tuple[str, int] | None = None
         if plan:
             from agentdb.engine.connection_state import leave_temporary
 
             yield from leave_temporary()
         while plan:
             migration = plan.pop(0)
+            if newest is None or migration.number > newest[0]:
+                place = None
+            elif place is None:
+                place = planner.place_behind(newest[1], (yield from self._history.read()))
+            else:
+                place = place[0], place[1] + 1
             try:
                 result = yield from apply(
                     self._history,
@@ -257,7 +264,7 @@ class MigratorOperations(Operations[W]):
                     app_version=self._app_version,
                     told=self._on_event is not None,
                     application_id=None if applied or results else self._application_id,
-                    applied_after=newest[1] if newest is not None and migration.number < newest[0] else None,
+                    applied_after=place and f"{place[0]}.{place[1]}",
                 )
             except AgentDBError as error:
                 error.after(results)

@@ -279,14 +279,28 @@ def plan_downgrade(
     return plan
 
 
-def _order(number: int, row: Row) -> tuple[int, bool, str, int]:
-    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
+def place_behind(newest: str, applied: Sequence[Row]) -> tuple[str, int]:
+    """For what is applied out of order next: the id that it comes behind, and the how-manieth it is there."""
+    number = number_of(newest)
+    places = [_place(row) for row in applied if not row.is_struck_out]
+    return newest, max([place[1] for place in places if place is not None and place[0] == number], default=0) + 1
+
+
+def _place(row: Row) -> tuple[int, int] | None:
+    """The number that a row was applied behind, out of order, and the how-manieth it was there."""
     if row.applied_after is None:
-        return number, False, "", number
+        return None
+    id, _, count = row.applied_after.partition(".")
     try:
-        return number_of(row.applied_after), True, row.applied_at or "", number
-    except InvalidMigrationError:
-        return number, False, "", number
+        return number_of(id), number_of(count)
+    except InvalidMigrationError:  # somebody has altered it
+        return None
+
+
+def _order(number: int, row: Row) -> tuple[int, int, int]:
+    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
+    place = _place(row)
+    return (number, 0, number) if place is None else (*place, number)
 
 
 def _reversal(migration: Migration | None, row: Row) -> Reversal:

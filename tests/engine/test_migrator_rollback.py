@@ -277,6 +277,25 @@ def test_what_was_applied_out_of_order_is_rolled_back_in_the_order_of_time(db: D
     assert applied_ids(path) == ["001"]
 
 
+def test_the_order_of_those_that_came_late_is_not_the_clock_s(db: Database, path: Path) -> None:
+    db.migrator([THREE[0], make(5)]).migrate()
+    for late in (4, 2):  # 4 first
+        db.migrator(
+            [THREE[0], *[make(n) for n in range(late, 5) if n != 3], make(5)], allow_out_of_order=True
+        ).migrate()
+    with outside(path) as connection:
+        connection.execute("UPDATE migrations SET applied_at = '2001-01-01T00:00:00.000Z' WHERE id = '002'")
+        connection.execute("UPDATE migrations SET applied_at = '2002-01-01T00:00:00.000Z' WHERE id = '004'")
+    every = [THREE[0], make(2), make(3), make(4), make(5)]
+    assert ids(db.migrator(every, allow_out_of_order=True).migrate()) == ["003"]
+    assert ask(path, "SELECT id, applied_after FROM migrations WHERE applied_after IS NOT NULL ORDER BY id") == [
+        ("002", "005.2"),
+        ("003", "005.3"),
+        ("004", "005.1"),
+    ]
+    assert ids(db.migrator(every).rollback(target="001")) == ["003", "002", "004", "005"]
+
+
 def test_a_backup_is_made_before_a_rollback_and_holds_what_goes(db: Database, path: Path) -> None:
     db.migrator(THREE).migrate()
     db.execute("INSERT INTO t3 VALUES ('weeks of work')")

@@ -74,6 +74,11 @@ class Recorded:
 
     id: str
     written: Written | None
+    after: tuple[int, int] = (0, 0)  # the newest that was there and the how-manieth behind it, where out of order
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return (*self.after, int(self.id)) if self.after[1] else (int(self.id), 0, int(self.id))
 
 
 @dataclass
@@ -139,7 +144,7 @@ class Model:
     def reversals(self) -> list[tuple[Recorded, Migration | None, tuple[str, ...]]]:
         """The rows, what was applied last first, each with the migration of this build that it is, and the statements to run."""
         plan = []
-        for row in sorted(self.rows.values(), key=lambda row: -int(row.id)):
+        for row in sorted(self.rows.values(), key=lambda row: row.order, reverse=True):
             here = self.build.get(int(row.id))
             if here and (row.written is None or row.written.text == here.text):
                 plan.append((row, here.migration, here.downs))
@@ -225,6 +230,7 @@ class MigratorMachine(RuleBasedStateMachine):
             assert error.code == "target_passed"
             return
         plan = below[:limit]
+        newest = max(model.numbers(), default=0)
         expected: list[tuple[int, tuple[str, ...], bool]] = []
         for one in plan:
             failed_at = None if dry_run else model.run(one.up)
@@ -237,7 +243,8 @@ class MigratorMachine(RuleBasedStateMachine):
                 self.check_results(error.results, expected, dry_run=False)
                 return
             if not dry_run:
-                model.rows[one.id] = Recorded(one.id, one)
+                behind = max([row.after[1] for row in model.rows.values() if row.after[0] == newest], default=0) + 1
+                model.rows[one.id] = Recorded(one.id, one, (newest, behind) if one.number < newest else (0, 0))
         assert error is None
         self.check_results(results, expected, dry_run=dry_run)
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentdb.stores.compactions import PRUNED
+
 Row = dict[str, Any]
 COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "compaction_event_id", "created_at")  # fmt: skip
 
@@ -142,10 +144,14 @@ class Session:
         event.restored, event.originals = True, {}
 
     def as_it_was(self) -> list[Row]:
-        """The context as somebody has it who never heard of a compaction or a pruning."""
+        """The context as somebody has it who never heard of a compaction or a pruning. What was edited since says what it
+        says now."""
         originals: dict[int, Row] = {}
         for event in self.standing():
             originals |= event.originals
         return [
-            {**message, "content": originals.get(message["id"], message)["content"]} for message in self.transcript()
+            {**message, "content": originals.get(message["id"], message)["content"]}
+            if message["content"] == PRUNED
+            else message
+            for message in self.transcript()
         ]

@@ -62,7 +62,12 @@ class _Found:
         return found
 
     def is_all_there(self, said: int) -> bool:
-        """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others."""
+        """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others.
+
+        A message that stands where a summary stood may be its new words, or the first one that the compaction took out.
+        """
+        if self.reworded:
+            return False
         is_longer = len(self.pairs) == len(self.rows) and all(
             position in self.pairs for position in range(len(self.rows))
         )

@@ -302,3 +302,19 @@ def test_a_session_that_came_to_the_last_seq_says_so(stores: Facade) -> None:
         assert refused.value.code == "session_full"
         assert "another session" in refused.value.remedy
     assert stores.rows("SELECT * FROM messages") == before
+
+
+def test_a_whole_history_that_begins_with_a_system_message_brings_back_what_a_compaction_took_out(db: Any) -> None:
+    db.agents.create(id="whole", name="A", model="m")
+    db.sessions.create(id="whole", main_agent_id="whole")
+    db.messages.append("whole", role="system", content="be kind")
+    for number in range(4):
+        db.messages.append("whole", role="user", content=f"said {number}")
+    history = db.conversations.load_session("whole")["messages"]
+    db.compactions.compact("whole", "in short", keep_last=0, protect_tokens=0)
+    assert [message.content for message in db.messages.context("whole")] == ["in short"]
+    db.conversations.save_session("whole", [*history, {"role": "user", "content": "new"}])
+    said = ["be kind", "said 0", "said 1", "said 2", "said 3", "new"]
+    assert [message.content for message in db.messages.context("whole")] == said
+    assert [message.content for message in db.messages.load("whole")] == said
+    assert not any(message.compaction_event_id for message in db.messages.load("whole"))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.soak
 _PACKAGE, _TESTS = Path(agentdb.__file__).parents[1], Path(__file__).parents[1]
 _CODES = {
     "upgrade": {"None", "backup_failed", "backup_no_space", "disk_full"},
-    "rollback": {"None", "disk_full"},
+    "rollback": {"None", "backup_failed", "backup_no_space", "disk_full"},
     "backup": {"None", "backup_failed"},
     "restore": {"None", "restore_failed"},
 }

@@ -22,7 +22,7 @@ _PACKAGE, _TESTS = Path(agentdb.__file__).parents[1], Path(__file__).parents[1]
 #: What each may raise: nothing where what failed was not needed any more, as what tidies up at the end.
 _CODES = {
     "upgrade": {"None", "backup_failed", "disk_full", "io_error"},
-    "rollback": {"None", "disk_full", "io_error"},
+    "rollback": {"None", "backup_failed", "disk_full", "io_error"},
     "backup": {"None", "backup_failed"},
     "restore": {"None", "restore_failed"},
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from re import compile, escape
 from time import monotonic, sleep
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _BUSY_TIMEOUT = 0.5
 #: Seconds between two tries where SQLite answers 'locked' at once, without waiting.
 _PAUSE = 0.002
+_BLOCK = 1 << 20
 #: What is said of a file that SQLite cannot work with.
 DAMAGED = ("not_a_database", "corrupt")
 
@@ -219,11 +221,20 @@ def _put_into(path: str, fresh: str, replaced: str, lock: Lock) -> None:
             new.backup(place, pages=1000, progress=lambda _status, left, total: beat(total - left, total))
         finally:
             new.close()
-    except BaseException:
-        if kept:
-            remove(replaced)
+    except BaseException as error:
         if was_wal:
             _back_to_wal(place)
+        place.close()
+        if kept and not _is_still(path, replaced):  # a commit that fails at its very end may stand
+            if isinstance(error, FAULTS):
+                raise BackupError(
+                    f"{path} may hold what is in the backup already: {error}; what was there is {replaced}",
+                    code="restore_failed",
+                    remedy="Look at the database. To go back, restore the file that is named.",
+                ) from error
+            raise
+        if kept:
+            remove(replaced)
         raise
     else:
         # Under an exclusive lock the journal is emptied, not removed. Only this pair of switches has SQLite remove it.
@@ -236,6 +247,27 @@ def _put_into(path: str, fresh: str, replaced: str, lock: Lock) -> None:
                 break
     finally:
         place.close()
+
+
+def _is_still(path: str, kept: str) -> bool:
+    """Whether the database holds, byte for byte, what was copied from it; not, where that cannot be told."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:  # rolls back what is half written
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with open(path, "rb") as one, open(kept, "rb") as other:
+            if _without_counters(one.read(100)) != _without_counters(other.read(100)):
+                return False
+            while (block := one.read(_BLOCK)) == other.read(_BLOCK):
+                if not block:
+                    return True
+    except (OSError, *FAULTS):
+        pass
+    return False
+
+
+def _without_counters(header: bytes) -> bytes:
+    """The header of a database without its journal mode, and what counts its changes."""
+    return header[:18] + header[20:24] + header[28:92]
 
 
 def _take(place: sqlite3.Connection, path: str) -> bool:

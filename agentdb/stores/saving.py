@@ -64,12 +64,16 @@ class _Found:
     def is_all_there(self, said: int) -> bool:
         """Whether no message of the caller can be one that a compaction took out: those that are new follow all the others.
 
-        A message that stands where a summary stood may be its new words, or the first one that the compaction took out.
+        A message that stands where a summary stood may be its new words, or the first one that the compaction took out. And
+        where somebody has removed the summary, what the compaction took out may follow.
         """
         if self.reworded:
             return False
-        is_longer = len(self.pairs) == len(self.rows) and all(
-            position in self.pairs for position in range(len(self.rows))
+        has_summary = any(row.is_summary for row in self.rows)
+        is_longer = (
+            has_summary
+            and len(self.pairs) == len(self.rows)
+            and all(position in self.pairs for position in range(len(self.rows)))
         )
         return is_longer or len(self.pairs) == said
 

@@ -318,3 +318,21 @@ def test_a_whole_history_that_begins_with_a_system_message_brings_back_what_a_co
     assert [message.content for message in db.messages.context("whole")] == said
     assert [message.content for message in db.messages.load("whole")] == said
     assert not any(message.compaction_event_id for message in db.messages.load("whole"))
+
+
+@pytest.mark.parametrize("keep_last", [0, 1])
+def test_a_whole_history_brings_back_what_a_compaction_took_out_whose_summary_somebody_removed(
+    db: Any, keep_last: int
+) -> None:
+    db.agents.create(id="whole", name="A", model="m")
+    db.sessions.create(id="whole", main_agent_id="whole")
+    for number in range(4):
+        db.messages.append("whole", role="user", content=f"said {number}")
+    history = db.conversations.load_session("whole")["messages"]
+    db.compactions.compact("whole", "in short", keep_last=keep_last, protect_tokens=0)
+    context = db.conversations.load_session("whole")["messages"]
+    db.conversations.save_session("whole", [message for message in context if message["content"] != "in short"])
+    db.conversations.save_session("whole", [*history, {"role": "user", "content": "new"}])
+    said = ["said 0", "said 1", "said 2", "said 3", "new"]
+    assert [message.content for message in db.messages.context("whole")] == said
+    assert [message.content for message in db.messages.load("whole")] == said

@@ -194,11 +194,17 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_a_storage_error(
         lambda: agentdb.backup("a.db"),
         lambda: agentdb.backup(whole, "there"),
         lambda: agentdb.restore("b.backup", whole),
-        lambda: agentdb.Migrator(AgentDB.open(whole, migrate=False).client, backup="backups"),
     ]
-    for use in uses[:-1]:
+    for use in uses:
         with pytest.raises(StorageError) as refused:
             use()
         assert refused.value.code == "folder_missing"
+    pending = [agentdb.Migration("001", "more", ["CREATE TABLE more (a)"], ["DROP TABLE more"])]
+    with create_client_sync(whole) as client:
+        migrator = agentdb.Migrator(client, migrations=pending, table="others", backup="backups")
+        with pytest.raises(StorageError) as refused:
+            migrator.migrate()
+        assert refused.value.code == "folder_missing"
+        assert not client.execute("SELECT 1 FROM sqlite_master WHERE name = 'more'").rows
     AgentDB.open(whole).close()
     AgentDB.open(":memory:").close()

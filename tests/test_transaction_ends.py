@@ -31,8 +31,10 @@ class Stop(Exception):
 class Striker:
     """Raises at the k-th place; `struck` says whether there was one."""
 
-    def __init__(self, k: int, raised: type[BaseException], *, opcodes: bool) -> None:
-        self.k, self.raised, self.opcodes = k, raised, opcodes
+    def __init__(
+        self, k: int, raised: type[BaseException], *, opcodes: bool, functions: tuple[str, ...] = ENDS
+    ) -> None:
+        self.k, self.raised, self.opcodes, self.functions = k, raised, opcodes, functions
         self.seen = 0
         self.struck = False
 
@@ -48,7 +50,7 @@ class Striker:
 
     def _trace(self, frame: Any, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if code.co_name not in ENDS or not code.co_filename.endswith(FILES):
+        if code.co_name not in self.functions or not code.co_filename.endswith(FILES):
             return None
         frame.f_trace_opcodes = True
         if event in ("call", "opcode"):
@@ -189,6 +191,30 @@ def test_struck_anywhere_at_its_end_a_transaction_is_closed_while_its_name_lives
     assert seen == ({0} if way == "rolled back" else {0, 2})
 
 
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("way", WAYS)
+def test_struck_while_it_ends_a_transaction_is_closed_before_the_exception_is_handled(
+    path: Path, way: str, raised: type[BaseException]
+) -> None:
+    """What handles the exception may write: while it does, the traceback keeps the block, and nothing collects it."""
+    held: list[int] = []
+    with AgentDB.open(path, busy_timeout=1) as db:
+        k = 0
+        while True:
+            k += 1
+            db.client.execute("DELETE FROM agents WHERE name LIKE 'new%'")
+            striker = Striker(k, raised, opcodes=True, functions=("end",))
+            try:
+                WAYS[way](db, striker, [])
+            except (raised, Stop):
+                if not is_free(path):
+                    held.append(k)
+            if not striker.struck:
+                break
+    assert not held, f"at {len(held)} of {k - 1} places the write lock was still held: {held}"
+    assert k > 10
+
+
 async def block(db: Any, striker: Striker | None, names: list[Any], *, keep: bool) -> None:
     try:
         async with db.transaction() as tx:
@@ -249,6 +275,33 @@ def test_struck_anywhere_at_its_end_an_async_transaction_is_closed_while_its_nam
         assert not held, f"at {len(held)} of {k - 1} places the write lock was still held: {held}"
         assert k > 10
         assert seen == ({0, 2} if keep else {0})
+
+    asyncio.run(rounds())
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "rolled back"])
+def test_struck_while_it_ends_an_async_transaction_is_closed_before_the_exception_is_handled(
+    path: Path, keep: bool, raised: type[BaseException]
+) -> None:
+    async def rounds() -> None:
+        held: list[int] = []
+        async with AsyncAgentDB.open(path, busy_timeout=1) as db:
+            k = 0
+            while True:
+                k += 1
+                striker = Striker(k, raised, opcodes=True, functions=("end",))
+                try:
+                    await block(db, striker, [], keep=keep)
+                except (raised, Stop):
+                    if not await is_free_soon(db):
+                        held.append(k)
+                await db.client.execute("DELETE FROM agents WHERE name LIKE 'new%'")
+                if not striker.struck:
+                    break
+        assert not held, f"at {len(held)} of {k - 1} places the write lock was still held: {held}"
+        assert k > 10
 
     asyncio.run(rounds())
 

@@ -92,6 +92,17 @@ def test_a_closed_stream_changes_nothing_but_what_is_shown(folder: Path, name: s
 
 
 @posix
+@pytest.mark.parametrize("options", ["", "--target 001"])
+def test_a_rollback_that_cannot_ask_changes_nothing(folder: Path, options: str) -> None:
+    before = shell(folder, "status a.db --json", "").stdout
+    done = shell(folder, f"rollback a.db {options}", "<&-")
+    assert "Traceback" not in done.stderr
+    assert "--yes" in done.stderr
+    assert done.returncode == 2
+    assert shell(folder, "status a.db --json", "").stdout == before
+
+
+@posix
 @pytest.mark.parametrize("command", ["status a.db", "migrate", "validate --migrations m", "backup a.db", "new add_x"])
 def test_a_folder_that_is_gone_is_told(folder: Path, command: str) -> None:
     gone = folder / "gone"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from agentdb.engine.fixtures import Fixtures
     from agentdb.engine.migration import Item, Migration
 
+    #: A row of the tracking table.
+    Row = tuple[Any, ...]
+
     #: What a schema is, and in words how two of them differ: those of agentdb.engine.validation.
     ReadSchema = Callable[[LocalClient], Any]
     Difference = Callable[[Any, Any], str]
@@ -125,6 +128,7 @@ class Proof:
         for number in range(self._first, len(self._migrations)):
             if client is None:
                 client, carried = self._built(number), Carried(self._populator)
+                take_rows(client, self._table)
             is_crowded = carried.fill(client, self._version(number), number, reached)
             reached = run(client, reach.reached(self._migrations[number].up))
             failed = self._step(client, number, reached)
@@ -150,9 +154,10 @@ class Proof:
         migration = self._migrations[number]
         before = run(client, count(reached))
         try:
-            Migrator(client, self._migrations, table=self._table).migrate(target=migration.id)
+            Migrator(client, [migration], table=self._table).migrate()
         except MigrationError as error:
             return _code(error, "populated_up_failed"), f": {error.message}"
+        take_rows(client, self._table)
         try:
             run(client, check(before, migration.up, migration.allows_loss))
         except DataLossError as error:
@@ -164,6 +169,7 @@ class Proof:
     def _step_from(self, start: int, number: int) -> tuple[str, str] | None:
         """The same on a database with rows of one version, which comes to that step first."""
         with self._built(start) as client:
+            take_rows(client, self._table)
             self._populator.fill(client, self._version(start))
             for before in range(start, number):
                 if self._step(client, before) is not None:
@@ -193,6 +199,8 @@ class Proof:
         last = len(self._migrations) - 1
         with self._built(self._first) as full, self._built(self._first) as empty:
             carried = Carried(self._populator)
+            for client in (full, empty):
+                take_rows(client, self._table)
             for number in range(self._first, last):
                 carried.fill(full, self._version(number), number, None)
                 for client in (full, empty):
@@ -243,34 +251,38 @@ class Proof:
         last = len(self._migrations)
         newest = self._built(last)
         self._populator.fill(newest, self._version(last))  # whether it goes down or not: no table stays unseen
+        rows = take_rows(newest, self._table)
         client: LocalClient | None = newest
         for number in range(last, 0, -1):
             migration = self._migrations[number - 1]
             if not migration.down or migration.id in self._bad_downs:
-                self._come_back(client)
+                self._come_back(client, rows[:number])
                 client = None
                 continue
             if client is None:
                 client = self._built(number)
                 self._populator.fill(client, self._version(number))
-            if not self._go_down(client, migration):
+                take_rows(client, self._table)
+            if not self._go_down(client, migration, rows[number - 1]):
                 client.close()
                 client = None
-        self._come_back(client)
+        self._come_back(client, [])
 
-    def _go_down(self, client: LocalClient, migration: Migration) -> bool:
+    def _go_down(self, client: LocalClient, migration: Migration, row: Row) -> bool:
         where = f"on a database at {migration.id} with rows in it"
+        put_rows(client, self._table, [row])
         try:
-            Migrator(client, self._migrations, table=self._table).rollback_last()
+            Migrator(client, [migration], table=self._table).rollback_last()
         except MigrationError as error:
             self._tell(_code(error, "populated_down_failed"), f"{where}: {error.message}", migration.id)
             return False
         return migration.foreign_keys or self._check_references(client, f"{where}, the down leaves", migration.id)
 
-    def _come_back(self, client: LocalClient | None) -> None:
-        """To the newest again, with what the downs have left."""
+    def _come_back(self, client: LocalClient | None, applied: Sequence[Row]) -> None:
+        """To the newest again, with what the downs have left. applied: what the tracking table should hold by now."""
         if client is not None:
             with client:
+                put_rows(client, self._table, applied)
                 if self._check_references(client, "on a database with rows in it, the downs leave", None):
                     self._migrate(client, None, "after the downs, with rows left")
 
@@ -295,6 +307,24 @@ class Proof:
         if (code, migration_id) not in self._told:
             self._told.add((code, migration_id))
             self.errors.append(Finding(code, message, migration_id))
+
+
+def take_rows(client: LocalClient, table: str) -> list[Row]:
+    """Empty the tracking table, and return what it held.
+
+    Each step then reads and plans its own migration alone: with all before it, the work would grow with their square.
+    """
+    if not client.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [table]).tuples:
+        return []
+    rows = client.execute(f"SELECT * FROM {quoted(table)} ORDER BY CAST(id AS INTEGER)").tuples
+    client.execute(f"DELETE FROM {quoted(table)}")
+    return rows
+
+
+def put_rows(client: LocalClient, table: str, rows: Sequence[Row]) -> None:
+    """Give the tracking table rows that it held before."""
+    for row in rows:
+        client.execute(f"INSERT INTO {quoted(table)} VALUES ({', '.join('?' * len(row))})", row)
 
 
 def _dangling(client: LocalClient) -> list[str]:

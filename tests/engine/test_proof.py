@@ -201,7 +201,9 @@ def test_a_table_that_it_cannot_fill_is_named_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "rows", [[{"x": "aaq6zz", "y": 1}], lambda version: [{"x": "aaq6zz"}], [{"X": "aaq6zz"}], []], ids=str
+    "rows",
+    [[{"x": "aaq6zz", "y": 1}], lambda version: [{"x": "aaq6zz"}], [{"X": "aaq6zz"}], []],
+    ids=["a column too many", "a function", "upper case", "none"],
 )
 def test_fixtures_fill_it_and_leave_out_columns_that_a_version_does_not_have(rows: Any) -> None:
     result = validate_migrations([step(1, ODD, down="DROP TABLE odd"), MORE], fixtures={"Odd": rows})

@@ -14,7 +14,7 @@ import pytest
 
 import agentdb
 
-SECONDS = 25
+SECONDS = 60
 
 #: Each says on a line of its own what it has been told is done, once it has been told.
 WRITER = """

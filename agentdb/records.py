@@ -31,6 +31,9 @@ class Record:
         def __init__(self, *values, **named):
             fields = self._fields
             state = self.__dict__
+            if not named and len(values) == len(fields):
+                state.update(zip(fields, values, strict=True))
+                return
             if len(values) > len(fields):
                 raise TypeError(f"{type(self).__name__} takes {len(fields)} values, {len(values)} were given")
             state.update(zip(fields, values, strict=False))

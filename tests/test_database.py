@@ -241,7 +241,11 @@ def test_a_client_of_the_other_world_is_refused(path: str) -> None:
     run(main)
 
 
-@pytest.mark.parametrize("place", [None, 5, b"agents.db", object(), ["agents.db"], AgentDB], ids=lambda place: "an object" if type(place) is object else repr(place))
+@pytest.mark.parametrize(
+    "place",
+    [None, 5, b"agents.db", object(), ["agents.db"], AgentDB],
+    ids=lambda place: "an object" if type(place) is object else repr(place),
+)
 def test_what_is_no_place_and_no_client_is_refused(place: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="is no path, no URL and no client") as caught:
         AgentDB.open(place)

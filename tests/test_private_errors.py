@@ -87,6 +87,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "reference": lambda db, v: db.client.execute("INSERT INTO sessions (id, main_agent_id) VALUES ('x', ?)", [v]),
     "attach": lambda db, v: db.client.execute("ATTACH ? AS other", ["/nowhere/" + text_of(v)]),
     "function": lambda db, v: db.client.execute("SELECT abs(-9223372036854775808), ?", [v]),
+    "missing": lambda db, v: db.client.execute("SELECT ? FROM nowhere", [v]),
     "row": lambda db, v: db.client.execute("SELECT CAST(? || x'ff' AS TEXT)", [v if isinstance(v, str) else "x"]),
 }
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from agentdb.cli.output import plain
 from agentdb.cli.shell_text import check, closed
 from agentdb.clients.base import ResultSet
-from agentdb.engine.history import DOWN, UP, History, Row
+from agentdb.engine.history import History
+from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.loss_guard import is_bare
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal

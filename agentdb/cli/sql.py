@@ -11,7 +11,8 @@ from agentdb.cli.output import Answer, answers, as_document, counted
 from agentdb.cli.script import downgrade, script, upgrade
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner
-from agentdb.engine.history import DOWN, UP, History, Row
+from agentdb.engine.history import History
+from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.preview import expanded

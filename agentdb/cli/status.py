@@ -18,7 +18,8 @@ from agentdb.cli.output import (
     milliseconds,
     plain,
 )
-from agentdb.engine.history import UP, History, Row
+from agentdb.engine.history import History
+from agentdb.engine.history_row import UP, Row
 from agentdb.engine.migration import Migration, ValidationResult
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.planner import recorded_number, survey

@@ -78,8 +78,6 @@ class Connection:
             forks.check_file(self.path)
         self._patient = patient
         forks.track(self)
-        if self.path != MEMORY and not self._settings.read_only:
-            create_new(self.path, self._settings.mode)
         try:
             try:
                 self._connect()
@@ -96,7 +94,10 @@ class Connection:
         """Open the file that has the name, for sure, and the one that the client's other connections have open."""
         for _ in range(_TRIES):
             before = self._file.found()
-            self._sqlite = self._sqlite_connection()
+            if before is None and not self._settings.read_only:
+                create_new(self.path, self._settings.mode)
+                before = self._file.found()
+            self._sqlite = self._sqlite_connection(is_there=before is not None)
             after = self._file.found()
             if after is not None and after == before:
                 self._file.adopt(after)
@@ -105,9 +106,10 @@ class Connection:
             self._sqlite.close()  # it did not exist before, or it was replaced meanwhile
         raise StorageError(f"{self.path} is replaced by another file again and again", code="file_replaced")
 
-    def _sqlite_connection(self) -> sqlite3.Connection:
+    def _sqlite_connection(self, *, is_there: bool) -> sqlite3.Connection:
         settings = self._settings
-        place = self.path if self.path == MEMORY else place_of(self.path, read_only=settings.read_only)
+        # Where it is not there, another process may be about to create it: no rights to ask for.
+        place = self.path if self.path == MEMORY or not is_there else place_of(self.path, read_only=settings.read_only)
         try:
             return sqlite3.connect(
                 place,
@@ -126,13 +128,8 @@ class Connection:
 
             call_on_connect(self._settings.on_connect, self._sqlite)
         # The first reads the header: a file that is no database is refused here and now, not at the first use.
-        self._run(f"PRAGMA synchronous={self._settings.synchronous}")
-        self._run(f"PRAGMA journal_size_limit={self._settings.journal_size_limit}")
-        if not self._settings.read_only:
-            self._run(f"PRAGMA secure_delete={self._settings.secure_delete}")
-        self._run("PRAGMA foreign_keys=ON")
-        if self._settings.read_only:
-            self._run("PRAGMA query_only=ON")
+        for pragma in self._settings.pragmas:
+            self._run(pragma)
         if self._run("PRAGMA foreign_keys") != [(1,)]:
             raise AgentDBError(
                 f"the SQLite of this Python ({sqlite3.sqlite_version}) does not enforce foreign keys",
@@ -287,7 +284,7 @@ class Connection:
             self._give_up_at = None
         self._writing = writing
         if writing:
-            self._check_file()
+            self._check_file()  # before a journal is written beside another file
         if confined:
             from agentdb.clients.confinement import authorize
 

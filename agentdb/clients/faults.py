@@ -161,7 +161,8 @@ def redacted(error: Exception, sql: str, args: Any) -> Exception:
     given = [
         bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else str(value)
         for _, value in named(args)
-        if isinstance(value, (str, bytes, bytearray, int, float))
+        # What SQLite could not hold, it cannot quote; and Python writes no integer of some thousand digits.
+        if isinstance(value, (str, bytes, bytearray, float)) or (isinstance(value, int) and abs(value) < 2**64)
     ]
     for mark in (' near "', " near '", ': "', ": '", ": "):
         head, found, rest = text.partition(mark)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What stat() says where no file has the name. Anything else, as EACCES, says nothing about the file.
 _GONE = (ENOENT, ENOTDIR, ESTALE)
+#: Of what cannot be another file.
+_FIXED = (0, 0)
 
 
 class FileIdentity:
@@ -34,13 +36,13 @@ class FileIdentity:
 
     def found(self) -> Identity | None:
         """The file that has the name now, if there is one."""
-        if self._is_fixed:
-            return (0, 0)
+        if self.path == MEMORY:
+            return _FIXED
         try:
             status = os.stat(self.path)
         except OSError:
             return None
-        return status.st_dev, status.st_ino
+        return _FIXED if self._is_fixed else (status.st_dev, status.st_ino)
 
     def adopt(self, identity: Identity) -> None:
         """A connection has opened this one. Raises StorageError `file_replaced` where earlier ones opened another."""

@@ -215,7 +215,9 @@ class LocalTransaction(TransactionBase):
         """Run one statement inside the transaction. Errors as in LocalClient.execute()."""
         sql, values = statement_of(stmt, args)
         kind = kind_of(sql)
-        self._check(ended=self._ended)
+        client = self._client
+        if self._ended or client._in_callback or client._born != forks.generation:
+            self._check(ended=self._ended)
         with self._lock:
             return self._open_connection().execute(sql, values, kind)
 

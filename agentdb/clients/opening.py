@@ -15,13 +15,10 @@ _WAL = 2
 
 
 def place_of(path: str, *, read_only: bool) -> str:
-    """The path, or a URI of it, for sqlite3.connect().
+    """The path of a file that is there, or a URI of it, for sqlite3.connect().
 
     Raises StorageError `read_only` for a file in WAL mode that cannot be locked.
     """
-    if not os.path.exists(path):
-        # Asked before its rights: another process may be about to create it.
-        return path
     if os.access(path, os.W_OK):
         # Not mode=ro, which leaves -wal and -shm files behind.
         return uri_of(path) + "?mode=rw" if read_only else path

@@ -10,15 +10,14 @@ _LONGEST_PATH = 512
 
 
 def create_new(path: str, mode: int) -> None:
-    """An empty file with these rights, less what the umask takes, if there is none. SQLite gives -wal and -shm the same.
+    """An empty file with these rights, less what the umask takes, where there is none. SQLite gives -wal and -shm the same.
 
     Never raises: SQLite will say itself what is wrong.
     """
-    if not os.path.exists(path):
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode))
-        except OSError:
-            pass
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode))
+    except OSError:
+        pass
 
 
 def make_folder(folder: str, like: str) -> None:

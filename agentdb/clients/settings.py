@@ -31,6 +31,16 @@ class Settings(Record):
     mode: int = 0o600
     secure_delete: str = "on"
 
+    @property
+    def pragmas(self) -> tuple[str, ...]:
+        """What every new connection is told."""
+        return (
+            f"PRAGMA synchronous={self.synchronous}",
+            f"PRAGMA journal_size_limit={self.journal_size_limit}",
+            "PRAGMA query_only=ON" if self.read_only else f"PRAGMA secure_delete={self.secure_delete}",
+            "PRAGMA foreign_keys=ON",
+        )
+
     def check(self) -> Settings:
         """Raises InvalidArgumentError for a value that cannot be meant, AgentDBError for a SQLite that is too old."""
         if type(self.busy_timeout) not in (int, float) or not 0 <= self.busy_timeout <= 86_400:

@@ -31,6 +31,7 @@ _KINDS = {
     "PRAGMA": PRAGMA,
 }
 _PLAIN = frozenset((str, int, bytes, type(None), bool))
+_PLAIN_AND_FLOAT = _PLAIN | {float}
 #: PRAGMAs that only report, although they take an argument; and those that write without one.
 _REPORTING = ("table_", "index_", "foreign_key_", "integrity_check", "quick_check", "collation_list", "pragma_list")
 _WRITING = ("wal_checkpoint", "incremental_vacuum", "optimize")
@@ -60,13 +61,22 @@ def statement_of(stmt: InStatement, args: InArgs = None) -> tuple[str, Any]:
     if type(args) is tuple or type(args) is list:
         if _PLAIN.issuperset(map(type, args)):
             return sql, args
-    elif type(args) is dict and _PLAIN.issuperset(map(type, args.values())):
-        for key in args:
-            if type(key) is not str or not key.isidentifier():
-                break
-        else:
-            return sql, args
+    elif type(args) is dict and _PLAIN_AND_FLOAT.issuperset(map(type, args.values())) and _is_plain(args):
+        return sql, args
     return sql, check_args(args, sql)
+
+
+def _is_plain(args: dict[Any, Any]) -> bool:
+    """Whether the names are bare, and no number is infinite or NaN."""
+    try:
+        if not all(map(str.isidentifier, args)):
+            return False
+    except TypeError:  # a name is no text
+        return False
+    for value in args.values():
+        if type(value) is float and value - value != 0:
+            return False
+    return True
 
 
 def statements_of(stmts: Iterable[InStatement]) -> tuple[list[Prepared], bool]:

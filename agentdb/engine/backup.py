@@ -20,7 +20,7 @@ from agentdb.clients.location import MEMORY, absolute, check_place, local_path
 from agentdb.clients.rights import fitting, make_folder
 from agentdb.clients.settings import Settings
 from agentdb.engine.events import BackedUp, BackingUp
-from agentdb.engine.history import UP, Row
+from agentdb.engine.history_row import UP, Row
 from agentdb.engine.shelf import Shelf, default_folder, have_same_pages
 from agentdb.errors import AgentDBError, BackupError, BusyError, InvalidArgumentError, StatementError, StorageError
 from agentdb.logs import INFO, log
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from agentdb.clients.location import Place
     from agentdb.clients.on_connect import OnConnect
-    from agentdb.engine.history import History, Key
+    from agentdb.engine.history import History
+    from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Migration
     from agentdb.engine.planner import Reversal
     from agentdb.engine.shelf import Shelved
@@ -171,7 +172,7 @@ class UpgradeBackup(_Task):
         try:
             with Copy(backup.path, settings) as older:
                 is_ours = backup.before != int(NOTHING) or self._has_table(older)
-                select = self._history.select_times if is_ours else _SCHEMA
+                select = self._history.sql.select_times if is_ours else _SCHEMA
                 then = older.source.execute(select, ()).tuples
             if not then:
                 return False
@@ -182,7 +183,7 @@ class UpgradeBackup(_Task):
 
     def _is_begun(self, copy: Copy) -> bool:
         """Whether a migration outside a transaction is under way: no build does anything else with the database then."""
-        rows = [Row.noted(id, note, None, UP) for id, note in self._rows(copy, self._history.select_begun)]
+        rows = [Row.noted(id, note, None, UP) for id, note in self._rows(copy, self._history.sql.select_begun)]
         return any(not row.is_struck_out for row in rows)
 
     def _is_still_so(self, copy: Copy) -> bool:

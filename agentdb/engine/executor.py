@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from agentdb.engine import history as h
 from agentdb.engine.events import Applied, Started
-from agentdb.engine.history import Row
+from agentdb.engine.history_row import UP, Row
 from agentdb.engine.migration import MANUAL
 from agentdb.engine.planner import done_before
 from agentdb.engine.run import Run
@@ -58,8 +57,8 @@ def apply(
     outside a transaction, which stays marked as in progress once a statement of it is done.
     """
     if told:
-        yield from emit(Started(h.UP, migration))
-    run = Run(h.UP, migration, migration.up, recorded_id, told)
+        yield from emit(Started(UP, migration))
+    run = Run(UP, migration, migration.up, recorded_id, told)
     run.application_id = application_id
     run.applied_after = applied_after
     body = _apply_inside if use_transaction else _apply_outside
@@ -84,7 +83,7 @@ def _is_applied(history: History, run: Run, checksums: bool) -> Steps[bool]:
     migration = run.migration
     run.begin()
     row = yield from history.find(run.recorded_id)
-    if row is None or row.in_progress == h.UP:
+    if row is None or row.in_progress == UP:
         run.row = row
         if row is not None and not row.is_struck_out:
             run.done = done_before(row, run.direction, run.items)
@@ -154,12 +153,12 @@ def _apply_outside(
             execution_time=None,
             app_version=app_version,
             instead_of=run.row,
-            in_progress=h.UP,
+            in_progress=UP,
             applied_after=run.applied_after,
         )
         run.recorded_id = run.migration.id
         if run.done:
-            yield from history.progress((yield from _found(history, run)), h.UP, run.items[: run.done])
+            yield from history.progress((yield from _found(history, run)), UP, run.items[: run.done])
         return True
 
     if not (yield from atomically(begin())):
@@ -172,7 +171,7 @@ def _apply_outside(
             yield from atomically(_withdraw(history, run))
         raise
     row = yield from history.find(run.recorded_id)
-    if row is None or row.done_of(h.UP, run.items) != len(run.items):
+    if row is None or row.done_of(UP, run.items) != len(run.items):
         return False
     return (yield from history.settle(row, run.milliseconds))
 
@@ -180,9 +179,9 @@ def _apply_outside(
 def _withdraw(history: History, run: Run) -> Steps[None]:
     """Take the row of a migration out, of which nothing is done; another process may be at it by now."""
     row = yield from _found(history, run)
-    if row.in_progress == h.UP and not row.statements_done(h.UP):
+    if row.in_progress == UP and not row.statements_done(UP):
         if run.row is not None:  # it was there for the sake of its note
-            yield from history.restore(Row.noted(row.id, run.row.note, None, h.UP))
+            yield from history.restore(Row.noted(row.id, run.row.note, None, UP))
         else:
             yield from history.remove(row.id)
 

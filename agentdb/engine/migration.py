@@ -263,7 +263,7 @@ def _checksum(number: int, up: tuple[Item, ...], joined: str | None) -> str:
     else:
         items = '"' + joined.replace("\n", "\\n") + '"'
     text = f'{{"id":"{number}","up":[{items}]}}'
-    return "v1:" + fingerprint(text)
+    return "v1:" + (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
 
 
 def fingerprint(text: str) -> str:

@@ -6,7 +6,8 @@ from agentdb.clients.adapters import BorrowedFile
 from agentdb.engine import planner
 from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, check_mark
-from agentdb.engine.history import DOWN, UP, History, Row
+from agentdb.engine.history import History
+from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
 from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
 from agentdb.logs import DEBUG, WARNING, log
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.clients.on_connect import OnConnect
     from agentdb.engine.backup import Setting
-    from agentdb.engine.history import Key
+    from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Item
     from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
@@ -206,14 +207,18 @@ class MigratorOperations(Operations[W]):
     def _survey(self, rules: dict[str, Any]) -> Steps[tuple[list[Key] | None, list[Migration], list[Row]]]:
         """What is recorded, what is to be run, and what a newer build has applied that this one can bear. Errors as in
         migrate()."""
-        applied = yield from self._history.read_keys()
+        registered = self._registered()
+        known: list[Key] = [(migration.id, migration.checksum, None) for migration in registered]
+        applied = yield from self._history.read_keys(known)
+        if applied is known and rules["limit"] is None and rules["target"] is None and rules["checksums"]:
+            return applied, [], []  # nearly every start of nearly every application
         try:
-            return applied, planner.plan_upgrade(self._registered(), applied or (), **rules), []
+            return applied, planner.plan_upgrade(registered, applied or (), **rules), []
         except DatabaseTooNewError:
             # A newer build was here. Whether this one can bear that is more than every start reads.
             rows = yield from self._history.read()
-            plan = planner.plan_upgrade(self._registered(), rows, **rules)
-            return applied, plan, planner.newer(self._registered(), rows)
+            plan = planner.plan_upgrade(registered, rows, **rules)
+            return applied, plan, planner.newer(registered, rows)
 
     def _check_names(self, plan: list[Migration], applied: list[Key] | None) -> Steps[None]:
         """Raises MigrationError `name_taken` where a later migration of a plan would find a table in its place: the ones
@@ -256,7 +261,9 @@ class MigratorOperations(Operations[W]):
                     migration,
                     recorded_id=next(
                         (r.id for r in begun if planner.recorded_number(r) == migration.number), migration.id
-                    ),
+                    )
+                    if begun
+                    else migration.id,
                     create_table=applied is None and not results,
                     # Without foreign keys there is no way but in a transaction.
                     use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,

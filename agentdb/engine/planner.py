@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentdb.engine.history import DOWN, UP, Row, as_json
+from agentdb.engine.history_row import DOWN, UP, Row, as_json
 from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Finding, Migration, number_of
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError, MigrationError
 from agentdb.records import Record
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentdb.engine.history import Key
+    from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Item
 
 #: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
@@ -39,8 +39,6 @@ def survey(
     An applied one that is not registered forbids it, unless it is known to be backward compatible: of a Key, which does
     not hold that, it is not known. One that began outside a transaction and did not end counts as pending.
     """
-    if checksums and [(migration.id, migration.checksum, None) for migration in registered] == applied:
-        return [], []  # nearly every start of nearly every application
     rows, found = _by_number(applied)
     waiting: list[Migration] = []
     mismatched: list[Finding] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agentdb.engine.history import STRUCK_OUT, UP, Row
+from agentdb.engine.history_row import STRUCK_OUT, UP, Row
 from agentdb.engine.migration import is_encodable, number_of
 from agentdb.engine.planner import recorded_number
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError

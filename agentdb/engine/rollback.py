@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from agentdb.engine import history as h
 from agentdb.engine.connection_state import leave_temporary, renewed_after
 from agentdb.engine.events import Reverted, Started
 from agentdb.engine.executor import passes_through
+from agentdb.engine.history_row import DOWN
 from agentdb.engine.planner import done_before
 from agentdb.engine.run import Run
 from agentdb.errors import AgentDBError, MigrationError
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from agentdb.engine.history import History, Row
+    from agentdb.engine.history import History
+    from agentdb.engine.history_row import Row
     from agentdb.engine.migration import MigrationResult
     from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
@@ -92,7 +93,7 @@ def _check_together(plan: Sequence[Reversal]) -> Steps[None]:
     """What can be told of a range before its first step, where it is not one transaction. Raises MigrationError."""
     from agentdb.engine.references import check_dependents
 
-    run = Run(h.DOWN, plan[0].migration, plan[0].statements, plan[0].recorded_id, False)
+    run = Run(DOWN, plan[0].migration, plan[0].statements, plan[0].recorded_id, False)
     try:
         yield from check_dependents(tuple([item for reversal in plan for item in reversal.statements]))
     except AgentDBError as error:
@@ -116,13 +117,13 @@ def _rehearse(history: History, plan: Sequence[Reversal]) -> Steps[None]:
             if any(is_setting(item) for item in items):
                 return
             items = tuple([item for item in items if type(item) is not str or not is_bare(item)])
-        runs.append(Run(h.DOWN, reversal.migration, items, reversal.recorded_id, False))
+        runs.append(Run(DOWN, reversal.migration, items, reversal.recorded_id, False))
     at = runs[0]
 
     def body() -> Steps[None]:
         nonlocal at
         rows = {row.id: row for row in (yield from history.read())}
-        if any(row.in_progress == h.DOWN for row in rows.values()):
+        if any(row.in_progress == DOWN for row in rows.values()):
             raise _Rehearsed  # some of it is done
         before = yield from compiling()
         for run in runs:
@@ -145,10 +146,10 @@ def _rehearse(history: History, plan: Sequence[Reversal]) -> Steps[None]:
 def _inside(
     history: History, segment: Sequence[Reversal], plan_again: Plan, done: int, told: bool
 ) -> Steps[list[MigrationResult]]:
-    runs = [Run(h.DOWN, r.migration, r.statements, r.recorded_id, told) for r in segment]
+    runs = [Run(DOWN, r.migration, r.statements, r.recorded_id, told) for r in segment]
     if told:
         for run in runs:
-            yield from emit(Started(h.DOWN, run.migration))
+            yield from emit(Started(DOWN, run.migration))
     at = runs[0]
 
     def body() -> Steps[None]:
@@ -201,8 +202,8 @@ def _outside(
 ) -> Steps[list[MigrationResult]]:
     (reversal,) = segment
     if told:
-        yield from emit(Started(h.DOWN, reversal.migration))
-    run = Run(h.DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
+        yield from emit(Started(DOWN, reversal.migration))
+    run = Run(DOWN, reversal.migration, reversal.statements, reversal.recorded_id, told)
     run.confined = reversal.is_recorded
     try:
         is_done = yield from renewed_after(_revert_outside(history, run), run.items)
@@ -229,17 +230,17 @@ def _revert_outside(history: History, run: Run) -> Steps[bool]:
             from agentdb.engine.references import check_dependents
 
             yield from check_dependents(run.items)
-        yield from history.progress(row, h.DOWN, run.items[: run.done])
+        yield from history.progress(row, DOWN, run.items[: run.done])
         return True
 
     def give_up() -> Steps[None]:
         row = yield from history.find(run.recorded_id)
-        if row is not None and run.row is not None and row.in_progress == h.DOWN and not row.statements_done(h.DOWN):
+        if row is not None and run.row is not None and row.in_progress == DOWN and not row.statements_done(DOWN):
             yield from history.restore(run.row)
 
     def end() -> Steps[bool]:
         row = yield from history.find(run.recorded_id)
-        if row is None or row.done_of(h.DOWN, run.items) != len(run.items):
+        if row is None or row.done_of(DOWN, run.items) != len(run.items):
             return False
         yield from history.forget(row, run.timestamp)
         return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from time import perf_counter
 
-from agentdb.engine import history as h
 from agentdb.engine.events import StatementDone
+from agentdb.engine.history_row import DOWN, UP
 from agentdb.engine.migration import MigrationResult
 from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import ResultSet
     from agentdb.engine.events import Direction
-    from agentdb.engine.history import History, Row
+    from agentdb.engine.history import History
+    from agentdb.engine.history_row import Row
     from agentdb.engine.loss_guard import Counts
     from agentdb.engine.migration import Item, Migration
     from agentdb.operations import Steps
@@ -52,22 +53,22 @@ class Run:
         self.application_id: int | None = None
         self.confined = False  # its statements are recorded ones
         self.applied_after: str | None = None
-        self.begin()
+        self.only_creates = all(type(item) is str and item[:7] == "CREATE " for item in items)
+        #: Whether it may leave something on the connection: what only creates tables costs no look.
+        self.leaves_something = not self.only_creates or any("temp" in str(item).lower() for item in items)
+        self.began = perf_counter()
+        self.ended: float | None = None
+        self.at: datetime | None = None
 
     def begin(self) -> None:
         """The write lock is ours, so it begins now: the wait for it is not part of it."""
         self.began = perf_counter()
-        self.ended: float | None = None
+        self.ended = None
         self.at = datetime.now(UTC)
 
     def end(self) -> None:
         """Its part of a longer transaction is done: what follows is not part of it."""
         self.ended = perf_counter()
-
-    @property
-    def leaves_something(self) -> bool:
-        """Whether it may leave something on the connection: what only creates and fills tables costs no look."""
-        return not _only_creates(self.items) or any("temp" in str(item).lower() for item in self.items)
 
     def on_own_connection(self, steps: Steps[T]) -> Steps[T]:
         """The steps, and then a new connection where something was left on theirs."""
@@ -77,17 +78,17 @@ class Run:
 
     @property
     def milliseconds(self) -> float:
-        return round(((self.ended or perf_counter()) - self.began) * 1000, 3)
+        return int(((self.ended or perf_counter()) - self.began) * 1_000_000) / 1000
 
     @property
     def timestamp(self) -> str:
-        return self.at.isoformat(timespec="milliseconds")[:23] + "Z"
+        return (self.at or datetime.now(UTC)).isoformat(timespec="milliseconds")[:23] + "Z"
 
     @property
     def is_repeated(self) -> bool:
         """Whether it was begun before and did not end."""
-        if self.direction == h.DOWN:
-            return self.done > 0 or (self.row is not None and self.row.in_progress == h.DOWN)
+        if self.direction == DOWN:
+            return self.done > 0 or (self.row is not None and self.row.in_progress == DOWN)
         return self.row is not None and not self.row.is_struck_out
 
     def execute_all(self) -> Steps[None]:
@@ -156,7 +157,7 @@ class Run:
         from agentdb.engine.loss_guard import is_bare
 
         self.is_outside = True
-        if self.direction == h.DOWN:
+        if self.direction == DOWN:
             from agentdb.engine.references import drops
 
             self.drops = drops(self.items)
@@ -214,13 +215,13 @@ class Run:
         Counting costs a scan before and one behind, so it is done only where something could be.
         """
         is_enforced = self.migration.foreign_keys
-        if is_enforced and _only_creates(self.items):
+        if is_enforced and self.only_creates:
             yield from self.execute_all()
             return
         from agentdb.engine import loss_guard, references
 
         left = self.items[self.done :]
-        if self.direction == h.DOWN:
+        if self.direction == DOWN:
             yield from references.check_dependents(self.items)
             self.drops = references.drops(self.items)
         counts = yield from _counted(left)
@@ -243,7 +244,7 @@ class Run:
     def _dropped(self) -> Iterable[str]:
         """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
         whose name another statement of it gives to something that it creates."""
-        if self.direction != h.UP:
+        if self.direction != UP:
             return ()
         from agentdb.engine.names import folded
         from agentdb.engine.references import drops
@@ -258,7 +259,7 @@ class Run:
 
     def _consent(self) -> Iterable[str]:
         """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
-        if self.direction == h.UP:
+        if self.direction == UP:
             return self.migration.allows_loss
         from agentdb.engine.loss_guard import consent_of
 
@@ -266,11 +267,12 @@ class Run:
 
     def result(self, error: Exception | None = None) -> MigrationResult:
         statements = tuple(self.ran) if error is None else texts(self.items)
-        return MigrationResult(self.migration, error is None, error, self.at, self.milliseconds, False, statements)
+        at = self.at or datetime.now(UTC)
+        return MigrationResult(self.migration, error is None, error, at, self.milliseconds, False, statements)
 
     def failure(self, error: AgentDBError, how_far: str = "") -> MigrationError:
         """What to raise. how_far: what the message says at its end."""
-        doing = "applying" if self.direction == h.UP else "rolling back"
+        doing = "applying" if self.direction == UP else "rolling back"
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
@@ -314,10 +316,6 @@ def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:
     if not (yield from loss_guard.can_lose(items)):
         return None
     return (yield from loss_guard.count((yield from reached(items))))
-
-
-def _only_creates(items: Iterable[Item]) -> bool:
-    return all(type(item) is str and item[:7] == "CREATE " for item in items)
 
 
 def texts(items: Iterable[Item]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentdb.engine.history import Row
+from agentdb.engine.history_row import Row
 from agentdb.engine.names import Statement, folded, name_at, tokens
 from agentdb.errors import MigrationError
 from agentdb.requests import execute
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentdb.engine.history import Key
+    from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Migration
     from agentdb.requests import Steps
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentdb.cli.script import Expression, bind, closed, downgrade, literal, quoted_name, script, upgrade
-from agentdb.engine.history import History, Row
+from agentdb.engine.history import History
+from agentdb.engine.history_row import Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.engine.run import texts

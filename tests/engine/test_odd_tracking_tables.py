@@ -14,7 +14,7 @@ from engine_harness import Database, ask, caught, ids, make, outside
 
 from agentdb import AgentDB
 from agentdb.cli.group import agentdb as command
-from agentdb.engine.history import Row
+from agentdb.engine.history_row import Row
 from agentdb.errors import AgentDBError, MigrationError
 
 THREE = [make(1), make(2), make(3)]

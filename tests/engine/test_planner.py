@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentdb import Migration
-from agentdb.engine.history import Row
+from agentdb.engine.history_row import Row
 from agentdb.engine.planner import gaps, plan_downgrade, plan_upgrade, survey, warnings
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, MigrationError
 

@@ -15,7 +15,7 @@ from guard_harness import rows, run_unguarded, snapshot
 
 import agentdb
 from agentdb import Migration, RebuildTable, create_client_sync
-from agentdb.engine.history import as_json
+from agentdb.engine.history_row import as_json
 from agentdb.errors import DataLossError, InvalidMigrationError, MigrationError
 
 SCHEMA = Migration(

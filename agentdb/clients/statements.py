@@ -73,10 +73,7 @@ def _is_plain(args: dict[Any, Any]) -> bool:
             return False
     except TypeError:  # a name is no text
         return False
-    for value in args.values():
-        if type(value) is float and value - value != 0:
-            return False
-    return True
+    return all(value - value == 0 for value in args.values() if type(value) is float)
 
 
 def statements_of(stmts: Iterable[InStatement]) -> tuple[list[Prepared], bool]:

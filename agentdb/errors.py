@@ -29,7 +29,7 @@ REMEDIES: dict[str, str] = {
     "database.",
     "no_effect_inside": "Give it to a migration of its own with use_transaction=False: inside a transaction SQLite ignores it "
     "without a word.",
-    "many_statements": "Pass one statement per call; agentdb.lexer.split() takes a script apart.",
+    "many_statements": "Pass one statement per call; agentdb.sql.lexer.split() takes a script apart.",
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
     "foreign_client": "Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client.",

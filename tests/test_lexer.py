@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from agentdb.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword, split, verb
+from agentdb.sql.lexer import TRANSACTION_CONTROL, count, has_stray_end, keyword, split, verb
 
 DDL = """CREATE TABLE notes (
     id TEXT PRIMARY KEY,

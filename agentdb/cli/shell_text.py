@@ -10,7 +10,7 @@ import re
 import sqlite3
 
 from agentdb.errors import MigrationError
-from agentdb.lexer import keyword, split
+from agentdb.sql.lexer import keyword, split
 
 # What the shell passes over as a whole; or, as a group, the front of a line that it could take for the end of a statement.
 _TERMINATOR = re.compile(

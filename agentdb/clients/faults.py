@@ -15,7 +15,7 @@ from agentdb.errors import (
     StatementError,
     StorageError,
 )
-from agentdb.lexer import keyword
+from agentdb.sql.lexer import keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentdb.clients.base import Statement
 from agentdb.clients.faults import check_args, shorten
 from agentdb.errors import InvalidArgumentError, StorageError
-from agentdb.lexer import TRANSACTION_CONTROL, verb
+from agentdb.sql.lexer import TRANSACTION_CONTROL, verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentdb.engine.names import folded, quoted
 from agentdb.errors import AgentDBError
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

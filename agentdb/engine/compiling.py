@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import count
 
-from agentdb.engine.names import literal, quoted
 from agentdb.errors import AgentDBError, MigrationError, StatementError
 from agentdb.requests import execute
+from agentdb.sql.statement_tables import literal, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

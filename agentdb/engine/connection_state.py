@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agentdb.clients.statements import pragma_with_argument
-from agentdb.engine.names import folded, tokens
-from agentdb.lexer import keyword
 from agentdb.operations import execute
 from agentdb.requests import renew
+from agentdb.sql.lexer import keyword, tokens
+from agentdb.sql.statement_tables import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

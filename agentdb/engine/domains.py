@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from itertools import islice, product
 
-from agentdb.engine.names import OTHER, QUOTED, folded, quoted, tokens
 from agentdb.errors import AgentDBError
 from agentdb.records import Record
+from agentdb.sql.lexer import OTHER, QUOTED, tokens
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ column that is not unique two rows that have the same."""
 from __future__ import annotations
 
 from agentdb.engine.domains import Column, Domains, candidates, checks_of, free_value, names_in
-from agentdb.engine.names import folded, quoted
 from agentdb.errors import AgentDBError
 from agentdb.records import Record
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

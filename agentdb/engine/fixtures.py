@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from agentdb.engine.names import folded
 from agentdb.errors import InvalidArgumentError
+from agentdb.sql.statement_tables import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

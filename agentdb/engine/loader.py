@@ -9,8 +9,8 @@ from types import ModuleType
 from agentdb.engine.file_remedies import in_file
 from agentdb.engine.migration import Migration
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, StorageError
-from agentdb.lexer import split
 from agentdb.logs import WARNING, log
+from agentdb.sql.lexer import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

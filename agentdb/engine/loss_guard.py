@@ -11,9 +11,9 @@ up for by others that came.
 
 from __future__ import annotations
 
-from agentdb.engine.names import Statement, folded, quoted
 from agentdb.errors import DataLossError
 from agentdb.requests import execute
+from agentdb.sql.statement_tables import Statement, folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

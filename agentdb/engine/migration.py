@@ -7,8 +7,8 @@ from sys import modules
 
 from agentdb.clients.statements import pragma_with_argument, switches_connection, switches_foreign_keys
 from agentdb.errors import InvalidMigrationError
-from agentdb.lexer import TRANSACTION_CONTROL, count_and_end, keyword
 from agentdb.records import Record
+from agentdb.sql.lexer import TRANSACTION_CONTROL, count_and_end, keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from agentdb.engine.filling import Filling, Table, insert, referable
 from agentdb.engine.fixtures import checked, rows_of
 from agentdb.engine.migration import Finding
-from agentdb.engine.names import folded, quoted
 from agentdb.engine.virtual import virtual_tables
 from agentdb.errors import AgentDBError
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

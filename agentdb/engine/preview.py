@@ -6,10 +6,10 @@ the schema, without a row, is built in memory, and the migrations' definitions a
 
 from __future__ import annotations
 
-from agentdb.engine.names import Statement
 from agentdb.errors import AgentDBError
 from agentdb.requests import atomically, execute
 from agentdb.runners import run
+from agentdb.sql.statement_tables import Statement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

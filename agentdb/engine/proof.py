@@ -15,10 +15,11 @@ from agentdb.engine.carried import Carried
 from agentdb.engine.loss_guard import check, count
 from agentdb.engine.migration import Finding
 from agentdb.engine.migrator import Migrator
-from agentdb.engine.names import folded, quoted, tokens
 from agentdb.engine.populate import Populator
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
 from agentdb.runners import run
+from agentdb.sql.lexer import tokens
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ not there is a table of that name yet, for a statement before may make one.
 
 from __future__ import annotations
 
-from agentdb.engine.names import Statement, folded, tokens
 from agentdb.requests import execute
+from agentdb.sql.lexer import tokens
+from agentdb.sql.statement_tables import Statement, folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

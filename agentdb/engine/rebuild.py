@@ -8,17 +8,17 @@ that AUTOINCREMENT has promised never to give again. See agentdb.engine.rebuildi
 from __future__ import annotations
 
 from agentdb.engine.migration import canonical, escaped, is_encodable
-from agentdb.engine.names import OTHER, folded, name_at, tokens
 from agentdb.errors import InvalidMigrationError, MigrationError
-from agentdb.lexer import count, has_stray_end
 from agentdb.records import Record
+from agentdb.sql.lexer import OTHER, count, has_stray_end, tokens
+from agentdb.sql.statement_tables import folded, name_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from agentdb.engine.names import Token
+    from agentdb.sql.lexer import Token
 
 #: What stands in the JSON form for its kind and its version. A build refuses what it does not know.
 _KIND, _VERSION = "rebuild_table", 1

@@ -9,11 +9,12 @@ that moment stops it. What an index, a view or a trigger can do afterwards that 
 from __future__ import annotations
 
 from agentdb.engine.compiling import compiling, schema_of
-from agentdb.engine.names import OTHER, WORD, folded, literal, quoted, tokens
 from agentdb.engine.search_indexes import search_indexes
 from agentdb.engine.statistics import Statistics
 from agentdb.errors import DataLossError, MigrationError, StatementError
 from agentdb.requests import execute
+from agentdb.sql.lexer import OTHER, WORD, tokens
+from agentdb.sql.statement_tables import folded, literal, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

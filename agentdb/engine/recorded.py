@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from agentdb.engine.migration import check_statement
-from agentdb.engine.names import tokens
 from agentdb.errors import InvalidMigrationError, MigrationError
-from agentdb.lexer import keyword
+from agentdb.sql.lexer import keyword, tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from agentdb.engine.loss_guard import Origins, Renames
-from agentdb.engine.names import Statement, folded, quoted
 from agentdb.engine.reach import referring
 from agentdb.errors import DanglingReferencesError, DependentRowsError, StatementError
 from agentdb.requests import execute
+from agentdb.sql.statement_tables import Statement, folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

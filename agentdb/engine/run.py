@@ -246,9 +246,9 @@ class Run:
         whose name another statement of it gives to something that it creates."""
         if self.direction != UP:
             return ()
-        from agentdb.engine.names import folded
         from agentdb.engine.references import drops
         from agentdb.engine.taken_names import created
+        from agentdb.sql.statement_tables import folded
 
         named = drops(self.items).values()
         if not self.is_outside:

@@ -5,10 +5,11 @@ SQLite does not know that they hang on it. Where the number of a row becomes ano
 
 from __future__ import annotations
 
-from agentdb.engine.names import OTHER, WORD, folded, tokens
 from agentdb.errors import StatementError
 from agentdb.records import Record
 from agentdb.requests import execute
+from agentdb.sql.lexer import OTHER, WORD, tokens
+from agentdb.sql.statement_tables import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

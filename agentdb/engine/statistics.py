@@ -5,8 +5,8 @@ Dropping the old table forgets it, and queries over the new one would be planned
 
 from __future__ import annotations
 
-from agentdb.engine.names import literal
 from agentdb.requests import execute
+from agentdb.sql.statement_tables import literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agentdb.engine.history_row import Row
-from agentdb.engine.names import Statement, folded, name_at, tokens
 from agentdb.errors import MigrationError
 from agentdb.requests import execute
+from agentdb.sql.lexer import tokens
+from agentdb.sql.statement_tables import Statement, folded, name_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

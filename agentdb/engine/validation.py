@@ -6,9 +6,10 @@ from functools import lru_cache
 
 from agentdb.engine.migration import Finding, Migration, ValidationResult
 from agentdb.engine.migrator import Migrator, migrations_of
-from agentdb.engine.names import OTHER, QUOTED, quoted, tokens
 from agentdb.engine.planner import gaps
 from agentdb.errors import AgentDBError, MigrationError
+from agentdb.sql.lexer import OTHER, QUOTED, tokens
+from agentdb.sql.statement_tables import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from agentdb.engine.filling import insert
-from agentdb.engine.names import QUOTED, folded, quoted, tokens
 from agentdb.errors import AgentDBError
+from agentdb.sql.lexer import QUOTED, tokens
+from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.local import LocalClient
-    from agentdb.engine.names import Token
+    from agentdb.sql.lexer import Token
 
 #: Rows that one gets: no more than a table, from which a migration may fill it anew.
 _ROWS = 3

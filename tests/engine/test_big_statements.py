@@ -12,8 +12,9 @@ import pytest
 from agentdb import Migration, Migrator, create_client_sync
 from agentdb.clients.faults import shorten
 from agentdb.clients.statements import kind_of
-from agentdb.engine.names import Statement, tokens
 from agentdb.errors import StatementError
+from agentdb.sql.lexer import tokens
+from agentdb.sql.statement_tables import Statement
 
 #: What a literal may hold that a reader of SQL looks at.
 PIECES = ["x", "''", "it''s; -- a /* b */ \"c\"\n", "é漢;", '""', "`[(", "$a(", "conflict ", "do update "]
@@ -109,7 +110,8 @@ MEASURED = """
 import sys, tracemalloc
 from agentdb import Migration, Migrator, create_client_sync
 from agentdb.clients.faults import shorten
-from agentdb.engine.names import Statement, tokens
+from agentdb.sql.statement_tables import Statement
+from agentdb.sql.lexer import tokens
 import agentdb.cli.script as script
 
 opening, piece, closing = sys.argv[1:]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from agentdb import Migration
 from agentdb.engine.migration import _is_plain_trigger, canonical
 from agentdb.errors import InvalidMigrationError
-from agentdb.lexer import count, has_stray_end
 from agentdb.migrations import MIGRATIONS
+from agentdb.sql.lexer import count, has_stray_end
 
 LAW = settings(deadline=None, max_examples=150)
 

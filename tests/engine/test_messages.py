@@ -73,7 +73,7 @@ def only_a_comment(db: Database) -> Any:
 
 @situation("""
 statement 1 of the down of migration 001 holds 2 statements: DROP TABLE a; DROP TABLE b
-Pass one statement per call; agentdb.lexer.split() takes a script apart. [many_statements]
+Pass one statement per call; agentdb.sql.lexer.split() takes a script apart. [many_statements]
 """)
 def two_statements_in_one(db: Database) -> Any:
     return caught(Migration, "001", "d", TABLE, "DROP TABLE a;\nDROP TABLE b")

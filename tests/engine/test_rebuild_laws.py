@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agentdb import Migration, Migrator, RebuildTable, create_client_sync
 from agentdb.clients.local import LocalClient
-from agentdb.engine.names import Statement, folded, name_at, quoted, tokens
+from agentdb.sql.lexer import tokens
+from agentdb.sql.statement_tables import Statement, folded, name_at, quoted
 
 # None begins with a quote: of such names SQLite itself reads beyond the end where ON DELETE RESTRICT is at work.
 NAMES = st.sampled_from(

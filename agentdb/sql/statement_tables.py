@@ -5,67 +5,17 @@ Loaded only where there is something to run.
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 
-from agentdb.records import Record
+from agentdb.sql.lexer import OTHER, WORD, Token, read_tokens, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-#: Kinds of tokens: a bare word, a name or text in quotes, anything else. White space and comments are none.
-WORD, QUOTED, OTHER = "word", "quoted", "other"
-
-# `*+` gives nothing back: what a repeat could give back costs memory, a hundred bytes and more for a character or a pair.
-_TOKEN = re.compile(
-    r"""
-      (?P<blank> [\s\ufeff]+ | --[^\n]* | /\*(?=.)[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)? )
-    | (?P<quoted> "[^"]*+(?:""[^"]*+)*+" | `[^`]*+(?:``[^`]*+)*+` | \[[^\]]*+\] | '[^']*+(?:''[^']*+)*+' )
-    | (?P<word> [A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]* )
-    | (?P<other> [0-9][A-Za-z0-9_$.]* | . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _VERBS = frozenset(("INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES"))
 #: What can change no row.
 _READING = frozenset(("SELECT", "VALUES", "EXPLAIN"))
-
-
-class Token(Record):
-    """One token of SQL: `text` without its quotes, and where it stands."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-    def is_word(self, *words: str) -> bool:
-        """Whether it is one of these bare words, given in upper case."""
-        return self.kind == WORD and self.text.upper() in words
-
-    @property
-    def is_name(self) -> bool:
-        """Whether it can be the name of a table or column."""
-        return self.kind != OTHER
-
-
-def tokens(sql: str) -> list[Token]:
-    """The tokens of a statement."""
-    return list(_read(sql))
-
-
-def _read(sql: str) -> Iterator[Token]:
-    """The tokens of a statement, each when it is asked for."""
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup
-        if kind is None or kind == "blank":
-            continue
-        text = match.group()
-        if kind == QUOTED:
-            mark = text[-1]
-            text = text[1:-1] if mark == "]" else text[1:-1].replace(mark * 2, mark)
-        yield Token(kind, text, match.start(), match.end())
 
 
 def _updates_on_conflict(sql: str) -> bool:
@@ -73,11 +23,7 @@ def _updates_on_conflict(sql: str) -> bool:
     if "conflict" not in sql.lower():  # the words in front of it; many rows need not be read for that
         return False
     before = ""
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup
-        if kind == "blank":
-            continue
-        word = match.group().upper() if kind == WORD else ""
+    for word in words_of(sql):
         if before == "DO" and word == "UPDATE":
             return True
         before = word
@@ -117,7 +63,7 @@ class Statement:
         self._sql = sql
         # Read as far as it is asked for: a statement may be an INSERT of a million values, and it begins with its table.
         self._tokens: list[Token] = []
-        self._unread = _read(sql)
+        self._unread = read_tokens(sql)
         self.verb, at = self._verb()
         self.table: str | None = None
         self._behind = at

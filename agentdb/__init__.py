@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from agentdb.clients.libsql_names import Value as Value
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
-    from agentdb.engine.backup import backup as backup
+    from agentdb.engine.backup.create import backup as backup
+    from agentdb.engine.backup.restore import restore as restore
     from agentdb.engine.loader import load_migrations as load_migrations
-    from agentdb.engine.migration import Finding as Finding
     from agentdb.engine.migration import Migration as Migration
-    from agentdb.engine.migration import MigrationResult as MigrationResult
-    from agentdb.engine.migration import MigrationSummary as MigrationSummary
-    from agentdb.engine.migration import ValidationResult as ValidationResult
     from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
     from agentdb.engine.migrator import Migrator as Migrator
-    from agentdb.engine.rebuild import RebuildTable as RebuildTable
-    from agentdb.engine.restore import restore as restore
-    from agentdb.engine.validation import validate_migrations as validate_migrations
+    from agentdb.engine.proof.validation import validate_migrations as validate_migrations
+    from agentdb.engine.rebuild.specification import RebuildTable as RebuildTable
+    from agentdb.engine.results import Finding as Finding
+    from agentdb.engine.results import MigrationResult as MigrationResult
+    from agentdb.engine.results import MigrationSummary as MigrationSummary
+    from agentdb.engine.results import ValidationResult as ValidationResult
     from agentdb.operations import Async as Async
     from agentdb.operations import Sync as Sync
 
@@ -47,30 +47,30 @@ _EXPORTS = {
     "AsyncMigrator": "engine.migrator",
     "Client": "clients.libsql_names",
     "ClientSync": "clients.libsql_names",
-    "Finding": "engine.migration",
+    "Finding": "engine.results",
     "InArgs": "clients.libsql_names",
     "InStatement": "clients.libsql_names",
     "InValue": "clients.libsql_names",
     "LibsqlError": "clients.libsql_names",
     "Migration": "engine.migration",
-    "MigrationResult": "engine.migration",
-    "MigrationSummary": "engine.migration",
+    "MigrationResult": "engine.results",
+    "MigrationSummary": "engine.results",
     "Migrator": "engine.migrator",
-    "RebuildTable": "engine.rebuild",
+    "RebuildTable": "engine.rebuild.specification",
     "ResultSet": "clients.base",
     "Row": "clients.base",
     "Statement": "clients.base",
     "Sync": "operations",
     "Transaction": "clients.libsql_names",
     "TransactionSync": "clients.libsql_names",
-    "ValidationResult": "engine.migration",
+    "ValidationResult": "engine.results",
     "Value": "clients.libsql_names",
-    "backup": "engine.backup",
+    "backup": "engine.backup.create",
     "create_client": "clients",
     "create_client_sync": "clients",
     "load_migrations": "engine.loader",
-    "restore": "engine.restore",
-    "validate_migrations": "engine.validation",
+    "restore": "engine.backup.restore",
+    "validate_migrations": "engine.proof.validation",
 }
 __all__ = [
     "AgentDB",

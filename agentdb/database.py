@@ -9,7 +9,7 @@ from agentdb.clients.location import is_place
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.errors import ClosedError, InvalidArgumentError
 from agentdb.operations import Async, HasTarget, Sync, W
-from agentdb.transactions import Block, begin, begin_async
+from agentdb.operations.transactions import Block, begin, begin_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from agentdb.clients.local import LocalClient
-    from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.local.async_client import AsyncLocalClient
+    from agentdb.clients.local.sync_client import LocalClient
     from agentdb.clients.location import Place
-    from agentdb.engine.backup import Setting
-    from agentdb.runners import Callback
+    from agentdb.engine.backup.create import Setting
+    from agentdb.operations.runners import Callback
+    from agentdb.operations.transactions import Level
     from agentdb.stores.agent_contexts import AgentContextStore
     from agentdb.stores.agents import AgentStore
-    from agentdb.stores.compactions import CompactionStore
-    from agentdb.stores.conversations import ConversationStore
-    from agentdb.stores.messages import MessageStore
+    from agentdb.stores.compactions.store import CompactionStore
+    from agentdb.stores.conversations.store import ConversationStore
+    from agentdb.stores.messages.store import MessageStore
     from agentdb.stores.session_logs import SessionLogStore
-    from agentdb.stores.sessions import SessionStore
-    from agentdb.transactions import Level
+    from agentdb.stores.sessions.store import SessionStore
 
 
 #: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
@@ -54,7 +54,7 @@ class Stores(HasTarget[W]):
     @property
     def sessions(self) -> SessionStore[W]:
         """The sessions."""
-        from agentdb.stores.sessions import SessionStore
+        from agentdb.stores.sessions.store import SessionStore
 
         return self._store(SessionStore)  # type: ignore[no-any-return]
 
@@ -75,21 +75,21 @@ class Stores(HasTarget[W]):
     @property
     def compactions(self) -> CompactionStore[W]:
         """The compactions of the sessions' conversations."""
-        from agentdb.stores.compactions import CompactionStore
+        from agentdb.stores.compactions.store import CompactionStore
 
         return self._store(CompactionStore)  # type: ignore[no-any-return]
 
     @property
     def messages(self) -> MessageStore[W]:
         """The messages of the sessions."""
-        from agentdb.stores.messages import MessageStore
+        from agentdb.stores.messages.store import MessageStore
 
         return self._store(MessageStore)  # type: ignore[no-any-return]
 
     @property
     def conversations(self) -> ConversationStore[W]:
         """The conversations as plain dicts and lists, for code written against the older persistence layer."""
-        from agentdb.stores.conversations import ConversationStore
+        from agentdb.stores.conversations.store import ConversationStore
 
         return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
 
@@ -157,7 +157,7 @@ def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is
 def _check_default_agent(given: object) -> None:
     """Raise FieldError for a default agent that cannot be; the stores are loaded only where there is one."""
     if given is not None:
-        from agentdb.stores.conversations import read_default_agent
+        from agentdb.stores.conversations.store import read_default_agent
 
         read_default_agent(given)  # type: ignore[arg-type]
 

@@ -9,9 +9,43 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Self
+    from datetime import datetime
+    from typing import Any, Protocol, Self
 
-    from agentdb.engine.migration import Migration, MigrationResult
+    class Migration(Protocol):
+        """An agentdb.Migration, as far as an error tells of it."""
+
+        @property
+        def id(self) -> str: ...
+        @property
+        def description(self) -> str: ...
+        @property
+        def label(self) -> str: ...
+        @property
+        def up(self) -> tuple[Any, ...]: ...
+        @property
+        def down(self) -> tuple[Any, ...]: ...
+        @property
+        def use_transaction(self) -> bool: ...
+
+    class MigrationResult(Protocol):
+        """An agentdb.MigrationResult, as far as an error tells of it."""
+
+        @property
+        def migration(self) -> Migration: ...
+        @property
+        def success(self) -> bool: ...
+        @property
+        def error(self) -> Exception | None: ...
+        @property
+        def executed_at(self) -> datetime | None: ...
+        @property
+        def execution_time(self) -> float: ...
+        @property
+        def dry_run(self) -> bool: ...
+        @property
+        def statements(self) -> tuple[str, ...]: ...
+
 
 #: code -> what to do next. A remedy given to an exception at the place where it is raised wins over this one.
 REMEDIES: dict[str, str] = {

@@ -24,7 +24,7 @@ from benchmarks.table import Figure, Limit, compare, markdown
 from benchmarks.worker import elapsed
 
 if TYPE_CHECKING:
-    from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.local.async_client import AsyncLocalClient
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from typing import Any
 from agentdb import AgentDB, AsyncAgentDB, Migrator, create_client_sync
 from agentdb.migrations import latest_migration_id, migrations_up_to
 from agentdb.queries import agents, messages, sessions
-from agentdb.stores.message_values import NewMessage
+from agentdb.stores.messages.values import NewMessage
 from benchmarks import options
 from benchmarks.machine import machine_line
 from benchmarks.peers import floor

@@ -14,8 +14,8 @@ import pytest
 import agentdb
 from agentdb import Migration, Migrator, create_client_sync, validate_migrations
 from agentdb.engine.loader import load_migrations
-from agentdb.engine.migration import Finding, ValidationResult
-from agentdb.engine.proof import Proof
+from agentdb.engine.proof.populated import Proof
+from agentdb.engine.results import Finding, ValidationResult
 from agentdb.errors import REMEDIES, AgentDBError
 
 #: Is given the path of a database that is not there yet.

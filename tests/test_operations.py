@@ -34,7 +34,7 @@ from agentdb.operations import (
     execute,
     operation,
 )
-from agentdb.requests import Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.operations.requests import Batch, Begin, Commit, Emit, Execute, Rollback
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
 
@@ -616,7 +616,7 @@ def test_the_world_is_in_the_type(tmp_path: Path) -> None:
 
 
 def test_atomically_may_be_used_by_itself(tmp_path: Path) -> None:
-    from agentdb.runners import run
+    from agentdb.operations.runners import run
 
     with create_client_sync(tmp_path / "a.db") as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdb.records import Record
+from agentdb.frozen import Record
 
 
 class Point(Record):

@@ -9,11 +9,11 @@ import click
 from agentdb.cli.options import busy_timeout_option, database_argument, on_connect_option
 from agentdb.cli.output import Answer, answers, as_document, plain
 from agentdb.cli.progress import Progress
-from agentdb.engine.backup import backup as make
+from agentdb.engine.backup.create import backup as make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
 
 
 @click.command(short_help="Write a verified copy, beside programs that write.")

@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
-from agentdb.cli import interruptible, places
+from agentdb.cli import interruptible, open_database
 from agentdb.cli.options import backup_options, database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers
 from agentdb.cli.progress import Progress
-from agentdb.cli.runs import report
-from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
+from agentdb.cli.run_report import report
+from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import AsyncMigrator, Migrator
+from agentdb.engine.results import MigrationResult, MigrationSummary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
 
 _VERBS = ("apply", "applied")
 
@@ -65,7 +66,7 @@ def migrate(
         "validate_checksums": not no_checksums,
     }
     if dry_run:
-        with places.to_preview(database, busy_timeout, on_connect) as client:
+        with open_database.to_preview(database, busy_timeout, on_connect) as client:
             migrator = Migrator(client, migrations, **rules)
             results = migrator.migrate(dry_run=True, **extent)
             return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True, backup=None)
@@ -73,7 +74,7 @@ def migrate(
     progress = Progress()
 
     async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
-        async with places.to_write(database, busy_timeout, on_connect) as client:
+        async with open_database.to_write(database, busy_timeout, on_connect) as client:
             with progress:
                 migrator = AsyncMigrator(client, migrations, on_event=progress, backup=backup, **rules)
                 results = await migrator.migrate(**extent)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentdb.cli.remedies import remedy
-from agentdb.engine.migration import Finding, Migration, MigrationResult
-from agentdb.records import Record
+from agentdb.engine.results import Finding
+from agentdb.frozen import Record
+
+if TYPE_CHECKING:
+    from agentdb.errors import Migration, MigrationResult
 
 
 class Answer(Record):

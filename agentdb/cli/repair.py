@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from agentdb.cli import interruptible, places
+from agentdb.cli import interruptible, open_database
 from agentdb.cli.options import database_options
 from agentdb.cli.output import Answer, answers, as_document, plain
-from agentdb.engine.migration import Migration, MigrationSummary
+from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import AsyncMigrator
+from agentdb.engine.results import MigrationSummary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
 
 #: What can be done, and what is said when it is.
 _ACTIONS = {
@@ -55,7 +56,7 @@ def repair(
     """
 
     async def mend() -> MigrationSummary:
-        async with places.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
+        async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             migrator = AsyncMigrator(client, migrations, table=table)
             await getattr(migrator, action.replace("-", "_"))(migration, reason=reason)
             return await migrator.get_migration_summary()

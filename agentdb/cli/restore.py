@@ -7,7 +7,7 @@ import click
 from agentdb.cli.options import database_argument
 from agentdb.cli.output import Answer, answers, as_document, plain
 from agentdb.cli.progress import Progress
-from agentdb.engine.restore import restore as put_back
+from agentdb.engine.backup.restore import restore as put_back
 
 
 @click.command(short_help="Put a backup in the place of a database.")

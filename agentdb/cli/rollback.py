@@ -6,18 +6,19 @@ import sys
 
 import click
 
-from agentdb.cli import interruptible, places
+from agentdb.cli import interruptible, open_database
 from agentdb.cli.options import backup_options, database_options, range_options
 from agentdb.cli.output import Answer, answers
 from agentdb.cli.progress import Progress
-from agentdb.cli.runs import agreed, report
-from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary
+from agentdb.cli.run_report import agreed, report
+from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import AsyncMigrator, Migrator
+from agentdb.engine.results import MigrationResult, MigrationSummary
 from agentdb.errors import InvalidArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
 
 _VERBS = ("roll back", "rolled back")
 
@@ -63,7 +64,7 @@ def rollback(
             remedy="Look at what would run with --dry-run, then pass --yes.",
         )
     if dry_run or asking:
-        with places.to_read(database, busy_timeout, on_connect) as client:
+        with open_database.to_read(database, busy_timeout, on_connect) as client:
             reader = Migrator(client, migrations, table=table)
             previews = reader.rollback(limit, target, dry_run=True)
             summary = reader.get_migration_summary()
@@ -75,7 +76,7 @@ def rollback(
     progress = Progress()
 
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
-        async with places.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
+        async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             with progress:
                 migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, backup=backup)
                 results = await migrator.rollback(limit, target)

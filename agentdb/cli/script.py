@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from agentdb.cli.output import plain
 from agentdb.cli.shell_text import check, closed
 from agentdb.clients.base import ResultSet
+from agentdb.engine.guards.losses import is_bare
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
-from agentdb.engine.loss_guard import is_bare
 from agentdb.engine.migration import Migration
 from agentdb.engine.planner import Reversal
 from agentdb.engine.repair import now
-from agentdb.requests import Execute, Steps
+from agentdb.operations.requests import Execute, Steps
 
 if TYPE_CHECKING:
     from agentdb.engine.migration import Item

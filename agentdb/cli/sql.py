@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
-from agentdb.cli import places
+from agentdb.cli import open_database
 from agentdb.cli.options import database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers, as_document, counted
 from agentdb.cli.script import downgrade, script, upgrade
@@ -16,12 +16,12 @@ from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.preview import expanded
-from agentdb.runners import run
+from agentdb.operations.runners import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.local import LocalClient
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.clients.local.sync_client import LocalClient
 
 
 @click.command(short_help="What would run, as a script for the sqlite3 shell.")
@@ -121,5 +121,5 @@ def _opened(
 ) -> LocalClient:
     """The database to look at; with --all an empty one."""
     if everything:
-        return places.to_read(MEMORY, busy_timeout, on_connect)
-    return (places.to_read if down else places.to_preview)(database, busy_timeout, on_connect)
+        return open_database.to_read(MEMORY, busy_timeout, on_connect)
+    return (open_database.to_read if down else open_database.to_preview)(database, busy_timeout, on_connect)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agentdb.cli import places
+from agentdb.cli import open_database
 from agentdb.cli.options import database_options
 from agentdb.cli.output import (
     Answer,
@@ -20,15 +20,16 @@ from agentdb.cli.output import (
 )
 from agentdb.engine.history import History
 from agentdb.engine.history_row import UP, Row
-from agentdb.engine.migration import Migration, ValidationResult
+from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.planner import recorded_number, survey
+from agentdb.engine.results import ValidationResult
 from agentdb.errors import MigrationError
-from agentdb.runners import run
+from agentdb.operations.runners import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.on_connect import OnConnect
 
 
 @click.command(short_help="What is applied, what is pending, and whether the two fit.")
@@ -56,7 +57,7 @@ def status(
       pending: [{id, description}],
       errors, warnings: [{code, message, remedy, migration}]
     """
-    with places.to_read(database, busy_timeout, on_connect) as client:
+    with open_database.to_read(database, busy_timeout, on_connect) as client:
         rows = run(client, History(table).read())
         migrator = Migrator(client, migrations, table=table)
         findings = migrator.validate_migrations()

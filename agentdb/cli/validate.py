@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
-from agentdb.cli import places
+from agentdb.cli import open_database
 from agentdb.cli.options import SKIPPED, busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
-from agentdb.engine.migration import Finding, Migration, ValidationResult
+from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
-from agentdb.engine.validation import validate_migrations
+from agentdb.engine.proof.validation import validate_migrations
+from agentdb.engine.results import Finding, ValidationResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agentdb.clients.on_connect import OnConnect
-    from agentdb.engine.fixtures import Fixtures
+    from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.engine.proof.fixtures import Fixtures
 
 
 class _Validate(click.Command):
@@ -122,5 +123,5 @@ def _against(
     busy_timeout: float,
     on_connect: OnConnect | None,
 ) -> ValidationResult:
-    with places.to_read(database, busy_timeout, on_connect) as client:
+    with open_database.to_read(database, busy_timeout, on_connect) as client:
         return Migrator(client, migrations, table=table).validate_migrations()

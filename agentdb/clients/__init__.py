@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from agentdb.clients.base import Row as Row
     from agentdb.clients.base import Statement as Statement
     from agentdb.clients.base import Transaction as Transaction
-    from agentdb.clients.local import LocalClient
-    from agentdb.clients.local_async import AsyncLocalClient
+    from agentdb.clients.local.async_client import AsyncLocalClient
+    from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.clients.local.sync_client import LocalClient
     from agentdb.clients.location import Place
-    from agentdb.clients.on_connect import OnConnect
 
 _OF_BASE = ("AsyncClient", "AsyncTransaction", "Client", "ResultSet", "Row", "Statement", "Transaction")
 
@@ -66,8 +66,8 @@ def create_client_sync(
     InvalidArgumentError, BusyError where the file is locked against reading, AgentDBError `remote_not_supported` and
     `on_connect_failed`.
     """
-    from agentdb.clients.local import LocalClient
-    from agentdb.clients.settings import Settings
+    from agentdb.clients.local.settings import Settings
+    from agentdb.clients.local.sync_client import LocalClient
 
     if auth_token is not None or tls is not None:
         from agentdb.clients.libsql_names import check_server_options
@@ -104,8 +104,8 @@ def create_client(
 ) -> AsyncLocalClient:
     """The same for an event loop: what it returns is awaited, and works on threads of its own. Errors as in
     create_client_sync(), but a file that is locked against reading is waited for at its first use."""
-    from agentdb.clients.local_async import AsyncLocalClient
-    from agentdb.clients.settings import Settings
+    from agentdb.clients.local.async_client import AsyncLocalClient
+    from agentdb.clients.local.settings import Settings
 
     if auth_token is not None or tls is not None:
         from agentdb.clients.libsql_names import check_server_options

@@ -13,9 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from agentdb.clients.local import LocalClient
-    from agentdb.clients.local_async import AsyncLocalClient
-    from agentdb.clients.on_connect import OnConnect
+    from agentdb.clients.local.async_client import AsyncLocalClient
+    from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.clients.local.sync_client import LocalClient
 
 
 class BorrowedFile:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from agentdb.clients.base import Statement
-from agentdb.clients.local import LocalClient as ClientSync
-from agentdb.clients.local import LocalTransaction as TransactionSync
-from agentdb.clients.local_async import AsyncLocalClient as Client
-from agentdb.clients.local_async import AsyncLocalTransaction as Transaction
+from agentdb.clients.local.async_client import AsyncLocalClient as Client
+from agentdb.clients.local.async_client import AsyncLocalTransaction as Transaction
+from agentdb.clients.local.sync_client import LocalClient as ClientSync
+from agentdb.clients.local.sync_client import LocalTransaction as TransactionSync
 from agentdb.errors import AgentDBError as LibsqlError
 from agentdb.errors import InvalidArgumentError
 

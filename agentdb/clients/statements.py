@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agentdb.clients.arguments import check_args, shorten
 from agentdb.clients.base import Statement
-from agentdb.clients.faults import check_args, shorten
 from agentdb.errors import InvalidArgumentError, StorageError
 from agentdb.sql.lexer import TRANSACTION_CONTROL, verb
 

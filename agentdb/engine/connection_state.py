@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.clients.statements import pragma_with_argument
 from agentdb.operations import execute
-from agentdb.requests import renew
+from agentdb.operations.requests import renew
 from agentdb.sql.lexer import keyword, tokens
 from agentdb.sql.statement_tables import folded
 

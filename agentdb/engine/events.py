@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agentdb.engine.migration import Migration, MigrationResult
-from agentdb.records import Record
+from agentdb.engine.migration import Migration
+from agentdb.engine.results import MigrationResult
+from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from agentdb.engine.events import Applied, Started
 from agentdb.engine.history_row import UP, Row
 from agentdb.engine.migration import MANUAL
+from agentdb.engine.migration_run import Run
 from agentdb.engine.planner import done_before
-from agentdb.engine.run import Run
 from agentdb.errors import (
     AgentDBError,
     BusyError,
@@ -21,7 +21,8 @@ from agentdb.operations import atomically, emit, execute
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.engine.history import History
-    from agentdb.engine.migration import Migration, MigrationResult
+    from agentdb.engine.migration import Migration
+    from agentdb.engine.results import MigrationResult
     from agentdb.operations import Steps
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agentdb.engine.canonical_text import is_encodable
 from agentdb.engine.history_row import DONE, DOWN, STRUCK_OUT, UP, Row, mark_of, recorded_of
-from agentdb.engine.migration import is_encodable
 from agentdb.errors import InvalidArgumentError, MigrationError, StatementError
 from agentdb.operations import execute
 
@@ -107,7 +107,7 @@ class History:
 
     def _refuse_development_build(self) -> Steps[None]:
         """Their tracking table lacks columns. Raises MigrationError `development_build`."""
-        from agentdb.migrations.development import told
+        from agentdb.engine.development_builds import told
 
         for id, checksum, _ in (yield from self.read_keys()) or ():
             what = told(checksum) if type(checksum) is str else None

@@ -151,7 +151,7 @@ _MARK_LENGTH = 16
 
 
 def mark_of(items: tuple[Item, ...]) -> str:
-    from agentdb.engine.migration import fingerprint
+    from agentdb.engine.canonical_text import fingerprint
 
     return fingerprint(as_json(items))[:_MARK_LENGTH]
 

@@ -1,13 +1,13 @@
-"""What a migration is, and what the engine says about migrations: values, canonical text, checksum."""
+"""What a migration is: its parts, what may stand in them, and its checksum."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from sys import modules
 
 from agentdb.clients.statements import pragma_with_argument, switches_connection, switches_foreign_keys
+from agentdb.engine.canonical_text import canonical, escaped, fingerprint, is_encodable
 from agentdb.errors import InvalidMigrationError
-from agentdb.records import Record
+from agentdb.frozen import Record
 from agentdb.sql.lexer import TRANSACTION_CONTROL, count_and_end, keyword
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, TypeAlias
 
-    from agentdb.engine.rebuild import RebuildTable
+    from agentdb.engine.rebuild.specification import RebuildTable
 
     #: An item of an up or a down: a statement, or what becomes several when it is run.
     Item: TypeAlias = str | RebuildTable
@@ -26,22 +26,6 @@ MANUAL = "manual"
 MAX_ID_DIGITS = 32
 #: The default of allows_loss: the one empty tuple, so that a start tells by identity that there is nothing to check.
 _NOTHING: tuple[str, ...] = ()
-_hash: Any = None
-
-
-def canonical(text: str) -> str:
-    """The text that is executed, recorded and hashed: no BOM, line ends LF, no trailing blanks of lines or of the whole.
-
-    Nothing else is touched: a comment is part of the text. (A linter, an editor or a checkout on Windows changes just
-    these, and each has kept somebody's application from starting.)
-    """
-    if text[:1] == "\ufeff":
-        text = text.lstrip("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if " \n" in text or "\t\n" in text:
-        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
-    return text.rstrip(" \t\n")
 
 
 def number_of(migration_id: object) -> int:
@@ -263,12 +247,7 @@ def _checksum(number: int, up: tuple[Item, ...], joined: str | None) -> str:
     else:
         items = '"' + joined.replace("\n", "\\n") + '"'
     text = f'{{"id":"{number}","up":[{items}]}}'
-    return "v1:" + (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
-
-
-def fingerprint(text: str) -> str:
-    """SHA-256 in hexadecimal."""
-    return (_hash or _load_hash())(text.encode()).hexdigest()  # type: ignore[no-any-return]
+    return "v1:" + fingerprint(text)
 
 
 def _is_text(text: str) -> bool:
@@ -278,7 +257,7 @@ def _is_text(text: str) -> bool:
 def check_statement(id: str, part: str, position: int, sql: object) -> Item:
     """A statement as it is run, in its canonical text. Raises InvalidMigrationError for what no migration may have."""
     if type(sql) is not str:
-        from agentdb.engine.rebuild import RebuildTable
+        from agentdb.engine.rebuild.specification import RebuildTable
 
         if isinstance(sql, RebuildTable):
             return sql
@@ -326,99 +305,3 @@ def _refused(id: str, part: str, position: int, sql: str, why: str, code: str) -
         statement=sql,
         statement_number=position,
     )
-
-
-def is_encodable(text: str) -> bool:
-    """Whether it is text in UTF-8; a lone surrogate is not."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def escaped(text: str) -> str:
-    """Text as it stands between the quotes of canonical JSON."""
-    # Not the json module: its import costs every start 4 ms. RFC 8785: the shortest escapes, everything else as it is.
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    if not text.isprintable():
-        short = {"\b": "\\b", "\f": "\\f", "\r": "\\r"}
-        text = "".join([short.get(c) or (c if c >= " " else f"\\u{ord(c):04x}") for c in text])
-    return text
-
-
-def _load_hash() -> Any:
-    global _hash
-    # hashlib loads OpenSSL, 3 ms at every start. Where the application has it loaded, it is twice as fast as CPython's
-    # own implementation, which has two names.
-    if "_hashlib" in modules:
-        from hashlib import sha256
-    else:
-        try:
-            from _sha2 import sha256  # type: ignore[import-not-found,no-redef]  # 3.12 and newer
-        except ImportError:
-            try:
-                from _sha256 import sha256  # type: ignore[import-not-found,no-redef]  # 3.11
-            except ImportError:
-                from hashlib import sha256
-    _hash = sha256
-    return sha256
-
-
-class MigrationResult(Record):
-    """What became of one migration.
-
-    executed_at: aware UTC, None for a preview. execution_time: milliseconds. statements: those that ran, or would.
-    """
-
-    migration: Migration
-    success: bool
-    error: Exception | None = None
-    executed_at: datetime | None = None
-    execution_time: float = 0.0
-    dry_run: bool = False
-    statements: tuple[str, ...] = ()
-
-
-class MigrationSummary(Record):
-    """Where a database stands.
-
-    current_version: the newest applied id, None if nothing is applied. total_migrations: the registered ones.
-    applied_migrations: those that the database has, also those that this build does not know.
-    """
-
-    current_version: str | None
-    total_migrations: int
-    applied_migrations: int
-    pending_migrations: int
-    pending_migration_ids: tuple[str, ...]
-
-
-class Finding(Record):
-    """One thing that validation has to say; prints as a line."""
-
-    code: str
-    message: str
-    migration_id: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.message} [{self.code}]"
-
-
-class ValidationResult(Record):
-    """What validation found. `is_valid` where there is no error; warnings do not count."""
-
-    is_valid: bool
-    errors: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
-
-    @classmethod
-    def of(cls, errors: Iterable[Finding], warnings: Iterable[Finding] = ()) -> ValidationResult:
-        """From findings."""
-        found = tuple(errors)
-        return cls(not found, found, tuple(warnings))
-
-    def __bool__(self) -> bool:
-        return self.is_valid

@@ -8,7 +8,8 @@ from agentdb.engine.events import Finished, OpenedNewer, Planned
 from agentdb.engine.executor import apply, check_mark
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
-from agentdb.engine.migration import Migration, MigrationResult, MigrationSummary, ValidationResult
+from agentdb.engine.migration import Migration
+from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
 from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
 from agentdb.logs import DEBUG, WARNING, log
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
-    from agentdb.clients.on_connect import OnConnect
-    from agentdb.engine.backup import Setting
+    from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.engine.backup.create import Setting
     from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Item
     from agentdb.engine.planner import Reversal
     from agentdb.operations import Steps
-    from agentdb.runners import Callback
+    from agentdb.operations.runners import Callback
 
     #: Migrations, or a module that has them as MIGRATIONS.
     Migrations: TypeAlias = Iterable[Migration] | ModuleType
@@ -102,7 +103,7 @@ class MigratorOperations(Operations[W]):
         if on_event is not None and not callable(on_event):
             raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
         if backup is not True and backup is not False:
-            from agentdb.engine.backup import check_setting
+            from agentdb.engine.backup.create import check_setting
 
             check_setting(backup)
         if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
@@ -193,12 +194,12 @@ class MigratorOperations(Operations[W]):
         if len(plan) > 1:  # one alone is applied whole or not at all
             yield from self._check_names(plan, applied)
         if plan and self._backup is not False and (applied or (yield from self._history.has_company())):
-            from agentdb.engine.backup import before_upgrade
+            from agentdb.engine.backup.create import before_upgrade
 
             backed_up = yield from before_upgrade(self._history, self._backup, plan, applied or ())
         results = yield from self._apply_all(plan, applied, use_transaction, rules)
         if backed_up:
-            from agentdb.engine.backup import after_upgrade
+            from agentdb.engine.backup.create import after_upgrade
 
             yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(UP, tuple(results)))
@@ -223,7 +224,7 @@ class MigratorOperations(Operations[W]):
     def _check_names(self, plan: list[Migration], applied: list[Key] | None) -> Steps[None]:
         """Raises MigrationError `name_taken` where a later migration of a plan would find a table in its place: the ones
         before it would stay."""
-        from agentdb.engine.taken_names import name_taken, taken
+        from agentdb.engine.guards.taken_names import name_taken, taken
 
         found = yield from taken(plan, applied or ())
         if found and (yield from self._history.read_keys()) == applied:  # no other process has made them meanwhile
@@ -332,7 +333,7 @@ class MigratorOperations(Operations[W]):
         if plan:
             backed_up = False
             if self._backup is not False:
-                from agentdb.engine.backup import before_rollback
+                from agentdb.engine.backup.create import before_rollback
 
                 backed_up = yield from before_rollback(self._history, self._backup, plan, applied)
 
@@ -345,7 +346,7 @@ class MigratorOperations(Operations[W]):
             told = self._on_event is not None
             results = yield from roll_back(self._history, plan, plan_again, has_target=target is not None, told=told)
             if backed_up:
-                from agentdb.engine.backup import after_upgrade
+                from agentdb.engine.backup.create import after_upgrade
 
                 yield from after_upgrade(self._history, self._backup)
         yield from emit(Finished(DOWN, tuple(results)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agentdb.engine.history_row import DOWN, UP, Row, as_json
-from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Finding, Migration, number_of
+from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Migration, number_of
+from agentdb.engine.results import Finding
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError, MigrationError
-from agentdb.records import Record
+from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def survey(
 
 
 def _of_development(row: Row) -> list[Finding]:
-    from agentdb.migrations.development import told
+    from agentdb.engine.development_builds import told
 
     what = told(row.checksum)
     return [] if what is None else [Finding("development_build", what, row.id)]
@@ -340,7 +341,7 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
         )
     if all(isinstance(item, str) for item in statements):
         return tuple(statements)
-    from agentdb.engine.rebuild import from_form
+    from agentdb.engine.rebuild.specification import from_form
 
     return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
 
@@ -350,7 +351,7 @@ def recorded_down(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...
 
     Raises MigrationError `recorded_down_refused`.
     """
-    from agentdb.engine.recorded import checked
+    from agentdb.engine.recorded_statements import checked
 
     return checked(migration_id, items)
 

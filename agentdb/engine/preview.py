@@ -7,8 +7,8 @@ the schema, without a row, is built in memory, and the migrations' definitions a
 from __future__ import annotations
 
 from agentdb.errors import AgentDBError
-from agentdb.requests import atomically, execute
-from agentdb.runners import run
+from agentdb.operations.requests import atomically, execute
+from agentdb.operations.runners import run
 from agentdb.sql.statement_tables import Statement
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import ResultSet
     from agentdb.engine.migration import Item
-    from agentdb.requests import Steps
+    from agentdb.operations.requests import Steps
 
 #: What another database needs to have the same schema; FTS and R-tree make their own tables again.
 _SCHEMA = (
@@ -61,7 +61,7 @@ def _statements(twin: Any, item: Item) -> list[str]:
         if Statement(item).verb.startswith(_DEFINITIONS):
             _try(twin, item)
         return [item]
-    from agentdb.engine.rebuilding import rebuild
+    from agentdb.engine.rebuild.execution import rebuild
 
     ran: list[str] = []
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from agentdb.engine.canonical_text import is_encodable
 from agentdb.engine.history_row import STRUCK_OUT, UP, Row
-from agentdb.engine.migration import is_encodable, number_of
+from agentdb.engine.migration import number_of
 from agentdb.engine.planner import recorded_number
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
 from agentdb.logs import WARNING, log
-from agentdb.requests import atomically
+from agentdb.operations.requests import atomically
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from agentdb.engine.history import History
     from agentdb.engine.migration import Migration
-    from agentdb.requests import Steps
+    from agentdb.operations.requests import Steps
 
     #: What a repair does, with what it finds: the rows by number, and the line for the note.
     Body: TypeAlias = Callable[[dict[int, Row], str], Steps[None]]

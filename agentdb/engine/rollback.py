@@ -12,8 +12,8 @@ from agentdb.engine.connection_state import leave_temporary, renewed_after
 from agentdb.engine.events import Reverted, Started
 from agentdb.engine.executor import passes_through
 from agentdb.engine.history_row import DOWN
+from agentdb.engine.migration_run import Run
 from agentdb.engine.planner import done_before
-from agentdb.engine.run import Run
 from agentdb.errors import AgentDBError, MigrationError
 from agentdb.logs import INFO, log
 from agentdb.operations import atomically, emit
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from agentdb.engine.history import History
     from agentdb.engine.history_row import Row
-    from agentdb.engine.migration import MigrationResult
     from agentdb.engine.planner import Reversal
+    from agentdb.engine.results import MigrationResult
     from agentdb.operations import Steps
 
     #: From the rows that there are, and how many migrations this call has rolled back already, to what is left to do.
@@ -91,7 +91,7 @@ def _segments(plan: Sequence[Reversal]) -> list[list[Reversal]]:
 
 def _check_together(plan: Sequence[Reversal]) -> Steps[None]:
     """What can be told of a range before its first step, where it is not one transaction. Raises MigrationError."""
-    from agentdb.engine.references import check_dependents
+    from agentdb.engine.guards.references import check_dependents
 
     run = Run(DOWN, plan[0].migration, plan[0].statements, plan[0].recorded_id, False)
     try:
@@ -106,9 +106,9 @@ def _rehearse(history: History, plan: Sequence[Reversal]) -> Steps[None]:
 
     What only foreign keys forbid is not found. Left out are VACUUM and its like, and all of it where a file is attached.
     """
-    from agentdb.engine.compiling import broken, compiling
     from agentdb.engine.connection_state import is_setting
-    from agentdb.engine.loss_guard import is_bare
+    from agentdb.engine.guards.losses import is_bare
+    from agentdb.engine.guards.views_and_triggers import broken, compiling
 
     runs = []
     for reversal in plan:
@@ -154,7 +154,7 @@ def _inside(
 
     def body() -> Steps[None]:
         nonlocal at
-        from agentdb.engine.compiling import broken, compiling
+        from agentdb.engine.guards.views_and_triggers import broken, compiling
 
         rows = yield from history.read()
         if [_key(reversal) for reversal in plan_again(rows, done)[: len(segment)]] != [_key(r) for r in segment]:
@@ -227,7 +227,7 @@ def _revert_outside(history: History, run: Run) -> Steps[bool]:
         run.row = row
         run.done = done_before(row, run.direction, run.items)
         if not run.done:
-            from agentdb.engine.references import check_dependents
+            from agentdb.engine.guards.references import check_dependents
 
             yield from check_dependents(run.items)
         yield from history.progress(row, DOWN, run.items[: run.done])

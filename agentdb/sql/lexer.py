@@ -7,7 +7,7 @@ where SQLite takes any token at all, a bare `;` ends the statement, as it does f
 
 from __future__ import annotations
 
-from agentdb.records import Record
+from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -135,7 +135,7 @@ class Statement:
     def is_harmless(self) -> bool:
         """Whether no row and no reference can go by it: it reads, creates, adds, renames, or inserts beside others.
 
-        Where a table has triggers, or replaces by itself, an INSERT may do more; see agentdb.engine.loss_guard.
+        Where a table has triggers, or replaces by itself, an INSERT may do more; see agentdb.engine.guards.losses.
         """
         return self.verb in ("CREATE", "INSERT", "ALTER ADD", "ALTER RENAME") or self.verb in _READING
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from agentdb.stores.agent_contexts import AgentContext, AgentContextStore, AgentSwitch
 from agentdb.stores.agents import Agent, AgentStore
-from agentdb.stores.compaction_values import CompactionEvent, CompactionPlan, CompactionStats
-from agentdb.stores.compactions import CompactionStore
-from agentdb.stores.conversations import ConversationStore
+from agentdb.stores.compactions.store import CompactionStore
+from agentdb.stores.compactions.values import CompactionEvent, CompactionPlan, CompactionStats
+from agentdb.stores.conversations.store import ConversationStore
 from agentdb.stores.entity import Entity, Unreadable, Values
 from agentdb.stores.fields import (
     BOOLEAN,
@@ -29,19 +29,19 @@ from agentdb.stores.fields import (
     Unset,
     one_of,
 )
-from agentdb.stores.message_search import SearchHit
-from agentdb.stores.message_values import Message, MessageStats, NewMessage
-from agentdb.stores.messages import MessageStore
+from agentdb.stores.messages.search import SearchHit
+from agentdb.stores.messages.store import MessageStore
+from agentdb.stores.messages.values import Message, MessageStats, NewMessage
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
-from agentdb.stores.session_values import (
+from agentdb.stores.sessions.store import SessionStore
+from agentdb.stores.sessions.values import (
     AgentSummary,
     EffectiveConfiguration,
     Session,
     SessionSummary,
     SessionWithAgent,
 )
-from agentdb.stores.sessions import SessionStore
 
 __all__ = [
     "BOOLEAN",

@@ -11,8 +11,8 @@ from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import agent_contexts
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_OBJECT, TEXT, TIME, JsonObject
-from agentdb.stores.live_session import check_live
 from agentdb.stores.pages import BY_ID, Page, page
+from agentdb.stores.sessions.live import check_live
 
 if TYPE_CHECKING:
     from agentdb.operations import Steps

@@ -15,8 +15,8 @@ from agentdb.cli.script import Expression, bind, closed, downgrade, literal, quo
 from agentdb.engine.history import History
 from agentdb.engine.history_row import Row
 from agentdb.engine.migration import Migration
+from agentdb.engine.migration_run import texts
 from agentdb.engine.planner import Reversal
-from agentdb.engine.run import texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VISIBLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)

@@ -114,7 +114,7 @@ def run_python(program: str, *arguments: str, user: int | None = None, timeout: 
     """Run a program of its own process; return its output, its errors included. Raises where it fails."""
     if user is not None:
         # Imports first: that user may not be able to read this Python.
-        imports = "os, logging, traceback, urllib.parse, agentdb.clients.local, agentdb.clients.local_async"
+        imports = "os, logging, traceback, urllib.parse, agentdb.clients.local.sync_client, agentdb.clients.local.async_client"
         program = f"import {imports}\nos.setgroups([]); os.setgid({user}); os.setuid({user})\n{program}"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, *arguments],

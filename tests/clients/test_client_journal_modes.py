@@ -15,8 +15,8 @@ import pytest
 from client_harness import Both, outside, rows
 
 from agentdb import AgentDB
-from agentdb.clients import journal
-from agentdb.clients.faults import translate
+from agentdb.clients.local import journal_mode
+from agentdb.clients.local.error_translation import translate
 from agentdb.errors import BusyError, InvalidArgumentError, StorageError
 
 MODES = ("wal", "delete", "truncate", "persist")
@@ -107,7 +107,7 @@ def test_a_file_for_which_there_is_no_shared_memory_stays_in_the_rollback_journa
     """foreseen: False where what is tried before the switch goes well, and SQLite fails all the same."""
     obstruct(path)
     if not foreseen:
-        monkeypatch.setattr(journal, "wal_is_possible", lambda _: True)
+        monkeypatch.setattr(journal_mode, "wal_is_possible", lambda _: True)
     client = both.open(path)
     with caplog.at_level(logging.WARNING, "agentdb"):
         both(client.batch(["CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"]))
@@ -133,13 +133,13 @@ def test_nothing_is_left_of_what_is_tried_before_the_switch(both: Both, path: st
 def test_a_folder_whose_files_cannot_be_mapped_is_seen_before_the_switch(path: str) -> None:
     """Where no address space is left, no file can be mapped; the file system need not be a special one."""
     program = """
-import fcntl, mmap, resource, sqlite3, sys, agentdb.clients.journal as journal
-assert journal.wal_is_possible(sys.argv[1])
+import fcntl, mmap, resource, sqlite3, sys, agentdb.clients.local.journal_mode as journal
+assert journal_mode.wal_is_possible(sys.argv[1])
 with open("/proc/self/statm") as status:
     used = int(status.read().split()[0]) * resource.getpagesize()
-journal._SHM_SIZE = 1 << 30
+journal_mode._SHM_SIZE = 1 << 30
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28), -1))
-assert not journal.wal_is_possible(sys.argv[1])
+assert not journal_mode.wal_is_possible(sys.argv[1])
 """
     subprocess.run([sys.executable, "-c", program, path], check=True)
     assert list(Path(path).parent.iterdir()) == []
@@ -151,7 +151,7 @@ def test_a_client_tries_wal_once_only(both: Both, path: str, caplog: pytest.LogC
     both(client.execute("CREATE TABLE t (v)"))
     caplog.clear()
     with caplog.at_level(logging.WARNING, "agentdb"):
-        client._close_idle_files()  # as before a fork: the next connection is a new one
+        client.close_idle_files()  # as before a fork: the next connection is a new one
         both(client.execute("INSERT INTO t VALUES (1)"))
     assert caplog.text == ""
     assert rows(path) == [(1,)]

@@ -136,7 +136,7 @@ def test_a_reader_without_the_right_to_write_sees_every_commit(place: Path, wal:
         client.batch(["INSERT INTO t VALUES (1)"] * 300)
         for path in place.iterdir():
             path.chmod(0o644)
-        program = f"import os, agentdb.clients.local, urllib.parse\nos.setgroups([]); os.setuid({NOBODY})\n{READER}"
+        program = f"import os, agentdb.clients.local.sync_client, urllib.parse\nos.setgroups([]); os.setuid({NOBODY})\n{READER}"
         with subprocess.Popen(
             [sys.executable, "-c", program, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.clients.faults import _FUNCTIONS
+from agentdb.clients.local.error_translation import _FUNCTIONS
 from agentdb.errors import MigrationError, StatementError, StorageError
 
 VACUUM_WITH_A_LIMIT = """

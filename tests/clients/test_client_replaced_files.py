@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from client_harness import Both, outside, rows
 
-from agentdb.clients import file_identity
+from agentdb.clients.local import file_identity
 from agentdb.errors import StorageError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses it itself")

@@ -13,7 +13,7 @@ from client_harness import in_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentdb.clients.gate import Gate
+from agentdb.clients.local.fair_semaphore import Gate
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.engine.run import Run
-from agentdb.requests import atomically
-from agentdb.runners import run
+from agentdb.engine.migration_run import Run
+from agentdb.operations.requests import atomically
+from agentdb.operations.runners import run
 
 
 def run_unguarded(client: Any, items: Any, *, foreign_keys: bool = True, direction: Any = "up") -> None:

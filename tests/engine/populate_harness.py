@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentdb.clients.local import LocalClient
-from agentdb.engine.populate import Populator
+from agentdb.clients.local.sync_client import LocalClient
+from agentdb.engine.proof.row_generator import Populator
 
 
 def filled(client: LocalClient, *statements: str, fixtures: Any = None) -> Populator:

@@ -17,7 +17,7 @@ from engine_harness import Database, ask, caught, ids, make, outside
 
 import agentdb
 from agentdb import AgentDB, AsyncMigrator, Migration, Migrator, create_client, create_client_sync
-from agentdb.clients.copying import Copy, Lock
+from agentdb.clients.local.snapshot import Copy, Lock
 from agentdb.engine.events import BackedUp, BackingUp
 from agentdb.errors import BackupError, BusyError, InvalidArgumentError
 
@@ -412,7 +412,7 @@ def test_one_that_waited_while_another_did_the_whole_upgrade_makes_none(path: Pa
 def test_a_maker_that_shows_no_sign_of_life_is_not_waited_for_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentdb.engine.backup.PATIENCE", 0.3)
+    monkeypatch.setattr("agentdb.engine.backup.create.PATIENCE", 0.3)
     folder_of(path).mkdir()
     with create_client_sync(path, busy_timeout=0.1) as client, outside(folder_of(path) / "agents.db.lock") as lock:
         Migrator(client, [ONE]).migrate()

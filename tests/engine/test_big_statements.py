@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.clients.faults import shorten
+from agentdb.clients.arguments import shorten
 from agentdb.clients.statements import kind_of
 from agentdb.errors import StatementError
 from agentdb.sql.lexer import tokens
@@ -109,7 +109,7 @@ def test_a_doubled_quote_stays_one_token(text: str) -> None:
 MEASURED = """
 import sys, tracemalloc
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.clients.faults import shorten
+from agentdb.clients.arguments import shorten
 from agentdb.sql.statement_tables import Statement
 from agentdb.sql.lexer import tokens
 import agentdb.cli.script as script

@@ -15,7 +15,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agentdb import Migration
-from agentdb.engine.migration import _is_plain_trigger, canonical
+from agentdb.engine.canonical_text import canonical
+from agentdb.engine.migration import _is_plain_trigger
 from agentdb.errors import InvalidMigrationError
 from agentdb.migrations import MIGRATIONS
 from agentdb.sql.lexer import count, has_stray_end

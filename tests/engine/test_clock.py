@@ -14,7 +14,7 @@ from engine_harness import Database, applied_ids, ask, ids, make
 
 import agentdb
 from agentdb import Migrator, create_client_sync
-from agentdb.engine import repair, run
+from agentdb.engine import migration_run, repair
 
 ALL = [make(number) for number in range(1, 7)]
 
@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
             Clock.looks += 1
             return datetime.now(tz) - timedelta(days=cls.looks)
 
-    for module in (run, repair):
+    for module in (migration_run, repair):
         monkeypatch.setattr(module, "datetime", Clock)
     return Clock
 

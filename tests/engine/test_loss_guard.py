@@ -11,9 +11,9 @@ from engine_harness import Database, applied_ids, caught, outside
 from guard_harness import rows, run_unguarded, snapshot
 
 from agentdb import Migration, Migrator, RebuildTable, create_client_sync
-from agentdb.engine.loss_guard import can_lose, consent_of
+from agentdb.engine.guards.losses import can_lose, consent_of
 from agentdb.errors import DanglingReferencesError, DataLossError, DependentRowsError, InvalidMigrationError
-from agentdb.runners import run
+from agentdb.operations.runners import run
 
 SCHEMA = Migration(
     "001",

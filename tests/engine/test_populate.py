@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from populate_harness import count, filled, is_shared, values
 
 from agentdb import Migration, Migrator, create_client_sync, migrations, validate_migrations
-from agentdb.clients.local import LocalClient
-from agentdb.engine.domains import checks_of
-from agentdb.engine.populate import Populator
+from agentdb.clients.local.sync_client import LocalClient
+from agentdb.engine.proof.column_values import checks_of
+from agentdb.engine.proof.row_generator import Populator
 
 
 @pytest.fixture

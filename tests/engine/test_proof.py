@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from agentdb import Migration, RebuildTable, migrations, validate_migrations
-from agentdb.clients.local import LocalClient
-from agentdb.engine.migration import Finding, ValidationResult
-from agentdb.engine.proof import Proof
+from agentdb.clients.local.sync_client import LocalClient
+from agentdb.engine.proof.populated import Proof
+from agentdb.engine.results import Finding, ValidationResult
 from agentdb.errors import REMEDIES, InvalidArgumentError
-from agentdb.requests import Steps
+from agentdb.operations.requests import Steps
 
 PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)"
 CHILD = "CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id) ON DELETE {action})"
@@ -143,7 +143,7 @@ def test_the_comparison_stands_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
         yield from ()
         return False
 
-    monkeypatch.setattr("agentdb.engine.loss_guard.can_lose", never)
+    monkeypatch.setattr("agentdb.engine.guards.losses.can_lose", never)
     first = step(1, "CREATE TABLE t (x)", down="DROP TABLE t")
     result = validate_migrations([first, step(2, "DELETE FROM t")])
     assert errors(result) == [("data_loss", "002")]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agentdb import Migration, RebuildTable, migrations, validate_migrations
-from agentdb.clients.connection import Connection
-from agentdb.engine.migration import ValidationResult
+from agentdb.clients.local.connection import Connection
+from agentdb.engine.results import ValidationResult
 
 
 def step(number: int, *up: Any, down: Any = "SELECT 1", **more: Any) -> Migration:
@@ -174,8 +174,8 @@ def test_a_refused_row_of_a_fixture_is_told_also_beside_rows_that_a_migration_br
 
 
 def test_a_schema_that_differs_is_the_fault_of_the_one_that_made_it_so() -> None:
-    from agentdb.clients.local import LocalClient
-    from agentdb.engine.proof import Proof
+    from agentdb.clients.local.sync_client import LocalClient
+    from agentdb.engine.proof.populated import Proof
 
     def read_schema(client: LocalClient) -> Any:  # as if the definition of a table held a count
         return client.execute("SELECT n FROM u").tuples

@@ -11,12 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentdb import Migration, Migrator, RebuildTable, create_client_sync
-from agentdb.clients.connection import Connection
-from agentdb.clients.local import LocalClient
-from agentdb.engine import loss_guard
-from agentdb.engine.reach import reached
+from agentdb.clients.local.connection import Connection
+from agentdb.clients.local.sync_client import LocalClient
+from agentdb.engine.guards import losses
+from agentdb.engine.guards.affected_tables import reached
 from agentdb.errors import AgentDBError, DataLossError
-from agentdb.runners import run
+from agentdb.operations.runners import run
 
 FAMILY = (
     "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
@@ -76,7 +76,7 @@ def test_what_statements_reach(client: LocalClient, items: Any, expected: set[st
 @pytest.mark.parametrize("sql", ["PRAGMA user_version = 1", "ANALYZE", "VACUUM", "NEWER WORDS", "DELETE", "(SELECT 1)"])
 def test_what_is_not_understood_reaches_everything(client: LocalClient, sql: str) -> None:
     assert run(client, reached(("DROP TABLE alone", sql))) is None
-    counts = run(client, loss_guard.count(None))
+    counts = run(client, losses.count(None))
     assert {table for table, _ in counts} > {"alone", "parent", "notes"}
 
 
@@ -203,8 +203,8 @@ def test_nothing_that_the_full_count_finds_is_missed(schema: list[str], script: 
                 client.execute(sql)
             except AgentDBError:
                 pass  # a row that has nothing to refer to, a trigger that fires for ever
-        narrow = run(client, loss_guard.count(run(client, reached(script))))
-        full = run(client, loss_guard.count())
+        narrow = run(client, losses.count(run(client, reached(script))))
+        full = run(client, losses.count())
         assert narrow.items() <= full.items()
         try:
             run_unguarded(client, script, foreign_keys=enforced)
@@ -213,9 +213,9 @@ def test_nothing_that_the_full_count_finds_is_missed(schema: list[str], script: 
         assert lost(client, narrow, script) == lost(client, full, script)
 
 
-def lost(client: LocalClient, counts: loss_guard.Counts, script: list[Any]) -> dict[str, tuple[int, int]]:
+def lost(client: LocalClient, counts: losses.Counts, script: list[Any]) -> dict[str, tuple[int, int]]:
     try:
-        run(client, loss_guard.check(counts, script, ()))
+        run(client, losses.check(counts, script, ()))
     except DataLossError as error:
         return dict(error.tables)
     return {}

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentdb import Migration, Migrator, RebuildTable, create_client_sync
-from agentdb.clients.local import LocalClient
+from agentdb.clients.local.sync_client import LocalClient
 from agentdb.sql.lexer import tokens
 from agentdb.sql.statement_tables import Statement, folded, name_at, quoted
 

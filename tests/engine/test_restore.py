@@ -16,13 +16,13 @@ import pytest
 from engine_harness import ask, caught, outside
 
 import agentdb
-import agentdb.engine.restore
+import agentdb.engine.backup.restore
 from agentdb import create_client_sync, restore
-from agentdb.engine import overwrite
+from agentdb.engine.backup import overwrite
 from agentdb.engine.events import Restored, Restoring
 from agentdb.errors import BackupError
 
-restoring = sys.modules["agentdb.engine.restore"]
+restoring = sys.modules["agentdb.engine.backup.restore"]
 
 
 def fill(path: Path, *rows: object, journal_mode: str = "WAL") -> None:
@@ -159,7 +159,7 @@ def test_a_refused_restore_leaves_the_journal_mode(
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("agentdb.engine.restore.sync_file", fail)
+    monkeypatch.setattr("agentdb.engine.backup.restore.sync_file", fail)
     assert caught(restore, path, backup).code == "restore_failed"
     assert ask(path, "PRAGMA journal_mode") == [(journal_mode.lower(),)]
     assert rows(path) == ["old", "new"]

@@ -8,7 +8,7 @@ import pytest
 from populate_harness import count, filled
 
 from agentdb import Migration, create_client_sync, validate_migrations
-from agentdb.clients.local import LocalClient
+from agentdb.clients.local.sync_client import LocalClient
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agentdb import AgentDB, Migrator, create_client_sync, migrations
+from agentdb.engine.development_builds import BUILDS
 from agentdb.errors import MigrationError
-from agentdb.migrations.development import BUILDS
 
 
 @pytest.mark.parametrize("checksum", BUILDS)

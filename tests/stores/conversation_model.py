@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentdb.stores.compactions import PRUNED
+from agentdb.stores.compactions.store import PRUNED
 
 Row = dict[str, Any]
 COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "compaction_event_id", "created_at")  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agentdb.stores.alignment import kept, places
+from agentdb.stores.conversations.diff import kept, places
 
 ITEMS = st.lists(st.sampled_from("abcd"), max_size=12)
 

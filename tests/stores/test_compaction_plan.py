@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdb.stores.compaction_plan import Line, grouped, links, pruned, pruned_message, removable
+from agentdb.stores.compactions.plan import Line, grouped, links, pruned, pruned_message, removable
 
 CALL_IDS = st.sampled_from([None, "a", "b", "c"])
 LINKS = st.lists(CALL_IDS, max_size=2, unique=True).map(tuple)

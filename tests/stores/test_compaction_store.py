@@ -7,7 +7,7 @@ import pytest
 from store_harness import AT, Facade, agent_fields
 
 from agentdb.errors import AlreadyExistsError, FieldError, IntegrityError, NotFoundError
-from agentdb.stores.compactions import PRUNED
+from agentdb.stores.compactions.store import PRUNED
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from store_harness import AT, Facade, new_file, opened
 
 from agentdb.errors import IntegrityError, NotFoundError
-from agentdb.stores.compactions import PRUNED
+from agentdb.stores.compactions.store import PRUNED
 
 SESSIONS = st.sampled_from(["s", "s", "s", "t"])
 KINDS = st.sampled_from(["text", "text", "call", "result", "result", "preserved"])

@@ -14,8 +14,8 @@ from store_harness import Facade, agent_fields
 from agentdb.errors import FieldError
 from agentdb.queries import message_search
 from agentdb.stores import NewMessage, SearchHit
-from agentdb.stores import message_search as searching
-from agentdb.stores.folding import fold, place
+from agentdb.stores.messages import search as searching
+from agentdb.stores.text_normalization import fold, place
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from store_harness import Facade
 
 from agentdb import AgentDB
-from agentdb.stores.payload_text import text_of
+from agentdb.stores.messages.payload_text import text_of
 
 CALL = {"city": "needle", "days": [1, {"unit": "Zürich"}]}
 

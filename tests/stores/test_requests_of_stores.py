@@ -10,9 +10,9 @@ from store_harness import AT, Facade
 
 from agentdb import AgentDB
 from agentdb.errors import FieldError, NotFoundError
-from agentdb.requests import Batch
-from agentdb.runners import run
-from agentdb.stores.messages import NewMessage
+from agentdb.operations.requests import Batch
+from agentdb.operations.runners import run
+from agentdb.stores.messages.store import NewMessage
 from agentdb.stores.session_logs import NewLog
 
 

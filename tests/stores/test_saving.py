@@ -8,7 +8,7 @@ import pytest
 from store_harness import AT, Facade
 
 from agentdb.errors import IntegrityError
-from agentdb.stores.messages import NewMessage
+from agentdb.stores.messages.store import NewMessage
 
 
 def says(*contents: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ import pytest
 
 import agentdb
 from agentdb import Migrator, create_client_sync
-from agentdb.engine import overwrite
+from agentdb.engine.backup import overwrite
 from system import upgrade
 from system.kills import in_a_process, killed_everywhere
 from system.processes import run, workers
@@ -151,7 +151,7 @@ def test_a_restore_killed_in_the_middle_of_its_writing(
 
         real_write = overwrite._write
         overwrite._write = write
-        importlib.import_module("agentdb.engine.restore").paced = lambda tell, beat: step  # type: ignore[attr-defined]
+        importlib.import_module("agentdb.engine.backup.restore").paced = lambda tell, beat: step  # type: ignore[attr-defined]
         agentdb.restore(path, backup)
 
     seen = []

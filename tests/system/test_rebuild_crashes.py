@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from agentdb import Migrator, create_client_sync
-from agentdb.clients.local import LocalClient
+from agentdb.clients.local.sync_client import LocalClient
 from agentdb.errors import AgentDBError
 from system.rebuilt import FIRST, ROWS, SECOND, state_of
 

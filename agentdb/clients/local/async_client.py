@@ -1,0 +1,371 @@
+"""A local file or ':memory:', for callers on an event loop: LocalClient's rules, with the work on threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from _weakref import ref
+
+from agentdb.clients.base import ASYNC
+from agentdb.clients.local import fork_safety
+from agentdb.clients.local.async_fair_semaphore import AsyncGate, AsyncTurn
+from agentdb.clients.local.connection import Connection
+from agentdb.clients.local.connection_thread import Lane
+from agentdb.clients.local.pool import Pool, TransactionBase
+from agentdb.clients.location import MEMORY
+from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
+from agentdb.errors import BusyError, ClosedError, InvalidArgumentError
+from agentdb.logs import WARNING, log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+    from types import TracebackType
+    from typing import Any, Self, TypeVar
+
+    from agentdb.clients.base import InArgs, InStatement, ResultSet
+    from agentdb.clients.local.settings import Settings
+
+    T = TypeVar("T")
+
+
+class AsyncLocalClient(Pool):
+    """The async client; see agentdb.clients.base.AsyncClient for its interface. Used from one event loop at a time."""
+
+    is_async = True
+    world = ASYNC
+
+    def __init__(self, path: str, settings: Settings) -> None:
+        self._idle: list[Lane] = []
+        self._generation = 0
+        #: Every lane that is not closed. A lane in use must not be garbage together with a transaction that was dropped.
+        self._lanes: set[Lane] = set()
+        super().__init__(path, settings)
+        self._set_gates()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._transaction: ref[AsyncLocalTransaction] | None = None
+        try:
+            # At once, so that a wrong path is an error here; but never by waiting for a lock on the event loop.
+            self._idle.append(self._add_lane(Connection(path, settings, self._file).open(patient=False)))
+        except BusyError:
+            pass
+        #: The lane of the connection that is the database, where it is in memory.
+        self._only = self._idle[0] if path == MEMORY else None
+        fork_safety.track_pool(self)
+
+    def _set_gates(self) -> None:
+        self._write_gate = AsyncGate(1)
+        self._read_gate = self._write_gate if self.path == MEMORY else AsyncGate(self.settings.readers)
+
+    def _caller(self) -> Hashable:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # outside an event loop
+            return None
+        return None if task is None else ref(task)
+
+    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement; a writing one in a transaction of its own. Errors as in LocalClient.execute()."""
+        sql, values = statement_of(stmt, args)
+        kind = kind_of(sql)
+        self._check()
+        gate, lane = await self._enter(writing=kind != READ)
+        try:
+            if kind == READ:
+                return await lane.run(lane.connection.execute, sql, values)
+            return await lane.run(lane.connection.write, sql, values, kind)
+        finally:
+            self._leave(gate, lane)
+
+    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements in one transaction: all, or none. Errors as in LocalClient.execute()."""
+        prepared, writing = statements_of(stmts)
+        self._check()
+        gate, lane = await self._enter(writing=writing)
+        try:
+            return await lane.run(lane.connection.batch, prepared, writing)
+        finally:
+            self._leave(gate, lane)
+
+    def transaction(self, *, foreign_keys: bool = True, confined: bool = False) -> AsyncLocalTransaction:
+        """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
+
+        foreign_keys, confined: as for LocalClient.transaction().
+        """
+        self._check()
+        return AsyncLocalTransaction(self, foreign_keys, confined)
+
+    async def close(self) -> None:
+        """Close. May be called twice. A statement that runs for another task comes to its end first; a transaction of
+        another task is rolled back at its next use."""
+        if self._born != fork_safety.generation:
+            self._closed = True
+            return
+        transaction = self._transaction and self._transaction()
+        if transaction and self._owner is not None and self._owner == self._caller():
+            await transaction.rollback()
+        self._closed = True
+        self._only = None
+        lanes = self._idle[:]
+        self._idle.clear()
+        try:
+            for lane in lanes:
+                await lane.run(lane.connection.close, interrupt=False)
+        finally:
+            for lane in lanes:
+                self._close_lane(lane)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _enter(self, *, writing: bool) -> tuple[AsyncGate, Lane]:
+        """A lane to use, once the gate lets the caller in. Raises BusyError after the busy timeout."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._move_to(loop)
+        gate = self._write_gate if writing else self._read_gate
+        if not gate.enter_at_once() and not await gate.enter(self.settings.busy_timeout):
+            raise self._busy()
+        if self._idle:
+            return gate, self._idle.pop()
+        if self._closed:
+            gate.leave()
+            raise ClosedError(f"the client of {self.path} is closed")
+        if self._only is not None:
+            return gate, self._only
+        lane = self._add_lane(Connection(self.path, self.settings, self._file, self._generation))
+        try:
+            await lane.run(lane.connection.open)
+        except BaseException:
+            self._leave(gate, lane)
+            raise
+        return gate, lane
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._write_gate.in_use or self._read_gate.in_use:
+            if self._loop is not None and not self._loop.is_closed():
+                raise InvalidArgumentError(
+                    f"the client of {self.path} is in use on another event loop",
+                    remedy="Open one client for each event loop.",
+                )
+            # The loop they were on is gone, and so are they.
+            transaction = self._transaction and self._transaction()
+            if transaction:
+                transaction.close()
+            self._set_gates()
+        self._loop = loop
+
+    def _add_lane(self, connection: Connection) -> Lane:
+        lane = Lane(connection)
+        self._lanes.add(lane)
+        return lane
+
+    def _close_lane(self, lane: Lane) -> None:
+        self._lanes.discard(lane)
+        lane.close()
+
+    def close_idle_files(self) -> None:
+        if self._only is None:
+            for lane in self._idle[:]:
+                if lane.at_rest:
+                    self._idle.remove(lane)
+                    lane.connection.close()
+                    self._close_lane(lane)
+
+    def renew(self) -> None:
+        """As LocalClient.renew(); the connections are closed on their own threads."""
+        if self._only is None:
+            self._generation += 1
+            for lane in self._idle[:]:
+                self._idle.remove(lane)
+                self._close_lane(lane)
+
+    def _leave(self, gate: AsyncGate, lane: Lane) -> None:
+        connection = lane.connection
+        if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this
+            lane.post(connection.rollback)
+        if self._closed or not connection.is_open or connection.generation != self._generation:
+            self._close_lane(lane)
+        elif lane is not self._only or not self._idle:
+            self._idle.append(lane)
+        gate.leave()
+
+    def __del__(self) -> None:
+        if self._born == fork_safety.generation:
+            for lane in self._lanes:
+                lane.close()
+
+
+class AsyncLocalTransaction(TransactionBase):
+    """A write transaction of an AsyncLocalClient. Belongs to the task that asked for it, or else in which it began."""
+
+    is_async = True
+    world = ASYNC
+    _client: AsyncLocalClient
+    _lane: Lane | None = None
+
+    def __init__(self, client: AsyncLocalClient, foreign_keys: bool, confined: bool) -> None:
+        self._client = client
+        self._foreign_keys = foreign_keys
+        self._confined = confined
+        self._gate = client._write_gate
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._beginning = asyncio.Lock()
+        self._owner = client._caller()
+        self.turn = AsyncTurn(client.settings.busy_timeout)  # of operations on it; see agentdb.operations.runners
+        self._ended = False
+
+    async def begin(self) -> None:
+        """Begin, waiting for the write lock up to the busy timeout. Does nothing where it has begun."""
+        self._check(ended=self._ended)
+        if self._lane is None:
+            async with self._beginning:
+                if self._lane is None:
+                    await self._begin()
+
+    async def _begin(self) -> None:
+        client = self._client
+        client._check()
+        gate, lane = await client._enter(writing=True)
+        try:
+            await lane.run(lane.connection.begin, True, self._foreign_keys, self._confined)
+            self._check(ended=self._ended)
+        except BaseException as error:
+            # A cancelled BEGIN may have been granted.
+            try:
+                if isinstance(error, GeneratorExit):  # nobody awaits this any more
+                    lane.post(lane.connection.rollback)
+                else:
+                    await lane.run(lane.connection.rollback, interrupt=False)
+            finally:
+                client._leave(gate, lane)
+            raise
+        self._gate = gate
+        self._loop = client._loop
+        self._lane = lane
+        if self._owner is None:
+            self._owner = client._caller()
+        client._owner = self._owner
+        client._transaction = ref(self)
+
+    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement inside the transaction. Errors as in LocalClient.execute()."""
+        sql, values = statement_of(stmt, args)
+        return await self._run(Connection.execute_inside, sql, values, kind_of(sql))
+
+    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements inside the transaction: all, or none of them."""
+        return await self._run(Connection.batch_inside, statements_of(stmts)[0])
+
+    async def savepoint(self) -> str:
+        """Open a SAVEPOINT and return its name, for release() or rollback_to()."""
+        return await self._run(Connection.savepoint, interrupt=False)
+
+    async def release(self, name: str) -> None:
+        """Keep what was done since the savepoint."""
+        await self._run(Connection.release, name, interrupt=False)
+
+    async def rollback_to(self, name: str) -> None:
+        """Take back what was done since the savepoint. Does nothing where the transaction is gone already."""
+        lane = self._lane
+        if lane is not None and self._client._born == fork_safety.generation:
+            await lane.run(lane.connection.rollback_to, name, interrupt=False)
+
+    async def commit(self) -> None:
+        """Keep everything, and end. Where it fails everything is rolled back. Once sent, it is not cancelled."""
+        lane = await self._open_lane()
+        self._ended = True
+        try:
+            await lane.run(lane.connection.commit, interrupt=False)
+        finally:
+            self._finish()
+
+    async def rollback(self) -> None:
+        """Take everything back, and end. Does nothing where it has ended. Once sent, it is not cancelled."""
+        lane = self._lane
+        self._ended = True
+        if lane is not None and self._client._born == fork_safety.generation:
+            try:
+                await lane.run(lane.connection.rollback, interrupt=False)
+            finally:
+                self._finish()
+
+    def close(self) -> None:
+        """End: without commit() everything is taken back, on the lane's own thread, after what runs there."""
+        lane, client, loop, gate = self._lane, self._client, self._loop, self._gate
+        self._lane = None
+        self._ended = True
+        if lane is None or client._born != fork_safety.generation:
+            return
+        client._lift(self._owner)
+
+        def end() -> None:
+            lane.connection.rollback()
+            try:
+                assert loop is not None  # a transaction has begun on one
+                loop.call_soon_threadsafe(client._leave, gate, lane)
+            except RuntimeError:
+                client._leave(gate, lane)  # the loop is closed: nobody waits on it
+
+        lane.post(end)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._ended
+
+    async def _run(self, method: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
+        lane = await self._open_lane()
+        try:
+            return await lane.run(method, lane.connection, *arguments, interrupt=interrupt)
+        except ClosedError:  # SQLite has rolled back by itself
+            self._finish()
+            raise
+
+    async def _open_lane(self) -> Lane:
+        if self._client.closed:
+            await self.rollback()
+            raise ClosedError(f"the client of {self._client.path} was closed, so its transaction was rolled back")
+        await self.begin()
+        assert self._lane is not None
+        return self._lane
+
+    def _finish(self) -> None:
+        lane, self._lane = self._lane, None
+        self._ended = True
+        if lane is not None:
+            self._client._lift(self._owner)
+            self._client._leave(self._gate, lane)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await self.begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is GeneratorExit:  # nobody awaits this block any more
+            self.close()
+        else:
+            await self.rollback()
+
+    def __del__(self) -> None:
+        if self._lane is not None and self._client._born == fork_safety.generation:
+            log(
+                WARNING,
+                "a transaction on %s was dropped without commit() or close(); it is rolled back",
+                self._client.path,
+            )
+            self.close()

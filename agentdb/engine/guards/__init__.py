@@ -1,0 +1,1 @@
+"""What a migration may not lose: rows, references, and what depends on them."""

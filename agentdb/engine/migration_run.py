@@ -1,0 +1,323 @@
+"""One migration on its way, one direction: its items are executed, guarded, and what went wrong is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import perf_counter
+
+from agentdb.engine.events import StatementDone
+from agentdb.engine.history_row import DOWN, UP
+from agentdb.engine.results import MigrationResult
+from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
+from agentdb.operations import atomically, emit, execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeVar
+
+    from agentdb.clients.base import ResultSet
+    from agentdb.engine.events import Direction
+    from agentdb.engine.guards.losses import Counts
+    from agentdb.engine.history import History
+    from agentdb.engine.history_row import Row
+    from agentdb.engine.migration import Item, Migration
+    from agentdb.operations import Steps
+
+    T = TypeVar("T")
+
+
+class Run:
+    """One migration on its way, one direction: what it is, when it began, and how far it has come."""
+
+    def __init__(
+        self,
+        direction: Direction,
+        migration: Migration,
+        items: tuple[Item, ...],
+        recorded_id: str,
+        told: bool,
+    ) -> None:
+        self.direction: Direction = direction
+        self.migration = migration
+        self.items = items
+        self.ran: list[str] = []
+        self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
+        self.told = told  # whether anybody hears of it
+        self.row: Row | None = None  # what is recorded of it already
+        self.is_outside = False  # of a transaction
+        self.done = 0  # statements that an earlier run outside a transaction has done
+        self.drops: dict[str, str] = {}  # statements that drop a table for good, and which
+        self.number = 0
+        self.statement: str | None = None
+        self.application_id: int | None = None
+        self.confined = False  # its statements are recorded ones
+        self.applied_after: str | None = None
+        self.only_creates = all(type(item) is str and item[:7] == "CREATE " for item in items)
+        #: Whether it may leave something on the connection: what only creates tables costs no look.
+        self.leaves_something = not self.only_creates or any("temp" in str(item).lower() for item in items)
+        self.began = perf_counter()
+        self.ended: float | None = None
+        self.at: datetime | None = None
+
+    def begin(self) -> None:
+        """The write lock is ours, so it begins now: the wait for it is not part of it."""
+        self.began = perf_counter()
+        self.ended = None
+        self.at = datetime.now(UTC)
+
+    def end(self) -> None:
+        """Its part of a longer transaction is done: what follows is not part of it."""
+        self.ended = perf_counter()
+
+    def on_own_connection(self, steps: Steps[T]) -> Steps[T]:
+        """The steps, and then a new connection where something was left on theirs."""
+        from agentdb.engine.connection_state import renewed_after
+
+        return (yield from renewed_after(steps, self.items))
+
+    @property
+    def milliseconds(self) -> float:
+        return int(((self.ended or perf_counter()) - self.began) * 1_000_000) / 1000
+
+    @property
+    def timestamp(self) -> str:
+        return (self.at or datetime.now(UTC)).isoformat(timespec="milliseconds")[:23] + "Z"
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it was begun before and did not end."""
+        if self.direction == DOWN:
+            return self.done > 0 or (self.row is not None and self.row.in_progress == DOWN)
+        return self.row is not None and not self.row.is_struck_out
+
+    def execute_all(self) -> Steps[None]:
+        """Every item that is not done, as it stands: without a look at what becomes of the rows; see guarded()."""
+        for number, item in self._left():
+            yield from self._execute_item(item)
+            if self.told:
+                yield from self._tell_done(number)
+        self.number = 0
+        self.statement = None
+        yield from self._drop_temporary()
+
+    def _drop_temporary(self) -> Steps[None]:
+        if self.leaves_something:
+            from agentdb.engine.connection_state import drop_temporary
+
+            yield from drop_temporary(self.items)
+
+    def _set_again(self) -> Steps[None]:
+        """What an earlier process had set on its connection, in its order: ours has none of it."""
+        from agentdb.engine.connection_state import lost, run_again
+
+        done = self.items[: self.done]
+        again = run_again(done)
+        names = lost([item for item in done if item not in again], self.items[self.done :])
+        if names:
+            raise StatementError(
+                f"what it kept in the TEMP schema went with the process that ran it: {', '.join(names)}",
+                code="temporary_gone",
+            )
+        for item in again:
+            self.statement = str(item)
+            yield from execute(str(item))
+        self.statement = None
+
+    def _left(self) -> Iterator[tuple[int, Item]]:
+        for number, item in enumerate(self.items, 1):
+            if number > self.done:
+                self.number = number
+                yield number, item
+
+    def _execute_item(self, item: Item) -> Steps[None]:
+        if type(item) is str:
+            self.statement = item
+            if item in self.drops:  # by then it may have been renamed, or others have come to refer to it
+                from agentdb.engine.guards.references import check_dependents
+
+                yield from check_dependents((item,), self.drops.values())
+            yield from execute(item)
+            self.ran.append(item)
+        else:
+            from agentdb.engine.rebuild.execution import rebuild
+
+            self.statement = None
+            yield from rebuild(item, self.change)  # type: ignore[arg-type]
+
+    def _tell_done(self, number: int) -> Steps[None]:
+        yield from emit(StatementDone(self.direction, self.migration, number, len(self.items)))
+
+    def execute_outside(self, history: History) -> Steps[bool]:
+        """Every item that is not done, each in a transaction of its own that records it as done, where it can have one.
+
+        So a process that takes up what another has left, or that runs beside it, does each once. False where another
+        process has come to the end meanwhile.
+        """
+        from agentdb.engine.guards.losses import is_bare
+
+        self.is_outside = True
+        if self.direction == DOWN:
+            from agentdb.engine.guards.references import drops
+
+            self.drops = drops(self.items)
+        if self.done:
+            yield from self._set_again()
+        for number, item in self._left():
+            self.statement = str(item)
+            if is_bare(str(item)):
+                is_wanted = yield from self._is_wanted(history, number)
+                if is_wanted:
+                    yield from self._execute_item(item)
+                    yield from atomically(self._record_done(history, number))
+            else:
+                work = self._execute_and_record(history, number, item)
+                is_wanted = yield from atomically(work, confined=self.confined)
+            if is_wanted is None:
+                return False
+            if is_wanted and self.told:
+                yield from self._tell_done(number)
+        self.number = 0
+        self.statement = None
+        yield from self._drop_temporary()
+        return True
+
+    def _is_wanted(self, history: History, number: int) -> Steps[bool | None]:
+        """Whether this item is not done yet. None where the whole is, or where another build has others under way."""
+        row = yield from history.find(self.recorded_id)
+        if row is None or row.in_progress != self.direction or row.is_struck_out:
+            return None
+        done = row.done_of(self.direction, self.items)
+        return None if done is None else done < number
+
+    def _record_done(self, history: History, number: int) -> Steps[None]:
+        row = yield from history.find(self.recorded_id)
+        if row is not None and row.in_progress == self.direction and row.statements_done(self.direction) < number:
+            yield from history.progress(row, self.direction, self.items[:number])
+
+    def _execute_and_record(self, history: History, number: int, item: Item) -> Steps[bool | None]:
+        is_wanted = yield from self._is_wanted(history, number)
+        if is_wanted:
+            yield from self._guarded_one(str(item))
+            yield from self._record_done(history, number)
+        return is_wanted
+
+    def change(self, sql: str) -> Steps[ResultSet]:
+        """One statement."""
+        self.statement = sql
+        result = yield from execute(sql)
+        self.ran.append(sql)
+        return result
+
+    def guarded(self) -> Steps[None]:
+        """Every item, inside a transaction; raises GuardError where rows or references would be lost by it.
+
+        Counting costs a scan before and one behind, so it is done only where something could be.
+        """
+        is_enforced = self.migration.foreign_keys
+        if is_enforced and self.only_creates:
+            yield from self.execute_all()
+            return
+        from agentdb.engine.guards import losses, references
+
+        left = self.items[self.done :]
+        if self.direction == DOWN:
+            yield from references.check_dependents(self.items)
+            self.drops = references.drops(self.items)
+        counts = yield from _counted(left)
+        dangling = None if is_enforced else (yield from references.dangling())
+        yield from self.execute_all()
+        if counts is not None:
+            yield from losses.check(counts, left, self._consent(), self._dropped())
+        if dangling is not None:
+            yield from references.check_dangling(dangling, left)
+
+    def _guarded_one(self, sql: str) -> Steps[None]:
+        """A statement of a migration that runs outside a transaction, in one of its own."""
+        from agentdb.engine.guards import losses
+
+        counts = yield from _counted((sql,))
+        yield from self._execute_item(sql)
+        if counts is not None:
+            yield from losses.check(counts, (sql,), self._consent(), self._dropped())
+
+    def _dropped(self) -> Iterable[str]:
+        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
+        whose name another statement of it gives to something that it creates."""
+        if self.direction != UP:
+            return ()
+        from agentdb.engine.guards.references import drops
+        from agentdb.engine.guards.taken_names import created
+        from agentdb.sql.statement_tables import folded
+
+        named = drops(self.items).values()
+        if not self.is_outside:
+            return named
+        made = [created(item) for item in self.items if isinstance(item, str)]
+        living = {folded(one[0]) for one in made if one is not None}
+        return [name for name in named if folded(name) not in living]
+
+    def _consent(self) -> Iterable[str]:
+        """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
+        if self.direction == UP:
+            return self.migration.allows_loss
+        from agentdb.engine.guards.losses import consent_of
+
+        return consent_of(self.items)
+
+    def result(self, error: Exception | None = None) -> MigrationResult:
+        statements = tuple(self.ran) if error is None else texts(self.items)
+        at = self.at or datetime.now(UTC)
+        return MigrationResult(self.migration, error is None, error, at, self.milliseconds, False, statements)
+
+    def failure(self, error: AgentDBError, how_far: str = "") -> MigrationError:
+        """What to raise. how_far: what the message says at its end."""
+        doing = "applying" if self.direction == UP else "rolling back"
+        number = self.number or None
+        where = f", statement {number} of {len(self.items)}" if number else ""
+        remedy = error.remedy
+        if self.migration.is_of_file:
+            from agentdb.engine.file_remedies import in_file
+
+            remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
+        if self.is_outside and number and number > 1:
+            remedy += (
+                " It ran outside a transaction: the statements before it stay done, and the next start goes on here."
+            )
+        if self.is_outside and self.is_repeated:
+            remedy += (
+                " It was begun once before and did not end, so some of it may be there. If all of it is, "
+                f"mark_applied({self.migration.id!r}, reason=…) or `agentdb repair mark-applied {self.migration.id}` says so; "
+                "if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`."
+            )
+        about: dict[str, Any] = {
+            "code": error.code,
+            "remedy": remedy,
+            "engine_code": error.engine_code,
+            "migration": self.migration,
+            "statement": self.statement,
+            "statement_number": number,
+        }
+        message = f"{doing} migration {self.migration.label} failed{where}: {error.message}{how_far}"
+        failure: MigrationError
+        if isinstance(error, GuardError):
+            failure = type(error)(message, tables=error.tables, **about)
+        else:
+            failure = MigrationError(message, **about)
+        failure.results = (self.result(failure),)
+        return failure
+
+
+def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:
+    """What there is before the items run, of all that they could lose; None where they can lose nothing."""
+    from agentdb.engine.guards import losses
+    from agentdb.engine.guards.affected_tables import reached
+
+    if not (yield from losses.can_lose(items)):
+        return None
+    return (yield from losses.count((yield from reached(items))))
+
+
+def texts(items: Iterable[Item]) -> tuple[str, ...]:
+    """Items as text, where no database has been asked what they come to."""
+    return tuple(map(str, items))

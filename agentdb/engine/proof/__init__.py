@@ -1,0 +1,1 @@
+"""validate_migrations(): migrations run on empty tables and on generated rows."""

@@ -1,0 +1,1 @@
+"""RebuildTable: a table made anew with its rows kept."""

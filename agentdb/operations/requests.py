@@ -1,0 +1,139 @@
+"""What the body of an operation may ask for; the list is closed.
+
+Bodies never `yield` a request themselves: each asking function has a return type of its own, a generator has only one.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any, Protocol, TypeAlias, TypeVar
+
+    from agentdb.clients.base import InArgs, InStatement, ResultSet
+    from agentdb.clients.local.settings import Settings
+
+    class Aside(Protocol):
+        """What a Backup is to make; interrupt() stops it from another thread."""
+
+        def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any: ...
+        def interrupt(self) -> None: ...
+
+    T = TypeVar("T")
+    #: A body's return type: what it asks for is between it and the runner, what it gives is T.
+    Steps: TypeAlias = Generator[Any, Any, T]
+else:
+
+    class Steps:  # for annotations that are evaluated: Steps[int]
+        def __class_getitem__(cls, _item):
+            return cls
+
+
+class Execute:
+    """One statement, in the innermost open transaction, or in one of its own."""
+
+    __slots__ = ("args", "stmt")
+
+    def __init__(self, stmt: InStatement, args: InArgs) -> None:
+        self.stmt = stmt
+        self.args = args
+
+
+class Batch:
+    """Statements that happen all or not at all."""
+
+    __slots__ = ("stmts",)
+
+    def __init__(self, stmts: Iterable[InStatement]) -> None:
+        self.stmts = stmts
+
+
+class Begin:
+    """A transaction; inside one, a savepoint. Without foreign keys, or confined, only where none is open."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, **options: bool) -> None:
+        self.options = options  # of the client's transaction()
+
+
+class Commit:
+    """Keep what was done since the innermost Begin."""
+
+
+class Rollback:
+    """Take back what was done since the innermost Begin."""
+
+
+class Emit:
+    """An event for the caller's callback."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: object) -> None:
+        self.event = event
+
+
+class Backup:
+    """A copy of the database's file, which `target` makes; on an event loop, on a thread of its own."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Aside) -> None:
+        self.target = target
+
+
+class Renew:
+    """New connections for whatever comes next, outside any transaction: something was set on the one that is in use."""
+
+
+_BEGIN, _COMMIT, _ROLLBACK = Begin(), Commit(), Rollback()
+
+
+def execute(stmt: InStatement, args: InArgs = None) -> Steps[ResultSet]:
+    """Ask for one statement."""
+    result: ResultSet = yield Execute(stmt, args)
+    return result
+
+
+def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
+    """Ask for statements that happen all or not at all."""
+    results: list[ResultSet] = yield Batch(stmts)
+    return results
+
+
+def emit(event: object) -> Steps[None]:
+    """Give an event to the caller's callback."""
+    yield Emit(event)
+
+
+def renew() -> Steps[None]:
+    """Ask for new connections, outside any transaction. A database in memory keeps its one."""
+    yield Renew()
+
+
+def backup(target: Aside) -> Steps[Any]:
+    """Ask for a copy of the database's file, outside any transaction; what `target.make()` returns."""
+    return (yield Backup(target))
+
+
+def atomically(steps: Steps[T], *, foreign_keys: bool = True, confined: bool = False) -> Steps[T]:
+    """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing.
+
+    foreign_keys: False switches their enforcement off from before the BEGIN to behind the end; then a transaction that
+    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch. confined: True lets
+    the statements change nothing but the database itself; see agentdb.clients.local.authorizer.
+    """
+    options = {"foreign_keys": False} if not foreign_keys else {}
+    if confined:
+        options["confined"] = True
+    yield Begin(**options) if options else _BEGIN
+    try:
+        result = yield from steps
+    except GeneratorExit:  # nobody drives this any more; the runner has rolled back
+        raise
+    except BaseException:
+        yield _ROLLBACK
+        raise
+    yield _COMMIT
+    return result

@@ -1,0 +1,66 @@
+"""Work of a body that is no statement, away from the event loop: a thread of its own does it, and its events come here."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agentdb.clients.local.connection_thread import Lane
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from agentdb.operations.requests import Aside
+
+
+class _Worker:
+    """What a lane wants instead of a connection: something to interrupt."""
+
+    usable = True
+
+    def __init__(self, work: Aside) -> None:
+        self.interrupt = work.interrupt
+
+    def close(self) -> None:
+        self.interrupt()
+
+
+async def do(work: Aside, path: str, settings: Any, deliver: Callable[[object], Awaitable[None]] | None) -> Any:
+    """What work.make() returns. Its events are delivered in order, all of them before this returns.
+
+    A cancellation interrupts it, and goes on when it is at its end.
+    """
+    loop = asyncio.get_running_loop()
+    events: asyncio.Queue[object] = asyncio.Queue()
+    lane = Lane(_Worker(work))  # type: ignore[arg-type]
+    teller = None if deliver is None else loop.create_task(_tell(events, deliver))
+
+    def tell(event: object) -> None:
+        try:
+            loop.call_soon_threadsafe(events.put_nowait, event)
+        except RuntimeError:  # the loop is closed: nobody is left to hear it
+            work.interrupt()
+
+    try:
+        answer = await lane.run(work.make, path, settings, tell if teller else _nothing)
+        if teller is not None:
+            events.put_nowait(None)
+            await teller
+    except BaseException:
+        work.interrupt()  # also where this coroutine is dropped, and nothing can be awaited
+        if teller is not None:
+            teller.cancel()
+        raise
+    finally:
+        lane.close()
+    return answer
+
+
+async def _tell(events: asyncio.Queue[object], deliver: Callable[[object], Awaitable[None]]) -> None:
+    while (event := await events.get()) is not None:
+        await deliver(event)
+
+
+def _nothing(_event: object) -> None:
+    pass

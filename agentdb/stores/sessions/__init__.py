@@ -1,0 +1,5 @@
+"""Sessions of agents."""
+
+from __future__ import annotations
+
+from agentdb.stores.sessions.store import SessionStore as SessionStore

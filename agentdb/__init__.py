@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentdb.clients.libsql_names import Value as Value
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
-    from agentdb.engine.backup.create import backup as backup
+    from agentdb.engine.backup.on_demand import backup as backup
     from agentdb.engine.backup.restore import restore as restore
     from agentdb.engine.loader import load_migrations as load_migrations
     from agentdb.engine.migration import Migration as Migration
@@ -65,7 +65,7 @@ _EXPORTS = {
     "TransactionSync": "clients.libsql_names",
     "ValidationResult": "engine.results",
     "Value": "clients.libsql_names",
-    "backup": "engine.backup.create",
+    "backup": "engine.backup.on_demand",
     "create_client": "clients",
     "create_client_sync": "clients",
     "load_migrations": "engine.loader",

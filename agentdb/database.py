@@ -8,106 +8,25 @@ from agentdb.clients.adapters import borrow
 from agentdb.clients.location import is_place
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.errors import ClosedError, InvalidArgumentError
-from agentdb.operations import Async, HasTarget, Sync, W
-from agentdb.operations.transactions import Block, begin, begin_async
+from agentdb.operations import Async, Sync, W
+from agentdb.store_set import AsyncTransaction, Stores, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+    from os import PathLike
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, Self, Unpack
 
     from agentdb.clients.local.async_client import AsyncLocalClient
     from agentdb.clients.local.sync_client import LocalClient
     from agentdb.clients.location import Place
-    from agentdb.engine.backup.create import Setting
+    from agentdb.clients.options import ClientOptions
     from agentdb.operations.runners import Callback
-    from agentdb.operations.transactions import Level
-    from agentdb.stores.agent_contexts import AgentContextStore
-    from agentdb.stores.agents import AgentStore
-    from agentdb.stores.compactions.store import CompactionStore
-    from agentdb.stores.conversations.store import ConversationStore
-    from agentdb.stores.messages.store import MessageStore
-    from agentdb.stores.session_logs import SessionLogStore
-    from agentdb.stores.sessions.store import SessionStore
 
 
 #: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
 APPLICATION_ID = 0x61676462
-
-
-class Stores(HasTarget[W]):
-    """The stores of a database or of a transaction, each made, and its module loaded, when it is first asked for."""
-
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
-        super().__init__(target)
-        self._default_agent = default_agent
-        self._made: dict[Callable[..., Any], Any] = {}
-
-    @property
-    def agents(self) -> AgentStore[W]:
-        """The agents."""
-        from agentdb.stores.agents import AgentStore
-
-        return self._store(AgentStore)  # type: ignore[no-any-return]
-
-    @property
-    def sessions(self) -> SessionStore[W]:
-        """The sessions."""
-        from agentdb.stores.sessions.store import SessionStore
-
-        return self._store(SessionStore)  # type: ignore[no-any-return]
-
-    @property
-    def session_logs(self) -> SessionLogStore[W]:
-        """The logs of the sessions."""
-        from agentdb.stores.session_logs import SessionLogStore
-
-        return self._store(SessionLogStore)  # type: ignore[no-any-return]
-
-    @property
-    def agent_contexts(self) -> AgentContextStore[W]:
-        """Which agent is at work in each session, and the switches that led there."""
-        from agentdb.stores.agent_contexts import AgentContextStore
-
-        return self._store(AgentContextStore)  # type: ignore[no-any-return]
-
-    @property
-    def compactions(self) -> CompactionStore[W]:
-        """The compactions of the sessions' conversations."""
-        from agentdb.stores.compactions.store import CompactionStore
-
-        return self._store(CompactionStore)  # type: ignore[no-any-return]
-
-    @property
-    def messages(self) -> MessageStore[W]:
-        """The messages of the sessions."""
-        from agentdb.stores.messages.store import MessageStore
-
-        return self._store(MessageStore)  # type: ignore[no-any-return]
-
-    @property
-    def conversations(self) -> ConversationStore[W]:
-        """The conversations as plain dicts and lists, for code written against the older persistence layer."""
-        from agentdb.stores.conversations.store import ConversationStore
-
-        return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
-
-    @property
-    def operations_target(self) -> Any:
-        """For a store of the application's own: `NoteStore(db)`, `NoteStore(tx)`."""
-        self._check()
-        return self._target
-
-    def _check(self) -> None:
-        """Raises ClosedError where there is nothing to work on any more."""
-
-    def _store(self, kind: Callable[..., Any], **options: Any) -> Any:
-        self._check()
-        store = self._made.get(kind)
-        if store is None:
-            store = self._made[kind] = kind(self._target, **options)
-        return store
 
 
 class _Database(Stores[W]):
@@ -131,8 +50,9 @@ class _Database(Stores[W]):
         return f"<{type(self).__name__} {self._target.path}{' closed' if self.closed else ''}>"
 
 
-def _client(place: Any, make: Callable[..., Any], options: dict[str, Any], *, is_async: bool) -> tuple[Any, bool]:
+def _client(place: Any, make: Callable[..., Any], given: Mapping[str, Any], *, is_async: bool) -> tuple[Any, bool]:
     """The client to work on, and whether it is ours to close."""
+    options = dict(given)
     if is_place(place):
         return make(place, **options), True
     borrowed = borrow(place)
@@ -173,19 +93,21 @@ class AgentDB(_Database[Sync]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
-        backup: Setting = True,
+        backup: bool = True,
+        backup_dir: str | PathLike[str] | None = None,
+        keep_backups: int = 3,
         application_id: int | None = APPLICATION_ID,
         table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
-        migrate: False opens the database as it is. app_version, on_event, backup, application_id: as for
-        Migrator; pass None for a file that is first of all the host application's. table: the tracking table of the
-        built-in migrations, where another tool has a table `migrations` in the file. default_agent: on what
-        db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
+        migrate: False opens the database as it is. app_version, on_event, backup, backup_dir, keep_backups, application_id:
+        as for Migrator; pass None as application_id for a file that is first of all the host application's. table: the
+        tracking table of the built-in migrations, where another tool has a table `migrations` in the file. default_agent:
+        on what db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
         create_client_sync(), for a path or URL; on_connect also for a client of libsql-client.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
@@ -201,6 +123,8 @@ class AgentDB(_Database[Sync]):
                 app_version=app_version,
                 on_event=on_event,
                 backup=backup,
+                backup_dir=backup_dir,
+                keep_backups=keep_backups,
                 application_id=application_id,
             )
             if migrate:
@@ -240,45 +164,6 @@ class AgentDB(_Database[Sync]):
         self.close()
 
 
-class Transaction(Block, Stores[Sync]):
-    """The stores inside one transaction, for the length of a `with` block."""
-
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
-        super().__init__(None, default_agent)
-        self._outer = target
-
-    def __enter__(self) -> Self:
-        _unused(self._target)
-        self._target = self._begun = begin(self._outer)
-        return self._of_block()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(keep=kind is None)
-
-    def execute(self, stmt: Any, args: Any = None) -> Any:
-        """Raw SQL inside the transaction; as LocalClient.execute()."""
-        self._check()
-        self._target.check_callback()
-        with self._target.turn:
-            return self._target.execute(stmt, args)
-
-    def transaction(self) -> Transaction:
-        """A SAVEPOINT: what is done inside can be taken back alone."""
-        self._check()
-        return Transaction(self._target, self._default_agent)
-
-    def _of_block(self) -> Self:
-        """What the block works on; see Block."""
-        tx = type(self)(self._outer, self._default_agent)
-        tx._target = self._target
-        return tx
-
-    def _check(self) -> None:
-        _begun(self._target)
-
-
 class AsyncAgentDB(_Database[Async]):
     """A database for callers on an event loop: `async with AsyncAgentDB.open("agents.db") as db`."""
 
@@ -290,11 +175,13 @@ class AsyncAgentDB(_Database[Async]):
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
-        backup: Setting = True,
+        backup: bool = True,
+        backup_dir: str | PathLike[str] | None = None,
+        keep_backups: int = 3,
         application_id: int | None = APPLICATION_ID,
         table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
         return _Opening(
@@ -305,6 +192,8 @@ class AsyncAgentDB(_Database[Async]):
                 "app_version": app_version,
                 "on_event": on_event,
                 "backup": backup,
+                "backup_dir": backup_dir,
+                "keep_backups": keep_backups,
                 "application_id": application_id,
             },
             default_agent,
@@ -349,7 +238,7 @@ class _Opening:
         migrate: bool,
         rules: dict[str, Any],
         default_agent: str | Mapping[str, Any] | None,
-        options: dict[str, Any],
+        options: Mapping[str, Any],
     ) -> None:
         self._arguments = (place, migrate, rules, default_agent, options)
         self._db: AsyncAgentDB | None = None
@@ -380,53 +269,3 @@ class _Opening:
     ) -> None:
         if self._db is not None:
             await self._db.close()
-
-
-class AsyncTransaction(Block, Stores[Async]):
-    """The stores inside one transaction, for the length of an `async with` block."""
-
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
-        super().__init__(None, default_agent)
-        self._outer = target
-
-    async def __aenter__(self) -> Self:
-        _unused(self._target)
-        self._target = self._begun = await begin_async(self._outer)
-        return self._of_block()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._end_async(kind)
-
-    async def execute(self, stmt: Any, args: Any = None) -> Any:
-        """Raw SQL inside the transaction; as AsyncLocalClient.execute()."""
-        self._check()
-        self._target.check_callback()
-        async with self._target.turn:
-            return await self._target.execute(stmt, args)
-
-    def transaction(self) -> AsyncTransaction:
-        """A SAVEPOINT: what is done inside can be taken back alone."""
-        self._check()
-        return AsyncTransaction(self._target, self._default_agent)
-
-    def _of_block(self) -> Self:
-        """What the block works on; see Block."""
-        tx = type(self)(self._outer, self._default_agent)
-        tx._target = self._target
-        return tx
-
-    def _check(self) -> None:
-        _begun(self._target)
-
-
-def _begun(level: Level | None) -> None:
-    if level is None:
-        raise ClosedError("the transaction has not begun", remedy="Enter it: `with db.transaction() as tx`.")
-    level.check()
-
-
-def _unused(level: Level | None) -> None:
-    if level is not None:
-        raise ClosedError("this transaction was entered already", remedy="Begin another with db.transaction().")

@@ -97,9 +97,9 @@ REMEDIES: dict[str, str] = {
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
     # backups
     "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
-    "Migrator(…, backup=FOLDER); backup=False upgrades without one.",
-    "backup_no_space": "Free some space there, or keep backups in another place with Migrator(…, backup=FOLDER); backup=False "
-    "upgrades without one.",
+    "Migrator(…, backup_dir=FOLDER); backup=False upgrades without one.",
+    "backup_no_space": "Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); "
+    "backup=False upgrades without one.",
     "backup_damaged": "Nothing was upgraded. Most likely the database itself is damaged: keep its file, and restore an earlier "
     "backup; `sqlite3 FILE .recover` may save what is left.",
     "not_a_backup": "Name a whole SQLite database, for instance one of those in the folder DATABASE.backups.",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.database import AgentDB
-    from agentdb.engine.migrator import Migrations
+    from agentdb.engine.registration import Migrations
 
 
 @pytest.fixture(scope="session")

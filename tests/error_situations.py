@@ -279,7 +279,7 @@ def a_restore_without_a_place_for_its_lock(path: Path) -> AgentDBError:
     told(path, "CREATE TABLE t (x)", "SELECT nothing")
     kept = agentdb.backup(path, f"{path}.kept")
     Path(f"{path}.backups").touch()
-    return caught(agentdb.restore, path, kept)
+    return caught(agentdb.restore, database=path, backup=kept)
 
 
 # -- statements

@@ -20,6 +20,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("operations",),
     ("engine",),
     ("stores", "migrations"),
+    ("store_set",),
     ("database",),
     ("cli", "pytest_plugin"),
     ("__main__",),

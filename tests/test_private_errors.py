@@ -194,7 +194,7 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_a_storage_error(
         lambda: AgentDB.open("a.db"),
         lambda: agentdb.backup("a.db"),
         lambda: agentdb.backup(whole, "there"),
-        lambda: agentdb.restore("b.backup", whole),
+        lambda: agentdb.restore(database="b.backup", backup=whole),
     ]
     for use in uses:
         with pytest.raises(StorageError) as refused:
@@ -202,7 +202,7 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_a_storage_error(
         assert refused.value.code == "folder_missing"
     pending = [agentdb.Migration("001", "more", ["CREATE TABLE more (a)"], ["DROP TABLE more"])]
     with create_client_sync(whole) as client:
-        migrator = agentdb.Migrator(client, migrations=pending, table="others", backup="backups")
+        migrator = agentdb.Migrator(client, migrations=pending, table="others", backup_dir="backups")
         with pytest.raises(StorageError) as refused:
             migrator.migrate()
         assert refused.value.code == "folder_missing"

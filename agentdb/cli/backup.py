@@ -9,7 +9,7 @@ import click
 from agentdb.cli.options import busy_timeout_option, database_argument, on_connect_option
 from agentdb.cli.output import Answer, answers, as_document, plain
 from agentdb.cli.progress import Progress
-from agentdb.engine.backup.create import backup as make
+from agentdb.engine.backup.on_demand import backup as make
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def migrate(
     no_transaction: bool,
     no_checksums: bool,
     allow_out_of_order: bool,
-    backup: bool | str,
+    backups: dict[str, Any],
 ) -> Answer:
     """Apply the pending migrations to DATABASE, in order, each in a transaction of its own.
 
@@ -76,7 +76,7 @@ def migrate(
     async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with open_database.to_write(database, busy_timeout, on_connect) as client:
             with progress:
-                migrator = AsyncMigrator(client, migrations, on_event=progress, backup=backup, **rules)
+                migrator = AsyncMigrator(client, migrations, on_event=progress, **backups, **rules)
                 results = await migrator.migrate(**extent)
             return results, await migrator.get_migration_summary()
 

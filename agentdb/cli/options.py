@@ -132,18 +132,27 @@ def upgrade_options(command: Command) -> Command:
 
 
 def backup_options(command: Command) -> Command:
-    """--backup and --no-backup, which give the function one setting."""
+    """--backup-dir, --keep-backups and --no-backup, which give the function one dict: those of a Migrator."""
 
     @functools.wraps(command)
-    def run(backup: str | None, no_backup: bool, **options: Any) -> Any:
-        if no_backup and backup is not None:
-            raise click.UsageError("--backup and --no-backup contradict each other.")
-        return command(backup=not no_backup if backup is None else backup, **options)
+    def run(backup_dir: str | None, keep_backups: int, no_backup: bool, **options: Any) -> Any:
+        if no_backup and backup_dir is not None:
+            raise click.UsageError("--backup-dir and --no-backup contradict each other.")
+        backups = {"backup": not no_backup, "backup_dir": backup_dir, "keep_backups": keep_backups}
+        return command(backups=backups, **options)
 
-    decorated = click.option("--no-backup", is_flag=True, help="Make no backup.")(run)
-    return click.option(  # type: ignore[return-value]
-        "--backup", metavar="FOLDER", help="Where the backup goes.  [default: the folder DATABASE.backups]"
-    )(decorated)
+    decorated: Any = run
+    for option in (
+        click.option("--no-backup", is_flag=True, help="Make no backup."),
+        click.option(
+            "--keep-backups", type=click.IntRange(min=1), default=3, show_default=True, help="How many are kept."
+        ),
+        click.option(
+            "--backup-dir", metavar="FOLDER", help="Where the backup goes.  [default: the folder DATABASE.backups]"
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
 
 
 def load(source: str, skipped: list[str] | None = None) -> tuple[Migration, ...]:

@@ -6,8 +6,8 @@ from agentdb.errors import REMEDIES
 
 _HERE = {
     "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
-    "--backup FOLDER; --no-backup upgrades without one.",
-    "backup_no_space": "Free some space there, or keep backups in another place with --backup FOLDER; --no-backup upgrades "
+    "--backup-dir FOLDER; --no-backup upgrades without one.",
+    "backup_no_space": "Free some space there, or keep backups in another place with --backup-dir FOLDER; --no-backup upgrades "
     "without one.",
     "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
     "foreign_table": "This table belongs to something else: name another with --table.",

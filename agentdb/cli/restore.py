@@ -25,7 +25,7 @@ def restore(backup: str, database: str) -> Answer:
       database, backup, replaced (the path of what was there, or null)
     """
     with Progress() as progress:
-        restored = put_back(database, backup, on_event=progress)
+        restored = put_back(backup=backup, database=database, on_event=progress)
     kept = f" What was there is now {plain(restored.replaced)}." if restored.replaced else ""
     return Answer(
         [f"Restored {plain(database)} from {plain(backup)}.{kept}"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -40,7 +41,7 @@ def rollback(
     target: str | None,
     dry_run: bool,
     yes: bool,
-    backup: bool | str,
+    backups: dict[str, Any],
 ) -> Answer:
     """Roll applied migrations of DATABASE back, in one transaction: all of the range, or none.
 
@@ -78,7 +79,7 @@ def rollback(
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             with progress:
-                migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, backup=backup)
+                migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, **backups)
                 results = await migrator.rollback(limit, target)
             return results, await migrator.get_migration_summary()
 

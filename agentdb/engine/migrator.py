@@ -9,56 +9,26 @@ from agentdb.engine.executor import apply, check_mark
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
+from agentdb.engine.registration import migrations_of, refuse_duplicate
 from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
-from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError
+from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError
 from agentdb.logs import DEBUG, WARNING, log
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from types import ModuleType
-    from typing import Any, TypeAlias
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.clients.local.on_connect import OnConnect
-    from agentdb.engine.backup.create import Setting
     from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Item
     from agentdb.engine.planner import Reversal
+    from agentdb.engine.registration import Migrations
     from agentdb.operations import Steps
     from agentdb.operations.runners import Callback
-
-    #: Migrations, or a module that has them as MIGRATIONS.
-    Migrations: TypeAlias = Iterable[Migration] | ModuleType
-
-
-def migrations_of(source: Any) -> tuple[Migration, ...]:
-    """The migrations of an iterable, or of a module that has MIGRATIONS. Raises InvalidArgumentError."""
-    listed = getattr(source, "MIGRATIONS", source)
-    if isinstance(listed, (str, bytes, Migration)) or not hasattr(listed, "__iter__"):
-        raise InvalidArgumentError(
-            f"{source!r} is no iterable of Migration, and no module with MIGRATIONS",
-            remedy="Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration().",
-        )
-    migrations = tuple(listed)
-    for migration in migrations:
-        if not isinstance(migration, Migration):
-            raise InvalidArgumentError(f"{migration!r} is not a Migration")
-    return migrations
-
-
-def _refuse_duplicate(known: dict[int, Migration], added: tuple[Migration, ...]) -> None:
-    """Raises InvalidMigrationError for the first of those to be added that has the number of another."""
-    for migration in added:
-        other = known.get(migration.number)
-        if other is not None:
-            raise InvalidMigrationError(
-                f"migration {migration.label} has the number of {other.label}",
-                code="duplicate_id",
-                migration=migration,
-            )
-        known[migration.number] = migration
 
 
 def _previews(runs: list[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
@@ -84,7 +54,9 @@ class MigratorOperations(Operations[W]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
-        backup: Setting = True,
+        backup: bool = True,
+        backup_dir: str | PathLike[str] | None = None,
+        keep_backups: int = 3,
         application_id: int | None = None,
         on_connect: OnConnect | None = None,
     ) -> None:
@@ -102,13 +74,14 @@ class MigratorOperations(Operations[W]):
             raise InvalidArgumentError(f"app_version is {app_version!r}; it is text")
         if on_event is not None and not callable(on_event):
             raise InvalidArgumentError(f"on_event is {on_event!r}; it is called with an event")
-        if backup is not True and backup is not False:
-            from agentdb.engine.backup.create import check_setting
+        if backup is not True or backup_dir is not None or keep_backups != 3:
+            from agentdb.engine.backup.automatic import check_rules
 
-            check_setting(backup)
+            check_rules(backup, backup_dir, keep_backups)
         if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
             raise InvalidArgumentError(f"application_id is {application_id!r}; it is a number from 1 to 2147483647")
         self._backup = backup
+        self._backup_rules = (backup_dir, keep_backups)
         self._application_id = application_id
         self._history = History(table)
         self._app_version = app_version
@@ -126,7 +99,7 @@ class MigratorOperations(Operations[W]):
         listed = migrations_of(migrations)
         added = {migration.number: migration for migration in listed}
         if len(added) < len(listed) or not self._by_number.keys().isdisjoint(added):
-            _refuse_duplicate(dict(self._by_number), listed)
+            refuse_duplicate(dict(self._by_number), listed)
         self._by_number.update(added)
         self._sorted = None
 
@@ -193,15 +166,15 @@ class MigratorOperations(Operations[W]):
         backed_up = False
         if len(plan) > 1:  # one alone is applied whole or not at all
             yield from self._check_names(plan, applied)
-        if plan and self._backup is not False and (applied or (yield from self._history.has_company())):
-            from agentdb.engine.backup.create import before_upgrade
+        if plan and self._backup and (applied or (yield from self._history.has_company())):
+            from agentdb.engine.backup.automatic import before_upgrade
 
-            backed_up = yield from before_upgrade(self._history, self._backup, plan, applied or ())
+            backed_up = yield from before_upgrade(self._history, self._backup_rules, plan, applied or ())
         results = yield from self._apply_all(plan, applied, use_transaction, rules)
         if backed_up:
-            from agentdb.engine.backup.create import after_upgrade
+            from agentdb.engine.backup.automatic import after_upgrade
 
-            yield from after_upgrade(self._history, self._backup)
+            yield from after_upgrade(self._history, self._backup_rules)
         yield from emit(Finished(UP, tuple(results)))
         return results
 
@@ -332,10 +305,10 @@ class MigratorOperations(Operations[W]):
         results: list[MigrationResult] = []
         if plan:
             backed_up = False
-            if self._backup is not False:
-                from agentdb.engine.backup.create import before_rollback
+            if self._backup:
+                from agentdb.engine.backup.automatic import before_rollback
 
-                backed_up = yield from before_rollback(self._history, self._backup, plan, applied)
+                backed_up = yield from before_rollback(self._history, self._backup_rules, plan, applied)
 
             def plan_again(rows: Sequence[Row], done: int) -> list[Reversal]:
                 left = None if limit is None else limit - done
@@ -346,9 +319,9 @@ class MigratorOperations(Operations[W]):
             told = self._on_event is not None
             results = yield from roll_back(self._history, plan, plan_again, has_target=target is not None, told=told)
             if backed_up:
-                from agentdb.engine.backup.create import after_upgrade
+                from agentdb.engine.backup.automatic import after_upgrade
 
-                yield from after_upgrade(self._history, self._backup)
+                yield from after_upgrade(self._history, self._backup_rules)
         yield from emit(Finished(DOWN, tuple(results)))
         return results
 
@@ -420,9 +393,9 @@ class Migrator(MigratorOperations[Sync]):
     client: of create_client_sync(), or a `file:` client of libsql-client's create_client_sync(). migrations: an iterable
     of Migration, or a module that has MIGRATIONS. table: the tracking table; a host application keeps its own migrations
     in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
-    pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: before an
-    upgrade of a file that has something applied, have a verified backup: True in the folder `DATABASE.backups`, a folder:
-    there, a number: keep so many, of which three are kept else; False: none. application_id: what the first migration
+    pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: have
+    a verified backup before an upgrade or a rollback of a file that has something applied. backup_dir: its folder; None:
+    `DATABASE.backups`. keep_backups: how many of them are kept. application_id: what the first migration
     marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
     `other_application`. None: neither. on_connect: as for create_client_sync(), for a client of libsql-client; one of
     agentdb has its own.
@@ -439,7 +412,9 @@ class Migrator(MigratorOperations[Sync]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
-        backup: Setting = True,
+        backup: bool = True,
+        backup_dir: str | PathLike[str] | None = None,
+        keep_backups: int = 3,
         application_id: int | None = None,
         on_connect: OnConnect | None = None,
     ) -> None:
@@ -451,6 +426,8 @@ class Migrator(MigratorOperations[Sync]):
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
             backup=backup,
+            backup_dir=backup_dir,
+            keep_backups=keep_backups,
             application_id=application_id,
             on_connect=on_connect,
         )
@@ -470,7 +447,9 @@ class AsyncMigrator(MigratorOperations[Async]):
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
-        backup: Setting = True,
+        backup: bool = True,
+        backup_dir: str | PathLike[str] | None = None,
+        keep_backups: int = 3,
         application_id: int | None = None,
         on_connect: OnConnect | None = None,
     ) -> None:
@@ -482,6 +461,8 @@ class AsyncMigrator(MigratorOperations[Async]):
             allow_out_of_order=allow_out_of_order,
             on_event=on_event,
             backup=backup,
+            backup_dir=backup_dir,
+            keep_backups=keep_backups,
             application_id=application_id,
             on_connect=on_connect,
         )

@@ -63,10 +63,10 @@ def test_migrate_tells_of_its_backup(cli: Any, place: Path, notes: Path) -> None
 def test_migrate_makes_its_backup_where_it_is_told_or_none(cli: Any, place: Path, notes: Path) -> None:
     cli("migrate", "n.db", "--migrations", notes, "--limit", 1)
     cli("migrate", "n.db", "--migrations", notes, "--limit", 1, "--no-backup")
-    cli("migrate", "n.db", "--migrations", notes, "--backup", "kept")
+    cli("migrate", "n.db", "--migrations", notes, "--backup-dir", "kept")
     assert sorted(path.name for path in place.iterdir() if path.is_dir()) == ["kept", "notes"]
     assert len([name for name in os.listdir("kept") if name.endswith(".002-003.backup")]) == 1
-    error = cli.error("migrate", "n.db", "--backup", "kept", "--no-backup", code=2)
+    error = cli.error("migrate", "n.db", "--backup-dir", "kept", "--no-backup", code=2)
     assert error["code"] == "usage"
 
 

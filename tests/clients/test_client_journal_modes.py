@@ -133,7 +133,7 @@ def test_nothing_is_left_of_what_is_tried_before_the_switch(both: Both, path: st
 def test_a_folder_whose_files_cannot_be_mapped_is_seen_before_the_switch(path: str) -> None:
     """Where no address space is left, no file can be mapped; the file system need not be a special one."""
     program = """
-import fcntl, mmap, resource, sqlite3, sys, agentdb.clients.local.journal_mode as journal
+import fcntl, mmap, resource, sqlite3, sys, agentdb.clients.local.journal_mode as journal_mode
 assert journal_mode.wal_is_possible(sys.argv[1])
 with open("/proc/self/statm") as status:
     used = int(status.read().split()[0]) * resource.getpagesize()

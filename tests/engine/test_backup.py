@@ -150,12 +150,12 @@ def test_the_backup_from_before_any_change_outlives_a_crash_loop_that_gets_on(db
     for number in numbers:  # each start gets one further, and then no further
         bad = Migration(f"{number + 1:03}", "bad", "INSERT INTO nowhere VALUES (1)")
         rest = [make(later) for later in range(number + 2, 9)]
-        caught(db.migrator([ONE, *map(make, range(2, number + 1)), bad, *rest], backup=1).migrate)
+        caught(db.migrator([ONE, *map(make, range(2, number + 1)), bad, *rest], keep_backups=1).migrate)
         an_hour_later(path)
     assert "agents.db.0001.001-008.backup" in names(path)
     assert len(names(path)) == 2
-    assert ids(db.migrator([make(number) for number in range(1, 9)], backup=1).migrate()) == ["007", "008"]
-    db.migrator([make(number) for number in range(1, 10)], backup=1).migrate()
+    assert ids(db.migrator([make(number) for number in range(1, 9)], keep_backups=1).migrate()) == ["007", "008"]
+    db.migrator([make(number) for number in range(1, 10)], keep_backups=1).migrate()
     assert len(names(path)) == 1
 
 
@@ -224,8 +224,8 @@ def test_an_upgrade_that_came_to_its_end_and_is_made_again_has_a_backup_of_its_o
     assert rows(backups(path)[2]) == ["mine", "weeks of work"]
 
 
-@pytest.mark.parametrize(("setting", "kept"), [(True, 3), (1, 1), (2, 2)])
-def test_the_newest_are_kept_whatever_the_clock_says(db: Database, path: Path, setting: Any, kept: int) -> None:
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_the_newest_are_kept_whatever_the_clock_says(db: Database, path: Path, kept: int) -> None:
     folder_of(path).mkdir()
     others = [
         "agents.db",
@@ -237,7 +237,7 @@ def test_the_newest_are_kept_whatever_the_clock_says(db: Database, path: Path, s
         (folder_of(path) / name).write_text("somebody's")
     all_of_them = [make(number) for number in range(1, 8)]
     for number in range(1, 8):
-        db.migrator(all_of_them[:number], backup=setting).migrate()
+        db.migrator(all_of_them[:number], keep_backups=kept).migrate()
         for backup in backups(path):  # the clock goes back by a day at every upgrade
             os.utime(backup, (10**9 - number * 86_400,) * 2)
     ours = [f"agents.db.{number:04}.{number:03}-{number + 1:03}.backup" for number in range(1, 7)][-kept:]
@@ -253,7 +253,7 @@ def test_a_folder_may_be_named_and_shared_by_databases_of_one_name(
         db = open_database(tmp_path / name / "agents.db")
         db.migrator([ONE]).migrate()
         db.execute("INSERT INTO t1 VALUES (?)", name)
-        caught(db.migrator([ONE, BAD], backup=shared).migrate)
+        caught(db.migrator([ONE, BAD], backup_dir=shared).migrate)
     assert sorted(rows(backup)[0] for backup in shared.glob("*.backup")) == ["one", "two"]
 
 
@@ -272,11 +272,19 @@ class InBytes:
         return b"x"
 
 
-@pytest.mark.parametrize("setting", [0, -1, 1.5, None, "", "a\0b", b"x", object(), InBytes()])
-def test_what_is_no_setting_is_refused(db: Database, setting: Any) -> None:
-    error = caught(db.migrator, [ONE], backup=setting)
-    assert isinstance(error, InvalidArgumentError)
-    assert "backup is" in error.message
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("backup", [0, 1, -1, None, "kept", b"x"]),
+        ("backup_dir", ["", "a\0b", b"x", 1, object(), InBytes()]),
+        ("keep_backups", [0, -1, 1.5, None, True, "3", 10**5000 * -1]),
+    ],
+)
+def test_what_is_no_setting_is_refused(db: Database, name: str, wrong: list[Any]) -> None:
+    for value in wrong:
+        error = caught(db.migrator, [ONE], **{name: value})
+        assert isinstance(error, InvalidArgumentError)
+        assert f"{name} is" in error.message
 
 
 def test_progress_is_told_before_the_first_migration_begins(db: Database, path: Path) -> None:
@@ -412,7 +420,7 @@ def test_one_that_waited_while_another_did_the_whole_upgrade_makes_none(path: Pa
 def test_a_maker_that_shows_no_sign_of_life_is_not_waited_for_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentdb.engine.backup.create.PATIENCE", 0.3)
+    monkeypatch.setattr("agentdb.engine.backup.copy_task.PATIENCE", 0.3)
     folder_of(path).mkdir()
     with create_client_sync(path, busy_timeout=0.1) as client, outside(folder_of(path) / "agents.db.lock") as lock:
         Migrator(client, [ONE]).migrate()
@@ -539,8 +547,10 @@ def test_what_cannot_be_called_with_an_event_is_refused_before_anything_is_done(
     with create_client_sync(path) as client:
         Migrator(client, [ONE]).migrate()
     copy = agentdb.backup(path)
-    for call in (agentdb.backup, agentdb.restore):
-        error = caught(call, path, copy if call is agentdb.restore else tmp_path / "copy.db", on_event=5)
+    for error in (
+        caught(agentdb.backup, path, tmp_path / "copy.db", on_event=5),
+        caught(agentdb.restore, database=path, backup=copy, on_event=5),
+    ):
         assert isinstance(error, InvalidArgumentError)
         assert "on_event is 5" in error.message
     assert not (tmp_path / "copy.db").exists()

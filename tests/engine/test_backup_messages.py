@@ -38,7 +38,7 @@ def upgrade(db: Database, **options: Any) -> AgentDBError:
 @situation("""
 no backup of FILE could be made: FILE.backups: File exists
 Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with \
-Migrator(…, backup=FOLDER); backup=False upgrades without one. [backup_failed]
+Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. [backup_failed]
 """)
 def no_folder(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.backups").touch()
@@ -47,7 +47,7 @@ def no_folder(db: Database, path: Path) -> AgentDBError:
 
 @situation("""
 a copy of FILE needs 9,675,702 MB in FILE.backups, and N MB are free
-Free some space there, or keep backups in another place with Migrator(…, backup=FOLDER); backup=False upgrades without one. \
+Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. \
 [backup_no_space]
 """)
 def no_space(db: Database, path: Path) -> AgentDBError:
@@ -65,7 +65,7 @@ def no_space(db: Database, path: Path) -> AgentDBError:
 no backup of FILE could be made: FILE.backups/agents.db.lock (or the -wal and -shm files beside it) cannot be opened: \
 unable to open database file
 Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with \
-Migrator(…, backup=FOLDER); backup=False upgrades without one. [backup_failed]
+Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. [backup_failed]
 """)
 def no_lock(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.backups/agents.db.lock").mkdir(parents=True)
@@ -73,8 +73,8 @@ def no_lock(db: Database, path: Path) -> AgentDBError:
 
 
 @situation("""
-backup is 0; it is True, False, a folder, or how many backups to keep, from 1 on
-Pass a value that the documentation of this call allows. [invalid_argument]
+backup is 0; it is True or False
+Name the folder of the backups with backup_dir=, and how many are kept with keep_backups=. [invalid_argument]
 """)
 def no_setting(db: Database, path: Path) -> AgentDBError:
     return caught(db.migrator, [make(1)], backup=0)
@@ -101,7 +101,7 @@ FILE is in use by this process
 Close every program that has it open, then try again; nothing was changed. [file_in_use]
 """)
 def a_restore_in_use(db: Database, path: Path) -> AgentDBError:
-    return caught(agentdb.restore, path, agentdb.backup(path))
+    return caught(agentdb.restore, database=path, backup=agentdb.backup(path))
 
 
 @situation("""
@@ -111,7 +111,7 @@ Name a whole SQLite database, for instance one of those in the folder DATABASE.b
 def no_backup(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.txt").write_text("notes " * 1000)
     db.wait(db.client.close())
-    return caught(agentdb.restore, path, f"{path}.txt")
+    return caught(agentdb.restore, database=path, backup=f"{path}.txt")
 
 
 @situation("""
@@ -121,7 +121,7 @@ Name a whole SQLite database, for instance one of those in the folder DATABASE.b
 def an_empty_backup(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.empty").touch()
     db.wait(db.client.close())
-    return caught(agentdb.restore, path, f"{path}.empty")
+    return caught(agentdb.restore, database=path, backup=f"{path}.empty")
 
 
 @situation("""
@@ -132,7 +132,7 @@ def a_damaged_backup(db: Database, path: Path) -> AgentDBError:
     db.wait(db.client.close())
     whole = path.read_bytes()
     Path(f"{path}.holed").write_bytes(whole[:4096] + bytes(len(whole) - 4096))
-    return caught(agentdb.restore, path, f"{path}.holed")
+    return caught(agentdb.restore, database=path, backup=f"{path}.holed")
 
 
 @situation("""
@@ -140,7 +140,7 @@ FILE is the database itself
 Name a whole SQLite database, for instance one of those in the folder DATABASE.backups. [not_a_backup]
 """)
 def itself(db: Database, path: Path) -> AgentDBError:
-    return caught(agentdb.restore, path, path)
+    return caught(agentdb.restore, database=path, backup=path)
 
 
 @pytest.mark.parametrize(("function", "expected"), SITUATIONS)

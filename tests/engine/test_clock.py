@@ -87,6 +87,6 @@ def test_a_restore_puts_the_last_one_behind_the_others(path: Path) -> None:
         Migrator(client, ALL[:1]).migrate()
     copy = agentdb.backup(path, path.with_name("copy.db"))
     for number in range(1, 4):
-        replaced = agentdb.restore(path, copy).replaced
+        replaced = agentdb.restore(database=path, backup=copy).replaced
         assert replaced == f"{path}.replaced-000{number}"
         os.utime(replaced, times=(2e9 - number * 1e6,) * 2)

@@ -105,7 +105,7 @@ def test_a_damaged_schema_is_a_storage_error_everywhere(
 def test_its_good_backup_replaces_it(backup: Path, path: Path, damage: Callable[[bytearray], None]) -> None:
     before = damaged(backup, path, damage)
     inode = path.stat().st_ino
-    restored = agentdb.restore(path, backup)
+    restored = agentdb.restore(database=path, backup=backup)
     assert restored.replaced is not None
     if damage in TOLD:
         assert Path(restored.replaced).read_bytes() == before
@@ -139,7 +139,7 @@ def test_any_bytes_of_the_first_pages(backup: Path, path: Path, seed: int) -> No
         for suffix in ("-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         path.write_bytes(content)
-        agentdb.restore(path, backup)
+        agentdb.restore(database=path, backup=backup)
         check_whole(path)
     assert len(refused) > 3
     assert set(refused) <= {

@@ -61,19 +61,19 @@ os._exit(0)
 
 
 def test_what_the_backup_holds_is_there_and_what_was_there_is_kept(path: Path, backup: Path) -> None:
-    restored = restore(path, backup)
+    restored = restore(database=path, backup=backup)
     assert restored == Restored(str(path), str(backup), f"{path}.replaced-0001")
     assert rows(path) == ["old"]
     assert rows(f"{path}.replaced-0001") == ["old", "new"]
     assert rows(backup) == ["old"]
-    assert restore(path, f"{path}.replaced-0001").replaced == f"{path}.replaced-0002"
+    assert restore(database=path, backup=f"{path}.replaced-0001").replaced == f"{path}.replaced-0002"
     assert rows(path) == ["old", "new"]
     assert not list(path.parent.glob("*.restoring"))
 
 
 def test_what_a_crash_left_in_the_wal_is_neither_lost_nor_played_back(path: Path, backup: Path) -> None:
     crashed(path, "in the wal")
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert rows(path) == ["old"]
     assert rows(f"{path}.replaced-0001") == ["old", "new", "in the wal"]
     assert sorted(file.name for file in path.parent.iterdir() if file.is_file()) == [
@@ -87,7 +87,7 @@ def test_a_backup_that_has_a_wal_of_its_own_is_taken_with_it(path: Path, backup:
     with outside(backup) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     crashed(backup, "in its wal")
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert rows(path) == ["old", "in its wal"]
 
 
@@ -96,11 +96,11 @@ def test_a_database_that_this_process_has_open_is_refused(path: Path, backup: Pa
     fill(path, journal_mode=journal_mode)
     with create_client_sync(path, read_only=True) as client:
         client.execute("SELECT * FROM t")
-        error = caught(restore, path, backup)
+        error = caught(restore, database=path, backup=backup)
     assert (type(error), error.code) == (BackupError, "file_in_use")
     assert "this process" in error.message
     assert rows(path) == ["old", "new"]
-    restore(path, backup)
+    restore(database=path, backup=backup)
 
 
 def opened(path: Path) -> subprocess.Popen[str]:
@@ -123,18 +123,18 @@ if sys.stdin.readline():
 def test_a_database_in_wal_mode_that_another_process_has_open_and_idle_is_refused(path: Path, backup: Path) -> None:
     other = opened(path)
     try:
-        assert caught(restore, path, backup).code == "file_in_use"
+        assert caught(restore, database=path, backup=backup).code == "file_in_use"
     finally:
         other.communicate(timeout=60)
     assert rows(path) == ["old", "new"]
     assert not list(path.parent.glob("*.re[ps]*"))
-    assert rows(restore(path, backup).path) == ["old"]
+    assert rows(restore(database=path, backup=backup).path) == ["old"]
 
 
 def test_one_in_another_journal_mode_reads_and_writes_the_new_content_afterwards(path: Path, backup: Path) -> None:
     fill(path, journal_mode="DELETE")
     other = opened(path)
-    restore(path, backup)
+    restore(database=path, backup=backup)
     said, _ = other.communicate("go\n", timeout=60)
     assert said == "['old']\n"
     assert rows(path) == ["old", "added"]
@@ -145,7 +145,7 @@ def test_the_lock_alone_tells_who_has_it_open(path: Path, backup: Path) -> None:
     """A connection of this process that is not agentdb's, too."""
     with outside(path) as connection:
         connection.execute("SELECT * FROM t").fetchall()
-        error = caught(restore, path, backup)
+        error = caught(restore, database=path, backup=backup)
     assert error.code == "file_in_use"
     assert "another program" in error.message
 
@@ -160,14 +160,14 @@ def test_a_refused_restore_leaves_the_journal_mode(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("agentdb.engine.backup.restore.sync_file", fail)
-    assert caught(restore, path, backup).code == "restore_failed"
+    assert caught(restore, database=path, backup=backup).code == "restore_failed"
     assert ask(path, "PRAGMA journal_mode") == [(journal_mode.lower(),)]
     assert rows(path) == ["old", "new"]
     assert not list(path.parent.glob("*.re[ps]*"))
 
 
 def test_a_place_where_nothing_is(backup: Path, tmp_path: Path) -> None:
-    restored = restore(tmp_path / "new.db", backup)
+    restored = restore(database=tmp_path / "new.db", backup=backup)
     assert restored.replaced is None
     assert rows(tmp_path / "new.db") == ["old"]
 
@@ -175,7 +175,7 @@ def test_a_place_where_nothing_is(backup: Path, tmp_path: Path) -> None:
 def test_a_wal_that_outlived_its_database_is_put_aside(backup: Path, path: Path) -> None:
     crashed(path, "in the wal")
     path.unlink()
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert rows(path) == ["old"]
     assert (path.parent / "agents.db.replaced-0001-wal").exists()
 
@@ -185,7 +185,7 @@ def test_a_damaged_database_is_replaced_and_kept_byte_for_byte(backup: Path, pat
     damaged = b"not any more a database" + path.read_bytes()[23:]
     path.write_bytes(damaged)
     wal = path.with_name("agents.db-wal").read_bytes()
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert rows(path) == ["old"]
     assert (path.parent / "agents.db.replaced-0001").read_bytes() == damaged
     assert (path.parent / "agents.db.replaced-0001-wal").read_bytes() == wal
@@ -211,7 +211,7 @@ def test_a_damaged_database_that_cannot_be_replaced_keeps_what_is_beside_it(
         real_pour(source, target)
 
     monkeypatch.setattr(overwrite, "_pour", pour)
-    assert caught(restore, path, backup).code == "restore_failed"
+    assert caught(restore, database=path, backup=backup).code == "restore_failed"
     assert [Path(name).suffix for name in poured] == [".db", ".restoring", ".replaced-0001"]
     assert {each.name: each.read_bytes() for each in path.parent.glob("agents.db*") if each.is_file()} == before
 
@@ -234,7 +234,7 @@ sys.stdin.read()
         assert other.stdout.readline() == "open\n"
         sound = path.read_bytes()
         path.write_bytes(b"not any more a database" + sound[23:])
-        assert caught(restore, path, backup).code == "file_in_use"
+        assert caught(restore, database=path, backup=backup).code == "file_in_use"
         path.write_bytes(sound)
         other.communicate(timeout=60)
     assert rows(path) == ["old", "new"]
@@ -251,12 +251,12 @@ def test_pages_of_another_size(path: Path, tmp_path: Path, size: int, other_size
             connection.execute("CREATE TABLE t (x)")
         fill(file, *[f"{count} {number} {'x' * 500}" for number in range(count)])
     old, new = rows(path), rows(kept)
-    restore(path, kept)
+    restore(database=path, backup=kept)
     assert rows(path) == new
     assert ask(path, "PRAGMA page_size") == [(other_size,)]
     assert ask(path, "PRAGMA auto_vacuum") == [(1,)]
     assert rows(f"{path}.replaced-0001") == old
-    restore(path, f"{path}.replaced-0001")
+    restore(database=path, backup=f"{path}.replaced-0001")
     assert rows(path) == old
     assert ask(path, "PRAGMA page_size") == [(size,)]
 
@@ -271,7 +271,7 @@ def test_what_is_no_whole_backup_changes_nothing(path: Path, backup: Path, tmp_p
         "holed": backup.read_bytes()[:4096] + bytes(4096),
     }.items():
         bad.write_bytes(content)
-        found[name] = caught(restore, path, bad).code
+        found[name] = caught(restore, database=path, backup=bad).code
     assert found == {
         "text": "not_a_backup",
         "nothing": "not_a_backup",
@@ -279,9 +279,9 @@ def test_what_is_no_whole_backup_changes_nothing(path: Path, backup: Path, tmp_p
         "holed": "backup_damaged",
     }
     assert found["half"] in ("not_a_backup", "backup_damaged")
-    assert caught(restore, path, path).code == "not_a_backup"
-    assert caught(restore, path, tmp_path / "missing").code == "file_missing"
-    assert caught(restore, ":memory:", backup).code == "invalid_argument"
+    assert caught(restore, database=path, backup=path).code == "not_a_backup"
+    assert caught(restore, database=path, backup=tmp_path / "missing").code == "file_missing"
+    assert caught(restore, database=":memory:", backup=backup).code == "invalid_argument"
     assert rows(path) == ["old", "new"]
     assert not list(tmp_path.glob("*.re*[!k]"))
 
@@ -290,14 +290,14 @@ def test_what_is_no_whole_backup_changes_nothing(path: Path, backup: Path, tmp_p
 def test_the_database_keeps_its_rights(path: Path, backup: Path) -> None:
     path.chmod(0o600)
     backup.chmod(0o644)
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_progress_is_told(path: Path, backup: Path) -> None:
     fill(backup, *[os.urandom(3000) for _ in range(3000)], journal_mode="DELETE")
     events: list[object] = []
-    restored = restore(path, backup, on_event=events.append)
+    restored = restore(database=path, backup=backup, on_event=events.append)
     assert events[-1] == restored
     assert all(isinstance(event, Restoring) and event.total > 2000 for event in events[:-1])
     assert events[:-1]
@@ -308,7 +308,7 @@ def test_a_file_system_without_hard_links(path: Path, backup: Path, monkeypatch:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)
-    restore(path, backup)
+    restore(database=path, backup=backup)
     assert rows(path) == ["old"]
     assert rows(f"{path}.replaced-0001") == ["old", "new"]
 
@@ -355,9 +355,9 @@ def test_an_application_that_starts_in_between_loses_nothing(
     monkeypatch.setattr(module, name, start)
     inode = path.stat().st_ino
     if outcome == "fails":
-        assert caught(restore, path, backup).code == "restore_failed"
+        assert caught(restore, database=path, backup=backup).code == "restore_failed"
     else:
-        restore(path, backup)
+        restore(database=path, backup=backup)
     said, _ = started[0].communicate(timeout=60)
     assert path.stat().st_ino == inode
     expected = ["old", "new"] if outcome == "fails" else ["old"]

@@ -155,7 +155,7 @@ class Restore(Work):
         shutil.copy(self._sources / "old.db", self.path)
 
     def do(self, on_event: Listener | None = None) -> None:
-        agentdb.restore(self.path, self._sources / "new.db", on_event=on_event)
+        agentdb.restore(database=self.path, backup=self._sources / "new.db", on_event=on_event)
 
     def _state(self, failure: AgentDBError | None, killed: bool) -> str:
         found = self.state_of_file(self.path)

@@ -97,13 +97,13 @@ def test_a_restore_killed_at_any_step_leaves_the_old_or_the_new_database(templat
         assert seen[-1] in (3, upgrade.STEPS)
         if seen[-1] == 3:
             assert upgrade.applied_in(tmp_path / "a.db.replaced-0001") == upgrade.STEPS
-        agentdb.restore(path, backup)  # the next one is not hindered by what the kill left
+        agentdb.restore(database=path, backup=backup)  # the next one is not hindered by what the kill left
         assert upgrade.applied_in(path) == 3
         assert not (tmp_path / "a.db.restoring").exists()
         files = [path, *tmp_path.glob("a.db.replaced-????")]
         assert len({file.stat().st_ino for file in files}) == len(files)  # no file has two names
 
-    assert killed_everywhere(prepare, lambda: agentdb.restore(path, backup), check) > 10
+    assert killed_everywhere(prepare, lambda: agentdb.restore(database=path, backup=backup), check) > 10
     assert set(seen) == {3, upgrade.STEPS}
 
 
@@ -152,7 +152,7 @@ def test_a_restore_killed_in_the_middle_of_its_writing(
         real_write = overwrite._write
         overwrite._write = write
         importlib.import_module("agentdb.engine.backup.restore").paced = lambda tell, beat: step  # type: ignore[attr-defined]
-        agentdb.restore(path, backup)
+        agentdb.restore(database=path, backup=backup)
 
     seen = []
     for number in range(1, 100):
@@ -167,7 +167,7 @@ def test_a_restore_killed_in_the_middle_of_its_writing(
             kept = path.with_name("a.db.replaced-0001")
             if path.read_bytes() != template.read_bytes():
                 assert kept.read_bytes() == template.read_bytes()
-        agentdb.restore(path, backup)
+        agentdb.restore(database=path, backup=backup)
         assert markers(path) == [("new", new[1])]
         if ended:
             break
@@ -318,13 +318,13 @@ def test_a_disk_that_fills_up_while_a_restore_is_under_way_changes_nothing(
     def restore_with_little_space() -> None:
         limit_files(template.stat().st_size * eighths // 8)
         with pytest.raises(agentdb.errors.BackupError) as caught:
-            agentdb.restore(path, template)
+            agentdb.restore(database=path, backup=template)
         assert caught.value.code == "restore_failed"
 
     assert in_a_process(restore_with_little_space) == 0
     assert upgrade.applied_in(path) == upgrade.STEPS
     assert sorted(file.name for file in path.parent.iterdir() if file.is_file()) == ["a.db"]
-    agentdb.restore(path, template)
+    agentdb.restore(database=path, backup=template)
     assert upgrade.applied_in(path) == 3
 
 
@@ -349,8 +349,8 @@ with create_client_sync(path) as client:
     try:
         Migrator(client, upgrade.MIGRATIONS).migrate()
     except BackupError as error:
-        print(error.code, "backup=FOLDER" in error.remedy)
-    print(len(Migrator(client, upgrade.MIGRATIONS, backup={str(tmp_path / "elsewhere")!r}).migrate(limit=1)))
+        print(error.code, "backup_dir=FOLDER" in error.remedy)
+    print(len(Migrator(client, upgrade.MIGRATIONS, backup_dir={str(tmp_path / "elsewhere")!r}).migrate(limit=1)))
 """
     root = Path(agentdb.__file__).parents[1]
     done = subprocess.run(

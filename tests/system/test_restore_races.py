@@ -61,7 +61,7 @@ if sys.argv[5] == "hidden":
     os.listdir = lambda place=".": [] if str(place).startswith("/proc") else real(place)
 while time.time() < end:
     try:
-        print(json.dumps({"replaced": agentdb.restore(path, sys.argv[4]).replaced}), flush=True)
+        print(json.dumps({"replaced": agentdb.restore(database=path, backup=sys.argv[4]).replaced}), flush=True)
     except BusyError:
         print(json.dumps({"refused": "busy"}), flush=True)
     except BackupError as error:

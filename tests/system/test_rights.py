@@ -46,7 +46,7 @@ def test_after_one_upgrade_by_root_the_users_application_goes_on(folder: Path, n
     path = folder / "a.db"
     upgrade.create(path, applied=3, journal_mode="WAL")
     backups = folder / "kept" / "here" if named else folder / "a.db.backups"
-    setting = {"backup": str(backups)} if named else {}
+    setting = {"backup_dir": str(backups)} if named else {}
     if older and not named:  # an earlier build, as root, has made it
         backups.mkdir()
         (backups / "a.db.lock").touch()
@@ -64,7 +64,7 @@ def test_after_one_upgrade_by_root_the_users_application_goes_on(folder: Path, n
         os.setgid(NOBODY)
         os.setuid(NOBODY)
         assert migrate(path, **setting) == upgrade.STEPS - 4
-        agentdb.restore(path, min(backups.glob("*.backup")))
+        agentdb.restore(database=path, backup=min(backups.glob("*.backup")))
 
     for mark in backups.glob("*.upgrading"):
         os.chown(mark, NOBODY, NOBODY)
@@ -97,7 +97,7 @@ def test_conversations_are_private(folder: Path) -> None:
                 "new.db-shm": 0o600,
             }
         assert mode(Path(agentdb.backup(path))) == 0o600
-        assert agentdb.restore(path, agentdb.backup(path, folder / "kept.db")).replaced is not None
+        assert agentdb.restore(database=path, backup=agentdb.backup(path, folder / "kept.db")).replaced is not None
         assert {mode(file) for file in folder.iterdir() if file.is_file()} == {0o600}
     finally:
         os.umask(before)
@@ -135,9 +135,9 @@ def test_names_that_are_nearly_too_long(folder: Path) -> None:
     assert len(os.fsencode(one.name)) == 246
     for number, path in enumerate((one, other)):
         upgrade.create(path, applied=3 + number, journal_mode="WAL")
-    for setting in (True, str(folder / "kept")):
+    for setting in (None, str(folder / "kept")):
         for path in (one, other):
-            assert migrate(path, 1, backup=setting) == 1
+            assert migrate(path, 1, backup_dir=setting) == 1
     kept = sorted((folder / "kept").glob("*.backup"))
     assert [upgrade.applied_in(file) for file in kept] in ([4, 5], [5, 4])
     assert len({file.name.split(".")[0] for file in kept}) == 2
@@ -145,11 +145,11 @@ def test_names_that_are_nearly_too_long(folder: Path) -> None:
         made = agentdb.backup(path)
         assert upgrade.applied_in(Path(made)) == applied
         migrate(path)
-        restored = agentdb.restore(path, made)
+        restored = agentdb.restore(database=path, backup=made)
         assert upgrade.applied_in(path) == applied
         assert restored.replaced is not None
         assert upgrade.applied_in(Path(restored.replaced)) == upgrade.STEPS
         path.write_bytes(b"damaged" + path.read_bytes()[7:])
-        agentdb.restore(path, made)
+        agentdb.restore(database=path, backup=made)
         assert upgrade.applied_in(path) == applied
     assert len(list(folder.glob("*.replaced-*"))) == 4

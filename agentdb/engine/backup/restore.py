@@ -20,7 +20,7 @@ from agentdb.clients.local.permissions import fitting, give_to_owner, make_folde
 from agentdb.clients.local.settings import Settings
 from agentdb.clients.local.snapshot import Copy, Lock, create_like, remove, sync_file, sync_folder
 from agentdb.clients.location import check_place
-from agentdb.engine.backup.create import PATIENCE, check_callback, check_space, file_of, paced
+from agentdb.engine.backup.copy_task import PATIENCE, check_callback, check_space, file_of, paced, tell_nobody
 from agentdb.engine.backup.overwrite import Overwrite
 from agentdb.engine.backup.retention import default_folder
 from agentdb.engine.events import Restored, Restoring
@@ -43,10 +43,10 @@ _BLOCK = 1 << 20
 DAMAGED = ("not_a_database", "corrupt")
 
 
-def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | None = None) -> Restored:
-    """Put a copy of `backup` in the place of the database, which nobody may be using.
+def restore(*, backup: Place, database: Place, on_event: Callable[[Any], None] | None = None) -> Restored:
+    """Put a copy of `backup` in the place of `database`, which nobody may be using.
 
-    The backup is only read. Whatever was at `place` is kept beside it, and its path is `.replaced` of the answer. A crash at
+    The backup is only read. Whatever was at `database` is kept beside it, and its path is `.replaced` of the answer. A crash at
     any point leaves the old or the new database, whole: what is half written is rolled back when it is next opened.
     on_event: called with Restoring and Restored of agentdb.engine.events.
 
@@ -60,16 +60,16 @@ def restore(place: Place, backup: Place, *, on_event: Callable[[Any], None] | No
     changed. InvalidArgumentError, BusyError where another restore of the same database is under way.
     """
     check_callback(on_event)
-    path, source = file_of(place), file_of(backup)
+    path, source = file_of(database), file_of(backup)
     check_place(path, read_only=False)
     check_place(source, read_only=True)
     if os.path.exists(path) and os.path.samefile(path, source):
         raise BackupError(f"{source} is the database itself", code="not_a_backup")
-    tell = on_event or _nothing
+    tell = on_event or tell_nobody
     try:
         _refuse_open(path)
         lock = _lock_of(path)
-        if not lock.acquire(PATIENCE, _nothing):
+        if not lock.acquire(PATIENCE, tell_nobody):
             raise BusyError(f"another process is restoring {path}, and makes no progress")
         try:
             fresh = f"{_base_of(path)}.restoring"
@@ -147,7 +147,7 @@ def _put(path: str, fresh: str, lock: Lock) -> str | None:
     _refuse_open(path)
     replaced = _next_name(path)
     if not os.path.exists(path):
-        _put_where_nothing_is(path, fresh, replaced)
+        _put_wheretell_nobody_is(path, fresh, replaced)
         return None
     if not _is_damaged(path):
         try:
@@ -171,7 +171,7 @@ def _put(path: str, fresh: str, lock: Lock) -> str | None:
     return replaced
 
 
-def _put_where_nothing_is(path: str, fresh: str, replaced: str) -> None:
+def _put_wheretell_nobody_is(path: str, fresh: str, replaced: str) -> None:
     moved: list[str] = []
     try:
         for suffix in ("-wal", "-journal"):  # of a database that is gone: it must not be played into this one
@@ -213,7 +213,7 @@ def _put_into(path: str, fresh: str, replaced: str, lock: Lock) -> None:
     kept = False
     try:
         was_wal = _take(place, path)
-        beat = paced(_nothing, lock.beat)
+        beat = paced(tell_nobody, lock.beat)
         _keep(place, path, replaced, beat)
         kept = True
         new = sqlite3.connect(fresh, isolation_level=None)
@@ -376,7 +376,3 @@ def _failed(path: str, source: str, why: str, engine_code: str | None = None) ->
     return BackupError(
         f"{path} could not be restored from {source}: {why}", code="restore_failed", engine_code=engine_code
     )
-
-
-def _nothing(*_: object) -> None:
-    pass

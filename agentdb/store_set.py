@@ -1,0 +1,185 @@
+"""The stores of a database, and those of a transaction of it."""
+
+from __future__ import annotations
+
+from agentdb.errors import ClosedError
+from agentdb.operations import Async, HasTarget, Sync, W
+from agentdb.operations.transactions import Block, begin, begin_async
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Any, Self
+
+    from agentdb.operations.transactions import Level
+    from agentdb.stores.agent_contexts import AgentContextStore
+    from agentdb.stores.agents import AgentStore
+    from agentdb.stores.compactions.store import CompactionStore
+    from agentdb.stores.conversations.store import ConversationStore
+    from agentdb.stores.messages.store import MessageStore
+    from agentdb.stores.session_logs import SessionLogStore
+    from agentdb.stores.sessions.store import SessionStore
+
+
+class Stores(HasTarget[W]):
+    """The stores of a database or of a transaction, each made, and its module loaded, when it is first asked for."""
+
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+        super().__init__(target)
+        self._default_agent = default_agent
+        self._made: dict[Callable[..., Any], Any] = {}
+
+    @property
+    def agents(self) -> AgentStore[W]:
+        """The agents."""
+        from agentdb.stores.agents import AgentStore
+
+        return self._store(AgentStore)  # type: ignore[no-any-return]
+
+    @property
+    def sessions(self) -> SessionStore[W]:
+        """The sessions."""
+        from agentdb.stores.sessions.store import SessionStore
+
+        return self._store(SessionStore)  # type: ignore[no-any-return]
+
+    @property
+    def session_logs(self) -> SessionLogStore[W]:
+        """The logs of the sessions."""
+        from agentdb.stores.session_logs import SessionLogStore
+
+        return self._store(SessionLogStore)  # type: ignore[no-any-return]
+
+    @property
+    def agent_contexts(self) -> AgentContextStore[W]:
+        """Which agent is at work in each session, and the switches that led there."""
+        from agentdb.stores.agent_contexts import AgentContextStore
+
+        return self._store(AgentContextStore)  # type: ignore[no-any-return]
+
+    @property
+    def compactions(self) -> CompactionStore[W]:
+        """The compactions of the sessions' conversations."""
+        from agentdb.stores.compactions.store import CompactionStore
+
+        return self._store(CompactionStore)  # type: ignore[no-any-return]
+
+    @property
+    def messages(self) -> MessageStore[W]:
+        """The messages of the sessions."""
+        from agentdb.stores.messages.store import MessageStore
+
+        return self._store(MessageStore)  # type: ignore[no-any-return]
+
+    @property
+    def conversations(self) -> ConversationStore[W]:
+        """The conversations as plain dicts and lists, for code written against the older persistence layer."""
+        from agentdb.stores.conversations.store import ConversationStore
+
+        return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
+
+    @property
+    def operations_target(self) -> Any:
+        """For a store of the application's own: `NoteStore(db)`, `NoteStore(tx)`."""
+        self._check()
+        return self._target
+
+    def _check(self) -> None:
+        """Raises ClosedError where there is nothing to work on any more."""
+
+    def _store(self, kind: Callable[..., Any], **options: Any) -> Any:
+        self._check()
+        store = self._made.get(kind)
+        if store is None:
+            store = self._made[kind] = kind(self._target, **options)
+        return store
+
+
+class Transaction(Block, Stores[Sync]):
+    """The stores inside one transaction, for the length of a `with` block."""
+
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+        super().__init__(None, default_agent)
+        self._outer = target
+
+    def __enter__(self) -> Self:
+        _unused(self._target)
+        self._target = self._begun = begin(self._outer)
+        return self._of_block()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(keep=kind is None)
+
+    def execute(self, stmt: Any, args: Any = None) -> Any:
+        """Raw SQL inside the transaction; as LocalClient.execute()."""
+        self._check()
+        self._target.check_callback()
+        with self._target.turn:
+            return self._target.execute(stmt, args)
+
+    def transaction(self) -> Transaction:
+        """A SAVEPOINT: what is done inside can be taken back alone."""
+        self._check()
+        return Transaction(self._target, self._default_agent)
+
+    def _of_block(self) -> Self:
+        """What the block works on; see Block."""
+        tx = type(self)(self._outer, self._default_agent)
+        tx._target = self._target
+        return tx
+
+    def _check(self) -> None:
+        _begun(self._target)
+
+
+class AsyncTransaction(Block, Stores[Async]):
+    """The stores inside one transaction, for the length of an `async with` block."""
+
+    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+        super().__init__(None, default_agent)
+        self._outer = target
+
+    async def __aenter__(self) -> Self:
+        _unused(self._target)
+        self._target = self._begun = await begin_async(self._outer)
+        return self._of_block()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end_async(kind)
+
+    async def execute(self, stmt: Any, args: Any = None) -> Any:
+        """Raw SQL inside the transaction; as AsyncLocalClient.execute()."""
+        self._check()
+        self._target.check_callback()
+        async with self._target.turn:
+            return await self._target.execute(stmt, args)
+
+    def transaction(self) -> AsyncTransaction:
+        """A SAVEPOINT: what is done inside can be taken back alone."""
+        self._check()
+        return AsyncTransaction(self._target, self._default_agent)
+
+    def _of_block(self) -> Self:
+        """What the block works on; see Block."""
+        tx = type(self)(self._outer, self._default_agent)
+        tx._target = self._target
+        return tx
+
+    def _check(self) -> None:
+        _begun(self._target)
+
+
+def _begun(level: Level | None) -> None:
+    if level is None:
+        raise ClosedError("the transaction has not begun", remedy="Enter it: `with db.transaction() as tx`.")
+    level.check()
+
+
+def _unused(level: Level | None) -> None:
+    if level is not None:
+        raise ClosedError("this transaction was entered already", remedy="Begin another with db.transaction().")

@@ -96,11 +96,11 @@ REMEDIES: dict[str, str] = {
     "io_error": "Check that disk (dmesg, free space, network mount), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
     # backups
-    "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
-    "Migrator(…, backup_dir=FOLDER); backup=False upgrades without one.",
+    "backup_failed": "Nothing was changed. Make room or give the right to write there, or keep backups in another place with "
+    "Migrator(…, backup_dir=FOLDER); backup=False makes none.",
     "backup_no_space": "Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); "
-    "backup=False upgrades without one.",
-    "backup_damaged": "Nothing was upgraded. Most likely the database itself is damaged: keep its file, and restore an earlier "
+    "backup=False makes none.",
+    "backup_damaged": "Nothing was changed. Most likely the database itself is damaged: keep its file, and restore an earlier "
     "backup; `sqlite3 FILE .recover` may save what is left.",
     "not_a_backup": "Name a whole SQLite database, for instance one of those in the folder DATABASE.backups.",
     "file_in_use": "Close every program that has it open, then try again; nothing was changed.",
@@ -155,9 +155,10 @@ REMEDIES: dict[str, str] = {
     "table, which somebody may have altered, and correct it.",
     "changed_meanwhile": "Look at what is applied now, with get_migration_summary() or `agentdb status`, and roll back again if "
     "that is still wanted.",
+    "tracking_table_changed": "Nothing of it is kept. Let the down change no row of that table; or drop the trigger on it.",
     "view_broken": "Drop the view or the trigger in the down before, or roll back the migration that made it first.",
-    "not_allowed": "Recorded statements may change nothing but the database itself. Run a build of the application that has "
-    "this migration; or correct its row in the tracking table.",
+    "not_allowed": "An authorizer forbids it. Recorded statements may change nothing but the database itself: run a build of the "
+    "application that has this migration; or correct its row in the tracking table.",
     "target_passed": "To go back to it, call rollback(target=…) or run `agentdb rollback --target ID`.",
     "interrupted_rollback": "Finish it first: call rollback_last(), or `agentdb rollback`. If it is rolled back already, "
     "mark_reverted() or `agentdb repair mark-reverted` says so.",

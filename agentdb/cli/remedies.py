@@ -5,10 +5,10 @@ from __future__ import annotations
 from agentdb.errors import REMEDIES
 
 _HERE = {
-    "backup_failed": "Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with "
-    "--backup-dir FOLDER; --no-backup upgrades without one.",
-    "backup_no_space": "Free some space there, or keep backups in another place with --backup-dir FOLDER; --no-backup upgrades "
-    "without one.",
+    "backup_failed": "Nothing was changed. Make room or give the right to write there, or keep backups in another place with "
+    "--backup-dir FOLDER; --no-backup makes none.",
+    "backup_no_space": "Free some space there, or keep backups in another place with --backup-dir FOLDER; --no-backup makes "
+    "none.",
     "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
     "foreign_table": "This table belongs to something else: name another with --table.",
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",

@@ -74,13 +74,14 @@ def rollback(
         if previews and not agreed(previews):
             return report(database, [], summary, verbs=_VERBS, dry_run=False, good=False, backup=None)
 
+    planned = previews if asking else None
     progress = Progress()
 
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             with progress:
                 migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, **backups)
-                results = await migrator.rollback(limit, target)
+                results = await migrator.rollback(limit, target, planned=planned)
             return results, await migrator.get_migration_summary()
 
     results, summary = interruptible.run(downgrade())

@@ -13,8 +13,8 @@ from agentdb.engine.guards.losses import is_bare
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
-from agentdb.engine.planner import Reversal
 from agentdb.engine.repair import now
+from agentdb.engine.rollback_plan import Reversal
 from agentdb.operations.requests import Execute, Steps
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from agentdb.cli.options import database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers, as_document, counted
 from agentdb.cli.script import downgrade, script, upgrade
 from agentdb.clients.location import MEMORY
-from agentdb.engine import planner
+from agentdb.engine import planner, rollback_plan
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
@@ -68,7 +68,7 @@ def sql(
             rows = [Row.of(migration.id, migration.checksum) for migration in registered]
         if down:
             last = 1 if limit is None and target is None else limit
-            reversals = planner.plan_downgrade(registered, rows, limit=last, target=target)
+            reversals = rollback_plan.plan_downgrade(registered, rows, limit=last, target=target)
             ids = [reversal.recorded_id for reversal in reversals]
             made = [migration.up for migration in registered] if everything else []
             recorded = {row.id: row for row in rows}

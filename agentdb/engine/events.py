@@ -51,7 +51,7 @@ class Restored(Record):
     replaced: str | None
 
 
-class OpenedNewer(Record):
+class NewerSchemaAccepted(Record):
     """A warning: a newer build has applied these, all of them backward compatible, so this one goes on. Ids, in order."""
 
     migrations: tuple[str, ...]
@@ -95,7 +95,7 @@ class Finished(Record):
 if TYPE_CHECKING:
     Event: TypeAlias = (
         Planned
-        | OpenedNewer
+        | NewerSchemaAccepted
         | BackingUp
         | BackedUp
         | Restoring

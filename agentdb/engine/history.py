@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TEXTS = frozenset(
     ("id", "checksum", "in_progress", "description", "up", "down", "applied_at", "note", "applied_after")
 )
+_DEFINITIONS = "SELECT type, name, sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE ORDER BY type, name"
 #: What is of a name, and how many of its columns are computed when they are read.
 _SHAPE = (
     "SELECT s.type, s.sql, CASE WHEN s.type = 'table' THEN (SELECT count(*) FROM "
@@ -182,6 +183,14 @@ class History:
             (self.table,),
         )
         return len(others) > 0
+
+    def shape(self) -> Steps[list[Key]]:
+        """The definitions of the table and of what hangs on it: indexes and triggers."""
+        return (yield from execute(_DEFINITIONS, (self.table,))).tuples
+
+    def has_places(self) -> Steps[bool]:
+        """Whether a migration was applied out of order, and others may come behind it."""
+        return len((yield from execute(self.sql.places))) > 0
 
     def find(self, migration_id: str) -> Steps[Row | None]:
         """One row, by the id as it is written there: its key and its note."""

@@ -45,9 +45,12 @@ class Statements:
     def __init__(self, name: str, guarded: str) -> None:
         """name: the table's, as SQL. guarded: the FROM clause that reads it as `m`."""
         #: What tells databases of one build apart.
-        self.select_times = f"SELECT id, checksum, applied_at FROM {name} WHERE in_progress IS NULL"
-        self.select_begun = f"SELECT id, note FROM {name} WHERE in_progress = 'up'"
+        self.select_times = (
+            f"SELECT id, checksum, applied_at FROM {name} WHERE in_progress IS NULL OR in_progress = 'down'"
+        )
+        self.select_begun = f"SELECT id, note, in_progress FROM {name} WHERE in_progress IS NOT NULL"
         self.read_full = f"SELECT {', '.join([f'm.{column}' for column in _FULL])} {guarded}"
+        self.places = f"SELECT 1 FROM {name} WHERE applied_after IS NOT NULL LIMIT 1"
         self.find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
         self.create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
         self.write = (

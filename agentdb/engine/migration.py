@@ -150,15 +150,16 @@ class Migration(Record):
     ) -> Migration:
         """A migration as a database remembers it; this build may never have had it."""
         migration = cls.__new__(cls)
+        is_plain = all(type(item) is str for item in (*up, *down))
         migration.__dict__.update(
             id=id,
             description=description,
             up=up,
             down=down,
             created_at=None,
-            use_transaction=use_transaction,
-            # A rebuild implies it, whatever somebody has written into the row.
-            foreign_keys=foreign_keys and all(type(item) is str for item in (*up, *down)),
+            # A rebuild implies both, whatever somebody has written into the row.
+            use_transaction=use_transaction or not is_plain,
+            foreign_keys=foreign_keys and is_plain,
             number=(number := number_of(id)),
             checksum=_checksum(number, up, None),
         )

@@ -10,6 +10,7 @@ from agentdb.engine.history_row import DOWN, UP
 from agentdb.engine.results import MigrationResult
 from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
+from agentdb.operations.requests import confined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from agentdb.operations import Steps
 
     T = TypeVar("T")
+
+#: How far a rollback has come that has done nothing.
+NOTHING_DONE = "; nothing was rolled back"
 
 
 class Run:
@@ -121,7 +125,10 @@ class Run:
             )
         for item in again:
             self.statement = str(item)
-            yield from execute(str(item))
+            if self.confined:
+                yield from atomically(confined(execute(str(item))))
+            else:
+                yield from execute(str(item))
         self.statement = None
 
     def _left(self) -> Iterator[tuple[int, Item]]:
@@ -172,7 +179,7 @@ class Run:
                     yield from atomically(self._record_done(history, number))
             else:
                 work = self._execute_and_record(history, number, item)
-                is_wanted = yield from atomically(work, confined=self.confined)
+                is_wanted = yield from atomically(work)
             if is_wanted is None:
                 return False
             if is_wanted and self.told:
@@ -198,9 +205,22 @@ class Run:
     def _execute_and_record(self, history: History, number: int, item: Item) -> Steps[bool | None]:
         is_wanted = yield from self._is_wanted(history, number)
         if is_wanted:
-            yield from self._guarded_one(str(item))
+            if self.confined:
+                yield from self._confined_one(history, str(item))
+            else:
+                yield from self._guarded_one(str(item))
             yield from self._record_done(history, number)
         return is_wanted
+
+    def _confined_one(self, history: History, sql: str) -> Steps[None]:
+        """A recorded statement: it changes nothing but the database, and no row of the tracking table."""
+        before = (yield from history.read()), (yield from history.shape())
+        yield from confined(self._guarded_one(sql))
+        if ((yield from history.read()), (yield from history.shape())) != before:
+            raise MigrationError(
+                f"statement {self.number} of the recorded down changes the table {history.table!r}",
+                code="tracking_table_changed",
+            )
 
     def change(self, sql: str) -> Steps[ResultSet]:
         """One statement."""
@@ -276,14 +296,20 @@ class Run:
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
         remedy = error.remedy
+        if self.direction == DOWN and error.code == "data_loss":
+            remedy = (
+                "Nothing was changed. Let the down keep those rows: copy them to a table that stays, or use RebuildTable. "
+                "A table that it drops by name may go with its own rows."
+            )
+        if (how_far and how_far != NOTHING_DONE) or (self.is_outside and number and number > 1):
+            remedy = remedy.removeprefix("Nothing was changed. ")
         if self.migration.is_of_file:
             from agentdb.engine.file_remedies import in_file
 
             remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
         if self.is_outside and number and number > 1:
-            remedy += (
-                " It ran outside a transaction: the statements before it stay done, and the next start goes on here."
-            )
+            next_time = "the next start goes on here" if self.direction == UP else "the next rollback goes on here"
+            remedy += f" It ran outside a transaction: the statements before it stay done, and {next_time}."
         if self.is_outside and self.is_repeated:
             remedy += (
                 " It was begun once before and did not end, so some of it may be there. If all of it is, "

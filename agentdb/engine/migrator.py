@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from agentdb.clients.adapters import BorrowedFile
 from agentdb.engine import planner
-from agentdb.engine.events import Finished, OpenedNewer, Planned
-from agentdb.engine.executor import apply, check_mark
+from agentdb.engine.events import Finished, Planned
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.registration import migrations_of, refuse_duplicate
 from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
-from agentdb.errors import AgentDBError, DatabaseTooNewError, InvalidArgumentError
-from agentdb.logs import DEBUG, WARNING, log
+from agentdb.engine.upgrade import SetUpgrade, upgrade
+from agentdb.errors import InvalidArgumentError
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
 
 TYPE_CHECKING = False
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.clients.local.on_connect import OnConnect
-    from agentdb.engine.history_row import Key
+    from agentdb.engine.backup.automatic import Rules
     from agentdb.engine.migration import Item
-    from agentdb.engine.planner import Reversal
     from agentdb.engine.registration import Migrations
+    from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
     from agentdb.operations.runners import Callback
 
@@ -80,8 +79,8 @@ class MigratorOperations(Operations[W]):
             check_rules(backup, backup_dir, keep_backups)
         if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
             raise InvalidArgumentError(f"application_id is {application_id!r}; it is a number from 1 to 2147483647")
-        self._backup = backup
-        self._backup_rules = (backup_dir, keep_backups)
+        #: Where backups go, and how many are kept; None: there are none.
+        self._backup: Rules | None = (backup_dir, keep_backups) if backup else None
         self._application_id = application_id
         self._history = History(table)
         self._app_version = app_version
@@ -140,132 +139,38 @@ class MigratorOperations(Operations[W]):
         Returns one result for each that this call applied; none that another process applied meanwhile. With nothing
         pending: one SELECT, no lock, no write.
 
-        Migrations of a newer build are borne where all of them are backward compatible: then there is an OpenedNewer event
-        and a warning in the log; else DatabaseTooNewError is raised.
+        Migrations of a newer build are accepted where all of them are backward compatible: then there is an event
+        NewerSchemaAccepted and a warning in the log; else DatabaseTooNewError is raised.
 
         Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
         `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
         earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
         was not to be had, InvalidArgumentError.
         """
-        rules: dict[str, Any] = {
-            "limit": limit,
-            "target": target,
-            "checksums": validate_checksums,
-            "allow_out_of_order": self._allow_out_of_order,
-        }
-        applied, plan, newer = yield from self._survey(rules)
+        one = self._of_this_database()
         if dry_run:
-            return (yield from _previews([(migration, migration.up) for migration in plan]))
-        if newer:
-            yield from self._tell_newer(newer)
-        log(DEBUG, "%d migrations to apply", len(plan))
-        yield from emit(Planned(UP, tuple(plan)))
-        if plan and not applied and self._application_id is not None:
-            yield from check_mark(self._application_id)  # also before a write has changed the file's journal mode
-        backed_up = False
-        if len(plan) > 1:  # one alone is applied whole or not at all
-            yield from self._check_names(plan, applied)
-        if plan and self._backup and (applied or (yield from self._history.has_company())):
-            from agentdb.engine.backup.automatic import before_upgrade
+            yield from one.survey(limit=limit, target=target, checksums=validate_checksums)
+            return (yield from _previews([(migration, migration.up) for migration in one.plan]))
+        return (
+            yield from upgrade(
+                (one,),
+                limit=limit,
+                target=target,
+                checksums=validate_checksums,
+                use_transaction=use_transaction,
+                backup=self._backup,
+                told=self._on_event is not None,
+            )
+        )
 
-            backed_up = yield from before_upgrade(self._history, self._backup_rules, plan, applied or ())
-        results = yield from self._apply_all(plan, applied, use_transaction, rules)
-        if backed_up:
-            from agentdb.engine.backup.automatic import after_upgrade
-
-            yield from after_upgrade(self._history, self._backup_rules)
-        yield from emit(Finished(UP, tuple(results)))
-        return results
-
-    def _survey(self, rules: dict[str, Any]) -> Steps[tuple[list[Key] | None, list[Migration], list[Row]]]:
-        """What is recorded, what is to be run, and what a newer build has applied that this one can bear. Errors as in
-        migrate()."""
-        registered = self._registered()
-        known: list[Key] = [(migration.id, migration.checksum, None) for migration in registered]
-        applied = yield from self._history.read_keys(known)
-        if applied is known and rules["limit"] is None and rules["target"] is None and rules["checksums"]:
-            return applied, [], []  # nearly every start of nearly every application
-        try:
-            return applied, planner.plan_upgrade(registered, applied or (), **rules), []
-        except DatabaseTooNewError:
-            # A newer build was here. Whether this one can bear that is more than every start reads.
-            rows = yield from self._history.read()
-            plan = planner.plan_upgrade(registered, rows, **rules)
-            return applied, plan, planner.newer(registered, rows)
-
-    def _check_names(self, plan: list[Migration], applied: list[Key] | None) -> Steps[None]:
-        """Raises MigrationError `name_taken` where a later migration of a plan would find a table in its place: the ones
-        before it would stay."""
-        from agentdb.engine.guards.taken_names import name_taken, taken
-
-        found = yield from taken(plan, applied or ())
-        if found and (yield from self._history.read_keys()) == applied:  # no other process has made them meanwhile
-            raise name_taken(found)
-
-    def _tell_newer(self, newer: list[Row]) -> Steps[None]:
-        ids = tuple([row.id for row in newer])
-        log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
-        yield from emit(OpenedNewer(ids))
-
-    def _apply_all(
-        self, plan: list[Migration], applied: list[Key] | None, use_transaction: bool, rules: dict[str, Any]
-    ) -> Steps[list[MigrationResult]]:
-        """Apply a plan, one migration after the other; what another process has done meanwhile is left out."""
-        results: list[MigrationResult] = []
-        newer: list[Row] = []
-        begun = [Row(key) for key in applied or () if key[2]] if plan else []
-        newest = planner.newest(applied or ()) if self._allow_out_of_order else None
-        place: tuple[str, int] | None = None
-        if plan:
-            from agentdb.engine.connection_state import leave_temporary
-
-            yield from leave_temporary()
-        while plan:
-            migration = plan.pop(0)
-            if newest is None or migration.number > newest[0]:
-                place = None
-            elif place is None:
-                place = planner.place_behind(newest[1], (yield from self._history.read()))
-            else:
-                place = place[0], place[1] + 1
-            try:
-                result = yield from apply(
-                    self._history,
-                    migration,
-                    recorded_id=next(
-                        (r.id for r in begun if planner.recorded_number(r) == migration.number), migration.id
-                    )
-                    if begun
-                    else migration.id,
-                    create_table=applied is None and not results,
-                    # Without foreign keys there is no way but in a transaction.
-                    use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
-                    checksums=rules["checksums"],
-                    app_version=self._app_version,
-                    told=self._on_event is not None,
-                    application_id=None if applied or results else self._application_id,
-                    applied_after=place and f"{place[0]}.{place[1]}",
-                )
-            except AgentDBError as error:
-                error.after(results)
-                raise
-            if result is not None:
-                results.append(result)
-            else:
-                # Another process is at it. Look once at all that it has done, instead of once under the lock for each; it
-                # may be of a newer build.
-                try:
-                    applied, left, newer = yield from self._survey({**rules, "limit": None, "target": None})
-                except AgentDBError as error:
-                    error.after(results)
-                    raise
-                # This one, too, where it is not applied: another build has others of its statements under way.
-                numbers = {other.number for other in (migration, *plan)}
-                plan = [other for other in left if other.number in numbers]
-        if newer:
-            yield from self._tell_newer(newer)
-        return results
+    def _of_this_database(self) -> SetUpgrade:
+        return SetUpgrade(
+            self._history,
+            self._registered(),
+            allow_out_of_order=self._allow_out_of_order,
+            app_version=self._app_version,
+            application_id=self._application_id,
+        )
 
     @operation
     def rollback_last(self, dry_run: bool = False) -> Steps[MigrationResult | None]:
@@ -275,9 +180,17 @@ class MigratorOperations(Operations[W]):
 
     @operation
     def rollback(
-        self, limit: int | None = None, target: str | None = None, dry_run: bool = False
+        self,
+        limit: int | None = None,
+        target: str | None = None,
+        dry_run: bool = False,
+        *,
+        planned: Sequence[MigrationResult] | None = None,
     ) -> Steps[list[MigrationResult]]:
         """Roll back the last `limit` migrations, or all above `target`, which stays applied; one of the two is required.
+
+        planned: what a dry run with the same arguments gave, where somebody was asked. Anything else is not rolled back:
+        that is MigrationError `changed_meanwhile`.
 
         The registered down is used where this build has that migration with that checksum, else the one recorded when it
         was applied: a build can roll back what it has never heard of. Recorded statements can change nothing but the
@@ -293,35 +206,38 @@ class MigratorOperations(Operations[W]):
         """
         if limit is None and target is None:
             raise InvalidArgumentError("rollback() needs a limit or a target")
-        return (yield from self._roll_back(limit, target, dry_run))
+        return (yield from self._roll_back(limit, target, dry_run, planned))
 
-    def _roll_back(self, limit: int | None, target: str | None, dry_run: bool) -> Steps[list[MigrationResult]]:
+    def _roll_back(
+        self,
+        limit: int | None,
+        target: str | None,
+        dry_run: bool,
+        planned: Sequence[MigrationResult] | None = None,
+    ) -> Steps[list[MigrationResult]]:
+        from agentdb.engine import rollback_plan
+
         planner.check_limit(limit)
-        applied = yield from self._history.read()
-        plan = planner.plan_downgrade(self._registered(), applied, limit=limit, target=target)
+
+        def plan_again(rows: Sequence[Row], done: int = 0) -> list[Reversal]:
+            left = None if limit is None else limit - done
+            return (
+                rollback_plan.plan_downgrade(self._registered(), rows, limit=left, target=target) if left != 0 else []
+            )
+
+        plan = plan_again((yield from self._history.read()))
         if dry_run:
             return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
+        if planned is not None:
+            rollback_plan.check_planned(plan, planned)
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
         results: list[MigrationResult] = []
         if plan:
-            backed_up = False
-            if self._backup:
-                from agentdb.engine.backup.automatic import before_rollback
+            from agentdb.engine.rollback import Rollback
 
-                backed_up = yield from before_rollback(self._history, self._backup_rules, plan, applied)
-
-            def plan_again(rows: Sequence[Row], done: int) -> list[Reversal]:
-                left = None if limit is None else limit - done
-                return planner.plan_downgrade(self._registered(), rows, limit=left, target=target) if left != 0 else []
-
-            from agentdb.engine.rollback import roll_back
-
-            told = self._on_event is not None
-            results = yield from roll_back(self._history, plan, plan_again, has_target=target is not None, told=told)
-            if backed_up:
-                from agentdb.engine.backup.automatic import after_upgrade
-
-                yield from after_upgrade(self._history, self._backup_rules)
+            told, has_target = self._on_event is not None, target is not None
+            rollback = Rollback(self._history, plan, plan_again, backup=self._backup, has_target=has_target, told=told)
+            results = yield from rollback.run()
         yield from emit(Finished(DOWN, tuple(results)))
         return results
 

@@ -6,7 +6,6 @@ from agentdb.engine.history_row import DOWN, UP, Row, as_json
 from agentdb.engine.migration import MANUAL, MAX_ID_DIGITS, Migration, number_of
 from agentdb.engine.results import Finding
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, InvalidMigrationError, MigrationError
-from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,15 +16,6 @@ if TYPE_CHECKING:
 
 #: Ids of so many digits are times, not a sequence; between those there is no gap to warn of.
 _TIMESTAMP_DIGITS = 8
-
-
-class Reversal(Record):
-    """One migration to roll back: its statements, and whether they are those that the database recorded."""
-
-    migration: Migration
-    recorded_id: str
-    statements: tuple[Item, ...]
-    is_recorded: bool = False
 
 
 def survey(
@@ -208,10 +198,10 @@ def plan_upgrade(
     check_limit(limit)
     last = None
     if target is not None:
-        last = _target(target)
+        last = target_number(target)
         if all(migration.number != last for migration in registered):
             raise InvalidArgumentError(
-                f"target {target!r} is not registered; there are {_listed([m.id for m in registered])}"
+                f"target {target!r} is not registered; there are {listed([m.id for m in registered])}"
             )
     plan, found = survey(registered, applied, checksums=checksums, allow_out_of_order=allow_out_of_order)
     if found:
@@ -231,129 +221,6 @@ def _refuse_passed(last: int, pending: Sequence[Migration], applied: Sequence[Ke
             code="target_passed",
             remedy=f"To go back to it, call rollback(target={str(last)!r}) or run `agentdb rollback --target {last}`.",
         )
-
-
-def plan_downgrade(
-    registered: Sequence[Migration],
-    applied: Sequence[Row],
-    *,
-    limit: int | None = None,
-    target: str | None = None,
-) -> list[Reversal]:
-    """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. Wants full rows.
-
-    Raises MigrationError before anything runs: `no_down` where one of them cannot be rolled back, `recorded_down_refused`
-    where the recorded statements are none that a migration may have.
-    """
-    check_limit(limit)
-    rows: dict[int, Row] = {}
-    for row in applied:
-        if row.is_struck_out:
-            continue
-        number = recorded_number(row)
-        if number in rows:
-            raise MigrationError(
-                f"the tracking table holds {rows[number].id!r} and {row.id!r}",
-                code="duplicate_in_table",
-                migration_id=row.id,
-            )
-        rows[number] = row
-    numbers = sorted(rows, key=lambda number: _order(number, rows[number]), reverse=True)
-    if target is not None:
-        last = _target(target)
-        if last not in rows:
-            raise InvalidArgumentError(
-                f"target {target!r} is not applied; there are {_listed([rows[n].id for n in sorted(rows)])}"
-            )
-        numbers = [number for number in numbers if number > last]
-    by_number = {migration.number: migration for migration in registered}
-    plan = [_reversal(by_number.get(number), rows[number]) for number in numbers[:limit]]
-    lacking = [reversal.migration for reversal in plan if not reversal.statements]
-    if lacking:
-        raise MigrationError(
-            f"there is no down for {_listed([migration.label for migration in lacking])}; nothing was rolled back",
-            code="no_down",
-            migration=lacking[0],
-        )
-    return plan
-
-
-def place_behind(newest: str, applied: Sequence[Row]) -> tuple[str, int]:
-    """For what is applied out of order next: the id that it comes behind, and the how-manieth it is there."""
-    number = number_of(newest)
-    places = [_place(row) for row in applied if not row.is_struck_out]
-    return newest, max([place[1] for place in places if place is not None and place[0] == number], default=0) + 1
-
-
-def _place(row: Row) -> tuple[int, int] | None:
-    """The number that a row was applied behind, out of order, and the how-manieth it was there."""
-    if row.applied_after is None:
-        return None
-    id, _, count = row.applied_after.partition(".")
-    try:
-        return number_of(id), number_of(count)
-    except InvalidMigrationError:  # somebody has altered it
-        return None
-
-
-def _order(number: int, row: Row) -> tuple[int, int, int]:
-    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
-    place = _place(row)
-    return (number, 0, number) if place is None else (*place, number)
-
-
-def _reversal(migration: Migration | None, row: Row) -> Reversal:
-    """The registered down where this build has that very migration, else the recorded one."""
-    if migration is not None and row.checksum in (migration.checksum, MANUAL):
-        return Reversal(migration, row.id, migration.down)
-    down = recorded_down(row.id, _items(row, row.down))
-    try:
-        up = _items(row, row.up)
-    except MigrationError:  # of a newer build; what takes it back is another thing
-        up = ()
-    recorded = Migration.recorded(
-        row.id,
-        row.description or "unknown",
-        up,
-        down,
-        row.use_transaction,
-        row.foreign_keys,
-    )
-    return Reversal(recorded, row.id, recorded.down, True)
-
-
-def _items(row: Row, text: str | None) -> tuple[Item, ...]:
-    if text is None:
-        return ()
-    import json
-
-    try:
-        statements = json.loads(text)
-        json.dumps(statements, ensure_ascii=False).encode()  # an escape can hold a lone surrogate, which is no text
-    except (ValueError, RecursionError):
-        statements = None
-    if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):
-        raise MigrationError(
-            f"the recorded statements of migration {row.id} cannot be read",
-            code="no_down",
-            migration_id=row.id,
-            remedy="Run a build that has this migration, or correct the row in the tracking table.",
-        )
-    if all(isinstance(item, str) for item in statements):
-        return tuple(statements)
-    from agentdb.engine.rebuild.specification import from_form
-
-    return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
-
-
-def recorded_down(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """The recorded statements of a down, which are input: they pass the checks of a Migration, and more.
-
-    Raises MigrationError `recorded_down_refused`.
-    """
-    from agentdb.engine.recorded_statements import checked
-
-    return checked(migration_id, items)
 
 
 def done_before(row: Row, direction: str, items: tuple[Item, ...]) -> int:
@@ -394,7 +261,7 @@ def check_limit(limit: object) -> None:
         raise InvalidArgumentError(f"limit is {limit!r}; it is a number from 1 on, or None for no limit")
 
 
-def _target(target: object) -> int:
+def target_number(target: object) -> int:
     try:
         return number_of(target)
     except InvalidMigrationError:
@@ -411,7 +278,7 @@ def recorded_number(row: Row) -> int:
         ) from None
 
 
-def _listed(words: Sequence[str], limit: int = 20) -> str:
+def listed(words: Sequence[str], limit: int = 20) -> str:
     if not words:
         return "none"
     return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.engine.migration import Item
 
-#: What reaches other files, or stays set on the connection.
-_REFUSED = frozenset(("ATTACH", "DETACH", "PRAGMA"))
+#: What reaches other files, stays set on the connection, or does nothing.
+_REFUSED = frozenset(("ATTACH", "DETACH", "PRAGMA", "EXPLAIN"))
 
 
 def checked(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...]:

@@ -49,7 +49,7 @@ class Batch:
 
 
 class Begin:
-    """A transaction; inside one, a savepoint. Without foreign keys, or confined, only where none is open."""
+    """A transaction; inside one, a savepoint. Without foreign keys only where none is open, confined only where one is."""
 
     __slots__ = ("options",)
 
@@ -75,7 +75,8 @@ class Emit:
 
 
 class Backup:
-    """A copy of the database's file, which `target` makes; on an event loop, on a thread of its own."""
+    """A copy of the database's file as it was last committed, which `target` makes; on an event loop, on a thread of its
+    own. Inside a transaction of the body it is what that began with: no other process can commit meanwhile."""
 
     __slots__ = ("target",)
 
@@ -113,21 +114,27 @@ def renew() -> Steps[None]:
 
 
 def backup(target: Aside) -> Steps[Any]:
-    """Ask for a copy of the database's file, outside any transaction; what `target.make()` returns."""
+    """Ask for a copy of the database's file as it was last committed; what `target.make()` returns."""
     return (yield Backup(target))
 
 
-def atomically(steps: Steps[T], *, foreign_keys: bool = True, confined: bool = False) -> Steps[T]:
+def atomically(steps: Steps[T], *, foreign_keys: bool = True) -> Steps[T]:
     """Run steps inside BEGIN IMMEDIATE, or inside a SAVEPOINT of the caller's transaction: all of it or nothing.
 
     foreign_keys: False switches their enforcement off from before the BEGIN to behind the end; then a transaction that
-    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch. confined: True lets
-    the statements change nothing but the database itself; see agentdb.clients.local.authorizer.
+    is open already is refused with TransactionActiveError, for inside one SQLite ignores the switch.
     """
-    options = {"foreign_keys": False} if not foreign_keys else {}
-    if confined:
-        options["confined"] = True
-    yield Begin(**options) if options else _BEGIN
+    return _between(_BEGIN if foreign_keys else Begin(foreign_keys=False), steps)
+
+
+def confined(steps: Steps[T]) -> Steps[T]:
+    """Run steps inside a SAVEPOINT of the open transaction, in which statements can change nothing but the database itself;
+    see agentdb.clients.local.authorizer."""
+    return _between(Begin(confined=True), steps)
+
+
+def _between(begin: Begin, steps: Steps[T]) -> Steps[T]:
+    yield begin
     try:
         result = yield from steps
     except GeneratorExit:  # nobody drives this any more; the runner has rolled back

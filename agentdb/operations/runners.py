@@ -34,7 +34,7 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
-                    answer = _back_up(target, levels, request, on_event)
+                    answer = _back_up(target, request, on_event)
                 elif type(request) is Renew:
                     target.renew()
                 else:
@@ -75,13 +75,13 @@ def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, 
 def _begin(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
         _refuse_options(request)
-        return target, target.savepoint()
+        return target, target.savepoint(**request.options)
     return target.transaction(**request.options), None
 
 
 def _refuse_options(request: Begin) -> None:
     """Raises TransactionActiveError: inside a transaction SQLite ignores the switch of foreign keys, without a word."""
-    if request.options:
+    if "foreign_keys" in request.options:
         raise TransactionActiveError(
             "foreign keys cannot be switched off inside a transaction that is open already",
             remedy="End the transaction first; what works without foreign keys needs one of its own.",
@@ -119,8 +119,8 @@ def _nothing() -> None:
     pass
 
 
-def _back_up(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
-    _refuse_inside(target, levels)
+def _back_up(target: Any, request: Backup, on_event: Callback | None) -> Any:
+    _refuse_inside(target)
 
     def tell(event: object) -> None:
         _deliver(target, on_event, event)
@@ -128,9 +128,9 @@ def _back_up(target: Any, levels: list[Any], request: Backup, on_event: Callback
     return request.target.make(target.path, target.settings, tell)
 
 
-def _refuse_inside(target: Any, levels: list[Any]) -> None:
-    if levels or not hasattr(target, "settings"):
-        raise InvalidArgumentError("the body of an operation asked for a backup inside a transaction")
+def _refuse_inside(target: Any) -> None:
+    if not hasattr(target, "settings"):
+        raise InvalidArgumentError("the body of an operation asked for a backup inside a transaction of the caller")
 
 
 async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
@@ -154,7 +154,7 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
-                    answer = await _back_up_async(target, levels, request, on_event)
+                    answer = await _back_up_async(target, request, on_event)
                 elif type(request) is Renew:
                     target.renew()
                 else:
@@ -179,7 +179,7 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
 async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:
     if hasattr(target, "savepoint"):
         _refuse_options(request)
-        return target, await target.savepoint()
+        return target, await target.savepoint(**request.options)
     transaction = target.transaction(**request.options)
     await transaction.begin()
     return transaction, None
@@ -206,10 +206,10 @@ async def _deliver_async(target: Any, on_event: Callback | None, event: object) 
         target.unbar(bar)
 
 
-async def _back_up_async(target: Any, levels: list[Any], request: Backup, on_event: Callback | None) -> Any:
+async def _back_up_async(target: Any, request: Backup, on_event: Callback | None) -> Any:
     from agentdb.operations.worker import do
 
-    _refuse_inside(target, levels)
+    _refuse_inside(target)
 
     async def deliver(event: object) -> None:
         await _deliver_async(target, on_event, event)

@@ -16,7 +16,7 @@ from agentdb.engine.history import History
 from agentdb.engine.history_row import Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migration_run import texts
-from agentdb.engine.planner import Reversal
+from agentdb.engine.rollback_plan import Reversal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VISIBLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)

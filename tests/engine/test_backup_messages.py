@@ -37,8 +37,8 @@ def upgrade(db: Database, **options: Any) -> AgentDBError:
 
 @situation("""
 no backup of FILE could be made: FILE.backups: File exists
-Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with \
-Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. [backup_failed]
+Nothing was changed. Make room or give the right to write there, or keep backups in another place with \
+Migrator(…, backup_dir=FOLDER); backup=False makes none. [backup_failed]
 """)
 def no_folder(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.backups").touch()
@@ -47,7 +47,7 @@ def no_folder(db: Database, path: Path) -> AgentDBError:
 
 @situation("""
 a copy of FILE needs 9,675,702 MB in FILE.backups, and N MB are free
-Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. \
+Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False makes none. \
 [backup_no_space]
 """)
 def no_space(db: Database, path: Path) -> AgentDBError:
@@ -64,8 +64,8 @@ def no_space(db: Database, path: Path) -> AgentDBError:
 @situation("""
 no backup of FILE could be made: FILE.backups/agents.db.lock (or the -wal and -shm files beside it) cannot be opened: \
 unable to open database file
-Nothing was upgraded. Make room or give the right to write there, or keep backups in another place with \
-Migrator(…, backup_dir=FOLDER); backup=False upgrades without one. [backup_failed]
+Nothing was changed. Make room or give the right to write there, or keep backups in another place with \
+Migrator(…, backup_dir=FOLDER); backup=False makes none. [backup_failed]
 """)
 def no_lock(db: Database, path: Path) -> AgentDBError:
     Path(f"{path}.backups/agents.db.lock").mkdir(parents=True)

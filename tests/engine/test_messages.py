@@ -293,7 +293,7 @@ rolling back migration 001 was begun and not finished; nothing was run
 Finish it first: call rollback_last(), or `agentdb rollback`. If it is rolled back already, mark_reverted() or `agentdb repair mark-reverted` says so. [interrupted_rollback]
 """)
 def an_interrupted_rollback(db: Database) -> Any:
-    bad = Migration("001", "notes", TABLE, ["DROP TABLE notes", "DROP TABLE nowhere"], use_transaction=False)
+    bad = Migration("001", "notes", TABLE, ["DROP TABLE notes", "VACUUM INTO '/no/folder'"], use_transaction=False)
     db.migrator([bad]).migrate()
     caught(db.migrator([bad]).rollback_last)
     return caught(db.migrator([bad]).migrate)

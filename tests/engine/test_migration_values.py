@@ -10,7 +10,7 @@ import pytest
 from engine_harness import caught
 
 from agentdb import Finding, Migration, MigrationResult, MigrationSummary, ValidationResult
-from agentdb.engine.planner import Reversal
+from agentdb.engine.rollback_plan import Reversal
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
 
 TABLE = "CREATE TABLE t (x)"

@@ -162,12 +162,14 @@ def test_a_build_that_runs_it_in_a_transaction_finishes_it_too(db: Database, pat
 
 
 def test_an_interrupted_rollback_stops_migrate_until_it_is_finished(db: Database, path: Path) -> None:
-    bad_down = ["DELETE FROM t2", "DELETE FROM nowhere", "DROP TABLE t2"]
+    copy = path.parent / "later" / "copy.db"  # the one kind of statement that is not tried before
+    bad_down = ["DELETE FROM t2", f"VACUUM INTO '{copy}'", "DROP TABLE t2"]
     second = make(2, down=bad_down, use_transaction=False)
     migrator = db.migrator([FIRST, second, make(3)])
     migrator.migrate(target="002")
     error = caught(migrator.rollback_last)
-    assert (error.code, error.statement_number) == ("statement_failed", 2)
+    assert (error.code, error.statement_number) == ("cannot_open", 2)
+    assert error.remedy.endswith("the statements before it stay done, and the next rollback goes on here.")
     assert rows(path) == [("001", None), ("002", "down")]
     for call in (migrator.migrate, lambda: migrator.migrate(dry_run=True)):
         error = caught(call)
@@ -176,8 +178,7 @@ def test_an_interrupted_rollback_stops_migrate_until_it_is_finished(db: Database
         assert "rollback_last()" in error.remedy
     assert "t3" not in tables(path)
     assert [finding.code for finding in migrator.validate_migrations().errors] == ["interrupted_rollback"]
-    with outside(path) as other:
-        other.execute("CREATE TABLE nowhere (x)")
+    copy.parent.mkdir()
     assert ids([migrator.rollback_last()]) == ["002"]
     assert rows(path) == [("001", None)]
     assert ids(migrator.migrate()) == ["002", "003"]
@@ -250,14 +251,14 @@ def test_two_that_are_at_it_together_do_each_statement_once(
 
 def test_a_rollback_that_died_goes_on_where_it_stopped(db: Database, path: Path) -> None:
     up = ["CREATE TABLE t1 (x)", "INSERT INTO t1 VALUES (8)", "CREATE TABLE later (x)"]
-    down = ["UPDATE t1 SET x = x / 2", "DROP TABLE nowhere"]
+    copy = path.parent / "later" / "copy.db"
+    down = ["UPDATE t1 SET x = x / 2", f"VACUUM INTO '{copy}'"]
     migrator = db.migrator([make(1, up=up, down=down, use_transaction=False)])
     migrator.migrate()
     for _ in range(2):
         assert caught(migrator.rollback_last).statement_number == 2
     assert ask(path, "SELECT x FROM t1") == [(4,)]
-    with outside(path) as other:
-        other.execute("CREATE TABLE nowhere (x)")
+    copy.parent.mkdir()
     assert ids([migrator.rollback_last()]) == ["001"]
     assert rows(path) == []
 
@@ -320,7 +321,7 @@ def test_another_build_that_takes_it_over_is_not_mixed_with_this_one(
 
 def test_a_rollback_that_goes_on_with_another_down_is_refused(db: Database, path: Path) -> None:
     up = ["CREATE TABLE a (x)", "CREATE TABLE b (x)"]
-    down = ["DROP TABLE a", "DROP TABLE nowhere", "DROP TABLE b"]
+    down = ["DROP TABLE a", "VACUUM INTO '/no/folder'", "DROP TABLE b"]
     migrator = db.migrator([make(1, up=up, down=down, use_transaction=False)])
     migrator.migrate()
     caught(migrator.rollback_last)

@@ -12,7 +12,7 @@ import pytest
 from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, outside, tables
 
 from agentdb import Migration, Migrator, create_client_sync
-from agentdb.engine.events import OpenedNewer
+from agentdb.engine.events import NewerSchemaAccepted
 from agentdb.errors import DatabaseTooNewError, MigrationError
 
 THREE = [make(1), make(2), make(3)]
@@ -76,7 +76,7 @@ def test_a_newer_build_that_was_faster_and_can_be_borne_is_told_of(db: Database,
         seen.append(event)
 
     assert ids(db.migrator(THREE, on_event=on_event).migrate()) == ["001"]
-    assert [event.migrations for event in seen if isinstance(event, OpenedNewer)] == [("004",)]
+    assert [event.migrations for event in seen if isinstance(event, NewerSchemaAccepted)] == [("004",)]
 
 
 @pytest.mark.parametrize("use_transaction", [True, False])

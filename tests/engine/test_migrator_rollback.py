@@ -243,7 +243,7 @@ def test_where_the_range_is_no_one_transaction_the_earlier_ones_stay_rolled_back
     migrator = db.migrator([THREE[0], bad, make(3, foreign_keys=False)])
     migrator.migrate()
     error = caught(migrator.rollback, limit=3)
-    assert error.message.endswith("; 1 of the range were rolled back before, and stay so")
+    assert error.message.endswith("; 1 was rolled back before, and stays so")
     assert [(result.migration.number, result.success) for result in error.results] == [(3, True), (2, False)]
     assert applied_ids(path) == ["001", "002"]
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from agentdb import Migration
 from agentdb.engine.history_row import Row
-from agentdb.engine.planner import gaps, plan_downgrade, plan_upgrade, survey, warnings
+from agentdb.engine.planner import gaps, plan_upgrade, survey, warnings
+from agentdb.engine.rollback_plan import plan_downgrade
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, MigrationError
 
 LAW = settings(deadline=None, max_examples=100)

@@ -11,7 +11,7 @@ from engine_harness import Database, applied_ids, ask, caught, ids, make, outsid
 
 from agentdb import AgentDB, AsyncAgentDB, Migration
 from agentdb.database import APPLICATION_ID
-from agentdb.engine.events import OpenedNewer
+from agentdb.engine.events import NewerSchemaAccepted
 from agentdb.errors import DatabaseTooNewError, InvalidArgumentError, StorageError
 
 OLD = [make(1), make(2)]
@@ -29,7 +29,9 @@ def test_an_older_build_opens_what_is_all_backward_compatible_with_a_warning(db:
     older = db.migrator(OLD, on_event=events.append)
     before = ask(path, "SELECT * FROM migrations")
     assert older.migrate() == []
-    assert [event for event in events if isinstance(event, OpenedNewer)] == [OpenedNewer(("003", "004"))]
+    assert [event for event in events if isinstance(event, NewerSchemaAccepted)] == [
+        NewerSchemaAccepted(("003", "004"))
+    ]
     assert older.migrate(dry_run=True) == []
     assert ask(path, "SELECT * FROM migrations") == before
     result = older.validate_migrations()

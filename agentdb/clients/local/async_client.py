@@ -86,13 +86,13 @@ class AsyncLocalClient(Pool):
         finally:
             self._leave(gate, lane)
 
-    def transaction(self, *, foreign_keys: bool = True, confined: bool = False) -> AsyncLocalTransaction:
+    def transaction(self, *, foreign_keys: bool = True) -> AsyncLocalTransaction:
         """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
 
-        foreign_keys, confined: as for LocalClient.transaction().
+        foreign_keys: as for LocalClient.transaction().
         """
         self._check()
-        return AsyncLocalTransaction(self, foreign_keys, confined)
+        return AsyncLocalTransaction(self, foreign_keys)
 
     async def close(self) -> None:
         """Close. May be called twice. A statement that runs for another task comes to its end first; a transaction of
@@ -208,10 +208,9 @@ class AsyncLocalTransaction(TransactionBase):
     _client: AsyncLocalClient
     _lane: Lane | None = None
 
-    def __init__(self, client: AsyncLocalClient, foreign_keys: bool, confined: bool) -> None:
+    def __init__(self, client: AsyncLocalClient, foreign_keys: bool) -> None:
         self._client = client
         self._foreign_keys = foreign_keys
-        self._confined = confined
         self._gate = client._write_gate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
@@ -232,7 +231,7 @@ class AsyncLocalTransaction(TransactionBase):
         client._check()
         gate, lane = await client._enter(writing=True)
         try:
-            await lane.run(lane.connection.begin, True, self._foreign_keys, self._confined)
+            await lane.run(lane.connection.begin, True, self._foreign_keys)
             self._check(ended=self._ended)
         except BaseException as error:
             # A cancelled BEGIN may have been granted.
@@ -261,9 +260,9 @@ class AsyncLocalTransaction(TransactionBase):
         """Run statements inside the transaction: all, or none of them."""
         return await self._run(Connection.batch_inside, statements_of(stmts)[0])
 
-    async def savepoint(self) -> str:
-        """Open a SAVEPOINT and return its name, for release() or rollback_to()."""
-        return await self._run(Connection.savepoint, interrupt=False)
+    async def savepoint(self, *, confined: bool = False) -> str:
+        """As LocalTransaction.savepoint()."""
+        return await self._run(Connection.savepoint, confined, interrupt=False)
 
     async def release(self, name: str) -> None:
         """Keep what was done since the savepoint."""

@@ -87,15 +87,14 @@ class Connection(SqliteConnection):
     def usable(self) -> bool:
         """Whether it is open, in no transaction, not confined, and enforces foreign keys."""
         try:
-            return not self._sqlite.in_transaction and self._enforcing and not self._confined
+            return not self._sqlite.in_transaction and self._enforcing and self._confined is None
         except sqlite3.ProgrammingError:
             return False
 
-    def begin(self, writing: bool = True, foreign_keys: bool = True, confined: bool = False) -> None:
+    def begin(self, writing: bool = True, foreign_keys: bool = True) -> None:
         """BEGIN IMMEDIATE, which waits for the write lock up to the busy timeout; a reading one takes a snapshot.
 
-        foreign_keys: False switches their enforcement off until commit() or rollback(). confined: True lets the statements
-        until then change nothing but the database itself; see agentdb.clients.local.authorizer.
+        foreign_keys: False switches their enforcement off until commit() or rollback().
         """
         if not self.usable:
             self.rollback()
@@ -111,15 +110,10 @@ class Connection(SqliteConnection):
         self._writing = writing
         if writing:
             self._check_file()  # before a journal is written beside another file
-        if confined:
-            from agentdb.clients.local.authorizer import authorize
 
-            self._confined = True
-            self._sqlite.set_authorizer(authorize)
-
-    def _release(self) -> None:
-        """The transaction has ended, and its statements are not confined any more."""
-        self._confined = False
+    def _set_free(self) -> None:
+        """The statements that follow are not confined any more."""
+        self._confined = None
         if self.is_open:
             self._sqlite.set_authorizer(None)
 
@@ -144,8 +138,8 @@ class Connection(SqliteConnection):
         except BaseException:
             self.rollback()
             raise
-        if self._confined:
-            self._release()
+        if self._confined is not None:
+            self._set_free()
         if not self._enforcing:
             self._enforce_again()
 
@@ -176,8 +170,8 @@ class Connection(SqliteConnection):
         """ROLLBACK, if SQLite has not done so by itself, and foreign keys on, if they were off. A connection that cannot
         even do that is closed, which does."""
         self._savepoints = 0
-        if self._confined:
-            self._release()
+        if self._confined is not None:
+            self._set_free()
         while self.in_transaction:
             try:
                 self._sqlite.execute("ROLLBACK")
@@ -191,17 +185,28 @@ class Connection(SqliteConnection):
         if not self._enforcing and self.is_open:
             self._enforce_again()
 
-    def savepoint(self) -> str:
-        """Open a SAVEPOINT and return its name. Raises ClosedError where SQLite has rolled back by itself."""
+    def savepoint(self, confined: bool = False) -> str:
+        """Open a SAVEPOINT and return its name. Raises ClosedError where SQLite has rolled back by itself.
+
+        confined: True lets the statements until its end change nothing but the database itself; see
+        agentdb.clients.local.authorizer. An authorizer of the application's own is lost by it.
+        """
         self.check_transaction()
         self._savepoints += 1
         name = f"agentdb_{self._savepoints}"
         self._run(f"SAVEPOINT {name}")
+        if confined:
+            from agentdb.clients.local.authorizer import authorize
+
+            self._confined = name
+            self._sqlite.set_authorizer(authorize)
         return name
 
     def release(self, name: str) -> None:
         """Keep what was done since the savepoint. Raises ClosedError where SQLite has rolled back by itself."""
         self.check_transaction()
+        if self._confined == name:
+            self._set_free()
         self._run(f"RELEASE {name}")
 
     def rollback_to(self, name: str) -> None:
@@ -209,6 +214,8 @@ class Connection(SqliteConnection):
 
         Never raises: it is called where something has failed already, and that is the error that matters.
         """
+        if self._confined == name:
+            self._set_free()
         try:
             for sql in (f"ROLLBACK TO {name}", f"RELEASE {name}"):
                 while self.in_transaction:

@@ -62,7 +62,7 @@ class SqliteConnection:
         self._interrupted = False
         self._savepoints = 0
         self._enforcing = True  # foreign keys
-        self._confined = False
+        self._confined: str | None = None  # the savepoint until whose end statements are
         self._give_up_at: float | None = None
         self._writable = path == MEMORY
         self._writing = False  # whether the open transaction has the write lock

@@ -107,16 +107,15 @@ class LocalClient(Pool):
         finally:
             gate.leave(token)
 
-    def transaction(self, *, foreign_keys: bool = True, confined: bool = False) -> LocalTransaction:
+    def transaction(self, *, foreign_keys: bool = True) -> LocalTransaction:
         """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back.
 
         foreign_keys: False, for an engine of migrations: they are not enforced until the transaction has ended, on a
-        connection that nobody else gets meanwhile. What it leaves dangling, nobody reports. confined: True, for recorded
-        statements: they can change nothing but the database itself.
+        connection that nobody else gets meanwhile. What it leaves dangling, nobody reports.
         """
         self._check()
         transaction = LocalTransaction(self)
-        transaction._begin(foreign_keys, confined)
+        transaction._begin(foreign_keys)
         return transaction
 
     def close(self) -> None:
@@ -197,14 +196,14 @@ class LocalTransaction(TransactionBase):
         self._owner: Hashable | None = None
         self._connection: Connection | None = None
 
-    def _begin(self, foreign_keys: bool, confined: bool) -> None:
+    def _begin(self, foreign_keys: bool) -> None:
         client = self._client
         self._token = client._write_gate.enter(client.settings.busy_timeout)
         if self._token is None:
             raise client._busy()
         try:
             self._connection = client._lent = client._take()
-            self._connection.begin(foreign_keys=foreign_keys, confined=confined)
+            self._connection.begin(foreign_keys=foreign_keys)
             self._owner = client._owner = client._caller()
             client._transaction = ref(self)
         except BaseException:
@@ -228,11 +227,12 @@ class LocalTransaction(TransactionBase):
         with self._lock:
             return self._open_connection().batch_inside(prepared)
 
-    def savepoint(self) -> str:
-        """Open a SAVEPOINT and return its name, for release() or rollback_to()."""
+    def savepoint(self, *, confined: bool = False) -> str:
+        """Open a SAVEPOINT and return its name, for release() or rollback_to(). confined: until then statements can change
+        nothing but the database itself."""
         self._check(ended=self._ended)
         with self._lock:
-            return self._open_connection().savepoint()
+            return self._open_connection().savepoint(confined)
 
     def release(self, name: str) -> None:
         """Keep what was done since the savepoint."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from agentdb.engine.history import History
     from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Migration
-    from agentdb.engine.planner import Reversal
+    from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
 
     #: The folder of the backups, None: DATABASE.backups, and how many of them are kept.
@@ -52,6 +52,9 @@ NOTHING = "0"
 
 class UpgradeBackup(CopyTask):
     """The backup that stands before one upgrade: found, or made."""
+
+    #: Whether rows go that no migration can bring back, as in a rollback: then no earlier backup is relied on unseen.
+    _destroys = False
 
     def __init__(self, rules: Rules, history: History, applied: Sequence[Key], before: str, after: str) -> None:
         folder, self._kept = rules
@@ -85,7 +88,8 @@ class UpgradeBackup(CopyTask):
             if not self._is_still_so(copy):
                 return False
             standing = next((backup for backup in reversed(earlier) if self._is_of(backup, copy, settings)), None)
-            if standing is not None and (standing.age < SAME_ATTEMPT or self._is_begun(copy)):
+            is_recent = standing is not None and standing.age < SAME_ATTEMPT and not self._destroys
+            if standing is not None and (is_recent or self._is_begun(copy)):
                 return True
             check_space(path, shelf.folder)
             final = shelf.name(self._before, self._after)
@@ -121,8 +125,8 @@ class UpgradeBackup(CopyTask):
 
     def _is_begun(self, copy: Copy) -> bool:
         """Whether a migration outside a transaction is under way: no build does anything else with the database then."""
-        rows = [Row.noted(id, note, None, UP) for id, note in self._rows(copy, self._history.sql.select_begun)]
-        return any(not row.is_struck_out for row in rows)
+        begun = self._rows(copy, self._history.sql.select_begun)
+        return any(not Row.noted(id, note, None, state).is_struck_out for id, note, state in begun)
 
     def _is_still_so(self, copy: Copy) -> bool:
         try:
@@ -143,6 +147,61 @@ class UpgradeBackup(CopyTask):
     def _has_table(self, copy: Copy) -> bool:
         found = copy.source.execute(_HAS_TABLE, (self._history.table,)).tuples
         return bool(found)
+
+
+class RollbackBackup(UpgradeBackup):
+    """The same before a rollback. It is known afterwards whether anybody has written to the database since."""
+
+    _destroys = True
+    _witness: Copy | None = None
+    _version = 0
+
+    def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
+        """As before an upgrade."""
+        self.close()
+        if path == MEMORY or settings.read_only:
+            return None
+        # Opened first: what is written while the copy is made counts as written since.
+        self._witness = Copy(path, settings)
+        try:
+            self._version = self._data_version(self._witness)
+            self._witness.source.rollback()  # the end of its snapshot
+            found = super().make(path, settings, tell)
+        except BaseException:
+            self.close()
+            raise
+        if not found:
+            self.close()
+        return found
+
+    def is_current(self) -> bool:
+        """Whether no other connection has committed anything since. Asked under the write lock, once."""
+        witness = self._witness
+        try:
+            return witness is None or self._data_version(witness) == self._version
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ask no more."""
+        witness, self._witness = self._witness, None
+        if witness is not None:
+            witness.close()
+
+    @staticmethod
+    def _data_version(witness: Copy) -> int:
+        version: int = witness.source.execute("PRAGMA data_version", ()).tuples[0][0]
+        return version
+
+
+class _Look(CopyTask):
+    """Whether a backup is current."""
+
+    def __init__(self, task: RollbackBackup) -> None:
+        self._task = task
+
+    def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool:
+        return self._task.is_current()
 
 
 class _Settle(CopyTask):
@@ -192,25 +251,25 @@ def before_upgrade(history: History, rules: Rules, plan: Sequence[Migration], ap
         applied = (yield from history.read_keys()) or ()
 
 
-def before_rollback(history: History, rules: Rules, plan: Sequence[Reversal], applied: Sequence[Row]) -> Steps[bool]:
-    """The same before migrations are rolled back. Whether there is a backup now."""
+def before_rollback(
+    history: History, rules: Rules, plan: Sequence[Reversal], applied: Sequence[Row]
+) -> Steps[RollbackBackup]:
+    """Have a backup before migrations are rolled back. See is_current()."""
     going = {reversal.recorded_id for reversal in plan}
     while True:
         numbers = {int(row.id): row.id for row in applied if not row.is_struck_out}
         staying = {number: id for number, id in numbers.items() if id not in going}
-        if len(staying) == len(numbers):
-            return False
-        task = UpgradeBackup(
-            rules,
-            history,
-            [row[:3] for row in applied],
-            numbers[max(numbers)],
-            staying[max(staying)] if staying else NOTHING,
-        )
-        found: bool | None = yield from ask_for(task)
-        if found is not False:
-            return bool(found)
+        keys = [row[:3] for row in applied]
+        after = staying[max(staying)] if staying else NOTHING
+        task = RollbackBackup(rules, history, keys, numbers[max(numbers)] if numbers else NOTHING, after)
+        if (yield from ask_for(task)) is not False:
+            return task
         applied = yield from history.read()
+
+
+def is_current(task: RollbackBackup) -> Steps[bool]:
+    """Whether no other connection has written to the database since its backup. Asked under the write lock, once."""
+    return (yield from ask_for(_Look(task)))  # type: ignore[no-any-return]
 
 
 def after_upgrade(history: History, rules: Rules) -> Steps[None]:

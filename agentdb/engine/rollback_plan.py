@@ -1,0 +1,171 @@
+"""Pure: from what is registered and what is applied to what to roll back, or why not."""
+
+from __future__ import annotations
+
+from agentdb.engine.history_row import UP, Row
+from agentdb.engine.migration import MANUAL, Migration, number_of
+from agentdb.engine.planner import check_limit, listed, recorded_number, target_number
+from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
+from agentdb.frozen import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentdb.engine.migration import Item
+    from agentdb.engine.results import MigrationResult
+
+
+class Reversal(Record):
+    """One migration to roll back: its statements, and whether they are those that the database recorded."""
+
+    migration: Migration
+    recorded_id: str
+    statements: tuple[Item, ...]
+    is_recorded: bool = False
+
+
+def plan_downgrade(
+    registered: Sequence[Migration],
+    applied: Sequence[Row],
+    *,
+    limit: int | None = None,
+    target: str | None = None,
+) -> list[Reversal]:
+    """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. Wants full rows.
+
+    Raises MigrationError before anything runs: `no_down` where one of them cannot be rolled back, `recorded_down_refused`
+    where the recorded statements are none that a migration may have.
+    """
+    check_limit(limit)
+    rows: dict[int, Row] = {}
+    for row in applied:
+        if row.is_struck_out:
+            continue
+        number = recorded_number(row)
+        if number in rows:
+            raise MigrationError(
+                f"the tracking table holds {rows[number].id!r} and {row.id!r}",
+                code="duplicate_in_table",
+                migration_id=row.id,
+            )
+        rows[number] = row
+    numbers = sorted(rows, key=lambda number: _order(number, rows[number]), reverse=True)
+    if target is not None:
+        last = target_number(target)
+        if last not in rows:
+            raise InvalidArgumentError(
+                f"target {target!r} is not applied; there are {listed([rows[n].id for n in sorted(rows)])}"
+            )
+        numbers = [number for number in numbers if number > last]
+    by_number = {migration.number: migration for migration in registered}
+    plan = [_reversal(by_number.get(number), rows[number]) for number in numbers[:limit]]
+    lacking = [reversal.migration for reversal in plan if not reversal.statements]
+    if lacking:
+        raise MigrationError(
+            f"there is no down for {listed([migration.label for migration in lacking])}; nothing was rolled back",
+            code="no_down",
+            migration=lacking[0],
+        )
+    return plan
+
+
+def place_of(number: int, applied: Sequence[Row]) -> str | None:
+    """What to record of a migration that is applied next, where its number does not put it behind all that are applied: the
+    id that it comes behind, a dot, and the how-manieth it is there."""
+    living = [row for row in applied if not row.is_struck_out and row.in_progress != UP]
+    last = max([_order(recorded_number(row), row) for row in living], default=None)
+    if last is None or (number, 0, number) > last:
+        return None
+    base, count, _ = last
+    behind = next((row.id for row in living if recorded_number(row) == base), str(base))
+    return f"{behind}.{count + 1}"
+
+
+def check_planned(plan: Sequence[Reversal], planned: Sequence[MigrationResult]) -> None:
+    """Raises MigrationError `changed_meanwhile` where a plan is not the one that somebody was shown; InvalidArgumentError for
+    what is no preview."""
+    try:
+        shown = [(result.migration.id, result.migration.checksum) for result in planned]
+    except (AttributeError, TypeError):
+        raise InvalidArgumentError(
+            "planned is no list of previews", remedy="Pass what rollback(…, dry_run=True) has returned."
+        ) from None
+    found = [(reversal.migration.id, reversal.migration.checksum) for reversal in plan]
+    if shown != found:
+        raise MigrationError(
+            f"another process has changed what is applied: now {listed([id for id, _ in found])} would be rolled back, "
+            f"and {listed([id for id, _ in shown])} was planned; nothing was rolled back",
+            code="changed_meanwhile",
+        )
+
+
+def _place(row: Row) -> tuple[int, int] | None:
+    """The number that a row was applied behind, out of order, and the how-manieth it was there."""
+    if row.applied_after is None:
+        return None
+    id, _, count = row.applied_after.partition(".")
+    try:
+        return number_of(id), number_of(count)
+    except InvalidMigrationError:  # somebody has altered it
+        return None
+
+
+def _order(number: int, row: Row) -> tuple[int, int, int]:
+    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
+    place = _place(row)
+    return (number, 0, number) if place is None else (*place, number)
+
+
+def _reversal(migration: Migration | None, row: Row) -> Reversal:
+    """The registered down where this build has that very migration, else the recorded one."""
+    if migration is not None and row.checksum in (migration.checksum, MANUAL):
+        return Reversal(migration, row.id, migration.down)
+    down = recorded_down(row.id, _items(row, row.down))
+    try:
+        up = _items(row, row.up)
+    except MigrationError:  # of a newer build; what takes it back is another thing
+        up = ()
+    recorded = Migration.recorded(
+        row.id,
+        row.description or "unknown",
+        up,
+        down,
+        row.use_transaction,
+        row.foreign_keys,
+    )
+    return Reversal(recorded, row.id, recorded.down, True)
+
+
+def _items(row: Row, text: str | None) -> tuple[Item, ...]:
+    if text is None:
+        return ()
+    import json
+
+    try:
+        statements = json.loads(text)
+        json.dumps(statements, ensure_ascii=False).encode()  # an escape can hold a lone surrogate, which is no text
+    except (ValueError, RecursionError):
+        statements = None
+    if not isinstance(statements, list) or not all(isinstance(item, (str, dict)) for item in statements):
+        raise MigrationError(
+            f"the recorded statements of migration {row.id} cannot be read",
+            code="no_down",
+            migration_id=row.id,
+            remedy="Run a build that has this migration, or correct the row in the tracking table.",
+        )
+    if all(isinstance(item, str) for item in statements):
+        return tuple(statements)
+    from agentdb.engine.rebuild.specification import from_form
+
+    return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
+
+
+def recorded_down(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The recorded statements of a down, which are input: they pass the checks of a Migration, and more.
+
+    Raises MigrationError `recorded_down_refused`.
+    """
+    from agentdb.engine.recorded_statements import checked
+
+    return checked(migration_id, items)

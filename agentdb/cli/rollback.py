@@ -59,6 +59,7 @@ def rollback(
     if limit is None and target is None:
         limit = 1
     asking = not yes and not dry_run
+    planned: list[MigrationResult] | None = None
     if asking and not (sys.stdin is not None and sys.stdin.isatty()):
         raise InvalidArgumentError(
             "rollback asks first, and stdin is no terminal; nothing was rolled back",
@@ -71,10 +72,10 @@ def rollback(
             summary = reader.get_migration_summary()
         if dry_run:
             return report(database, previews, summary, verbs=_VERBS, dry_run=True, backup=None)
+        planned = previews
         if previews and not agreed(previews):
             return report(database, [], summary, verbs=_VERBS, dry_run=False, good=False, backup=None)
 
-    planned = previews if asking else None
     progress = Progress()
 
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agentdb.engine.backup.restore import restore as restore
     from agentdb.engine.loader import load_migrations as load_migrations
     from agentdb.engine.migration import Migration as Migration
+    from agentdb.engine.migration_set import MigrationSet as MigrationSet
     from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
     from agentdb.engine.migrator import Migrator as Migrator
     from agentdb.engine.proof.validation import validate_migrations as validate_migrations
@@ -53,6 +54,7 @@ _EXPORTS = {
     "InValue": "clients.libsql_names",
     "LibsqlError": "clients.libsql_names",
     "Migration": "engine.migration",
+    "MigrationSet": "engine.migration_set",
     "MigrationResult": "engine.results",
     "MigrationSummary": "engine.results",
     "Migrator": "engine.migrator",

@@ -6,6 +6,7 @@ from agentdb import migrations as built_in
 from agentdb.clients import create_client, create_client_sync
 from agentdb.clients.adapters import borrow
 from agentdb.clients.location import is_place
+from agentdb.engine.joint_migrator import JointMigrator
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.errors import ClosedError, InvalidArgumentError
 from agentdb.operations import Async, Sync, W
@@ -13,15 +14,16 @@ from agentdb.store_set import AsyncTransaction, Stores, Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from os import PathLike
-    from types import TracebackType
+    from types import ModuleType, TracebackType
     from typing import Any, Self, Unpack
 
     from agentdb.clients.local.async_client import AsyncLocalClient
     from agentdb.clients.local.sync_client import LocalClient
     from agentdb.clients.location import Place
     from agentdb.clients.options import ClientOptions
+    from agentdb.engine.migration_set import MigrationSet
     from agentdb.operations.runners import Callback
 
 
@@ -82,6 +84,20 @@ def _check_default_agent(given: object) -> None:
         read_default_agent(given)  # type: ignore[arg-type]
 
 
+def _sets(given: Any) -> list[MigrationSet]:
+    """The host's sets. Raises InvalidArgumentError."""
+    if not given and isinstance(given, (tuple, list)):
+        return []
+    from agentdb.engine.migration_set import MigrationSet, set_of
+
+    if isinstance(given, (str, bytes, MigrationSet)) or not hasattr(given, "__iter__"):
+        raise InvalidArgumentError(
+            f"migrations is {given!r}; it is a list of MigrationSet, or of modules that have MIGRATIONS",
+            remedy='Put it in a list: migrations=[MigrationSet("notes", [...])].',
+        )
+    return [set_of(one) for one in given]
+
+
 class AgentDB(_Database[Sync]):
     """A database for callers that wait: `with AgentDB.open("agents.db") as db: db.agents.create(…)`."""
 
@@ -90,6 +106,7 @@ class AgentDB(_Database[Sync]):
         cls,
         place: Place | Any,
         *,
+        migrations: Sequence[MigrationSet | ModuleType] = (),
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
@@ -101,9 +118,10 @@ class AgentDB(_Database[Sync]):
         default_agent: str | Mapping[str, Any] | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Connect, and apply what is pending of the built-in migrations.
+        """Connect, and apply what is pending of the built-in migrations, then of the host's.
 
         place: a path, a `file:` URL, ':memory:', or a ready client, which stays open when the database is closed.
+        migrations: the host application's sets of migrations, in their order: one start, one backup from before all.
         migrate: False opens the database as it is. app_version, on_event, backup, backup_dir, keep_backups, application_id:
         as for Migrator; pass None as application_id for a file that is first of all the host application's. table: the
         tracking table of the built-in migrations, where another tool has a table `migrations` in the file. default_agent:
@@ -116,25 +134,27 @@ class AgentDB(_Database[Sync]):
         client, owned = _client(place, create_client_sync, options, is_async=False)
         db = cls(client, owned=owned, default_agent=default_agent)
         try:
-            db.migrator = Migrator(
-                client,
-                built_in,
-                table=table,
-                app_version=app_version,
-                on_event=on_event,
-                backup=backup,
-                backup_dir=backup_dir,
-                keep_backups=keep_backups,
-                application_id=application_id,
-            )
+            rules: dict[str, Any] = {
+                "app_version": app_version,
+                "on_event": on_event,
+                "backup": backup,
+                "backup_dir": backup_dir,
+                "keep_backups": keep_backups,
+            }
+            db.migrator = Migrator(client, built_in, table=table, application_id=application_id, **rules)
+            db.migrators = (db.migrator, *[Migrator(client, one, **rules) for one in _sets(migrations)])
+            joint = JointMigrator(db.migrators)
             if migrate:
-                db.migrator.migrate()
+                joint.migrate()
         except BaseException:
             db.close()
             raise
         return db
 
+    #: Of the built-in migrations.
     migrator: Migrator
+    #: That one, and then one for each set of the host's.
+    migrators: tuple[Migrator, ...]
 
     @property
     def client(self) -> LocalClient:
@@ -172,6 +192,7 @@ class AsyncAgentDB(_Database[Async]):
         cls,
         place: Place | Any,
         *,
+        migrations: Sequence[MigrationSet | ModuleType] = (),
         migrate: bool = True,
         app_version: str | None = None,
         on_event: Callback | None = None,
@@ -186,21 +207,22 @@ class AsyncAgentDB(_Database[Async]):
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
         return _Opening(
             place,
+            migrations,
             migrate,
+            {"table": table, "application_id": application_id},
             {
-                "table": table,
                 "app_version": app_version,
                 "on_event": on_event,
                 "backup": backup,
                 "backup_dir": backup_dir,
                 "keep_backups": keep_backups,
-                "application_id": application_id,
             },
             default_agent,
             options,
         )
 
     migrator: AsyncMigrator
+    migrators: tuple[AsyncMigrator, ...]
 
     @property
     def client(self) -> AsyncLocalClient:
@@ -235,23 +257,27 @@ class _Opening:
     def __init__(
         self,
         place: Any,
+        migrations: Sequence[MigrationSet | ModuleType],
         migrate: bool,
+        own: dict[str, Any],
         rules: dict[str, Any],
         default_agent: str | Mapping[str, Any] | None,
         options: Mapping[str, Any],
     ) -> None:
-        self._arguments = (place, migrate, rules, default_agent, options)
+        self._arguments = (place, migrations, migrate, own, rules, default_agent, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrate, rules, default_agent, options = self._arguments
+        place, migrations, migrate, own, rules, default_agent, options = self._arguments
         _check_default_agent(default_agent)
         client, owned = _client(place, create_client, options, is_async=True)
         db = AsyncAgentDB(client, owned=owned, default_agent=default_agent)
         try:
-            db.migrator = AsyncMigrator(client, built_in, **rules)
+            db.migrator = AsyncMigrator(client, built_in, **own, **rules)
+            db.migrators = (db.migrator, *[AsyncMigrator(client, one, **rules) for one in _sets(migrations)])
+            joint = JointMigrator(db.migrators)
             if migrate:
-                await db.migrator.migrate()
+                await joint.migrate()
         except BaseException:
             await db.close()
             raise

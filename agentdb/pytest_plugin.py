@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.database import AgentDB
-    from agentdb.engine.registration import Migrations
+    from agentdb.engine.migration_set import Migrations
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 BUILT_IN = "agentdb.migrations"
 #: Where a command that tells of files that are no migrations finds them in the context.
 SKIPPED = "agentdb.skipped"
+#: Where the context has the tracking table that the migrations name.
+_TABLE = "agentdb.table"
 
 
 def database_argument(command: Command) -> Command:
@@ -29,12 +31,19 @@ def database_argument(command: Command) -> Command:
 
 def migrations_option(command: Command) -> Command:
     """--migrations, which gives the function a tuple of Migration."""
+
+    def read(context: click.Context, _option: click.Parameter, source: str) -> tuple[Migration, ...]:
+        migrations, context.meta[_TABLE] = load_with_table(source, context.meta.get(SKIPPED))
+        return migrations
+
     return click.option(
         "--migrations",
         metavar="MODULE_OR_FOLDER",
         default=BUILT_IN,
-        callback=lambda context, _option, source: load(source, context.meta.get(SKIPPED)),
-        help="Where the migrations are: a folder, or the dotted name of a module.  [default: the built-in ones]",
+        callback=read,
+        is_eager=True,  # before --table, whose default it may name
+        help="Where the migrations are: a folder, the dotted name of a module, or MODULE:NAME for a set or a list in it.  "
+        "[default: the built-in ones]",
     )(command)
 
 
@@ -44,13 +53,13 @@ def database_options(command: Command) -> Command:
 
 
 def table_option(command: Command) -> Command:
-    """--table."""
+    """--table, whose default the migrations may name."""
     return click.option(
         "--table",
         metavar="NAME",
-        default="migrations",
-        show_default=True,
-        help="The table in which the database remembers what is applied.",
+        callback=lambda context, _option, name: name or context.meta.get(_TABLE) or "migrations",
+        help="The table in which the database remembers what is applied.  [default: the one that the set or the module of "
+        "--migrations names, else migrations]",
     )(command)
 
 
@@ -156,18 +165,29 @@ def backup_options(command: Command) -> Command:
 
 
 def load(source: str, skipped: list[str] | None = None) -> tuple[Migration, ...]:
-    """The migrations of a folder or a module; modules are found in the current folder first, as `python -m` does.
+    """The migrations of a folder, a module or a set; modules are found in the current folder first, as `python -m` does.
 
     skipped: gets the names of files that are no migrations, which else the log names.
 
     Raises InvalidArgumentError where there is no such place, InvalidMigrationError for what is in it.
     """
+    return load_with_table(source, skipped)[0]
+
+
+def load_with_table(source: str, skipped: list[str] | None = None) -> tuple[tuple[Migration, ...], str | None]:
+    """The same, and the tracking table that the set or the module names."""
     from agentdb.engine.loader import load_and_tell, load_migrations
+    from agentdb.engine.migration_set import migrations_of, table_of
 
     if source != BUILT_IN:
         _find_modules_here()
     try:
-        return load_migrations(source) if skipped is None else load_and_tell(source, skipped)
+        module, _, name = source.partition(":")
+        if name.isidentifier() and not os.path.exists(source):
+            found = _attribute(module, name)
+            return migrations_of(found), table_of(found)
+        migrations = load_migrations(source) if skipped is None else load_and_tell(source, skipped)
+        return migrations, table_of(sys.modules.get(source))
     except StorageError as error:
         raise InvalidArgumentError(error.message, code=error.code, remedy=error.remedy) from error
     except AgentDBError:
@@ -181,3 +201,13 @@ def load(source: str, skipped: list[str] | None = None) -> tuple[Migration, ...]
             code="bad_migration_file",
             remedy="Correct the module. Importing it with `python -c` shows the whole traceback.",
         ) from error
+
+
+def _attribute(module: str, name: str) -> Any:
+    """What a module has by a name. Raises InvalidArgumentError where it has none."""
+    try:
+        return getattr(import_module(module), name)
+    except AttributeError:
+        raise InvalidArgumentError(
+            f"the module {module} has no {name}", remedy="Name a MigrationSet or a list of migrations in it."
+        ) from None

@@ -11,6 +11,7 @@ from agentdb.cli.output import Answer, answers, as_document, counted
 from agentdb.cli.script import downgrade, script, upgrade
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner, rollback_plan
+from agentdb.engine.guards.wrong_set import check_set
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
@@ -64,6 +65,8 @@ def sql(
     with _opened(database, busy_timeout, on_connect, everything=everything, down=down) as client:
         registered = Migrator(client, migrations, table=table).migrations
         rows = run(client, history.read())
+        if not everything and not down:
+            run(client, check_set(history, registered))
         if everything and down:
             rows = [Row.of(migration.id, migration.checksum) for migration in registered]
         if down:

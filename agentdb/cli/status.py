@@ -18,6 +18,7 @@ from agentdb.cli.output import (
     milliseconds,
     plain,
 )
+from agentdb.engine.guards.wrong_set import check_set
 from agentdb.engine.history import History
 from agentdb.engine.history_row import UP, Row
 from agentdb.engine.migration import Migration
@@ -58,8 +59,10 @@ def status(
       errors, warnings: [{code, message, remedy, migration}]
     """
     with open_database.to_read(database, busy_timeout, on_connect) as client:
-        rows = run(client, History(table).read())
+        history = History(table)
+        rows = run(client, history.read())
         migrator = Migrator(client, migrations, table=table)
+        run(client, check_set(history, migrator.migrations))
         findings = migrator.validate_migrations()
     rows.sort(key=_order)
     applied = [row for row in rows if row.in_progress != UP]

@@ -9,10 +9,13 @@ import click
 from agentdb.cli import open_database
 from agentdb.cli.options import SKIPPED, busy_timeout_option, load, migrations_option, on_connect_option, table_option
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
+from agentdb.engine.guards.wrong_set import check_set
+from agentdb.engine.history import History
 from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.proof.validation import validate_migrations
 from agentdb.engine.results import Finding, ValidationResult
+from agentdb.operations.runners import run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,4 +127,6 @@ def _against(
     on_connect: OnConnect | None,
 ) -> ValidationResult:
     with open_database.to_read(database, busy_timeout, on_connect) as client:
-        return Migrator(client, migrations, table=table).validate_migrations()
+        migrator = Migrator(client, migrations, table=table)
+        run(client, check_set(History(table), migrator.migrations))
+        return migrator.validate_migrations()

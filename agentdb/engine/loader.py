@@ -99,7 +99,7 @@ def _ended(name: str, error: SystemExit) -> InvalidMigrationError:
 
 def _of_module(module: ModuleType, skipped: list[str]) -> tuple[Migration, ...]:
     if hasattr(module, "MIGRATIONS"):
-        from agentdb.engine.registration import migrations_of
+        from agentdb.engine.migration_set import migrations_of
 
         return migrations_of(module)
     if not hasattr(module, "__path__"):

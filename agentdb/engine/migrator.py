@@ -8,7 +8,7 @@ from agentdb.engine.events import Finished, Planned
 from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
-from agentdb.engine.registration import migrations_of, refuse_duplicate
+from agentdb.engine.migration_set import migrations_of, refuse_duplicate, table_of
 from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
 from agentdb.engine.upgrade import SetUpgrade, upgrade
 from agentdb.errors import InvalidArgumentError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.engine.backup.automatic import Rules
     from agentdb.engine.migration import Item
-    from agentdb.engine.registration import Migrations
+    from agentdb.engine.migration_set import Migrations
     from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
     from agentdb.operations.runners import Callback
@@ -49,7 +49,7 @@ class MigratorOperations(Operations[W]):
         client: Any,
         migrations: Migrations = (),
         *,
-        table: str = "migrations",
+        table: str | None = None,
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
@@ -82,7 +82,8 @@ class MigratorOperations(Operations[W]):
         #: Where backups go, and how many are kept; None: there are none.
         self._backup: Rules | None = (backup_dir, keep_backups) if backup else None
         self._application_id = application_id
-        self._history = History(table)
+        self._has_table = table is not None
+        self._history = History(table if table is not None else table_of(migrations) or "migrations")
         self._app_version = app_version
         self._allow_out_of_order = bool(allow_out_of_order)
         self._by_number: dict[int, Migration] = {}
@@ -96,11 +97,34 @@ class MigratorOperations(Operations[W]):
     def add_migrations(self, migrations: Migrations) -> None:
         """Register migrations, or those of a module that has MIGRATIONS: all of them, or none. Errors as above."""
         listed = migrations_of(migrations)
+        self._check_table(migrations)
         added = {migration.number: migration for migration in listed}
         if len(added) < len(listed) or not self._by_number.keys().isdisjoint(added):
             refuse_duplicate(dict(self._by_number), listed)
         self._by_number.update(added)
         self._sorted = None
+
+    def _check_table(self, source: object) -> None:
+        """Take the tracking table that a set names. Raises InvalidArgumentError where this migrator works on another one."""
+        table = table_of(source)
+        if table is None or self._has_table or table == self._history.table:
+            return
+        if self._by_number:
+            raise InvalidArgumentError(
+                f"{source!r} has the tracking table {table!r}, and this migrator works on {self._history.table!r}",
+                remedy="Make a migrator for each set; AgentDB.open(migrations=[...]) starts several together.",
+            )
+        self._history = History(table)
+
+    @property
+    def table(self) -> str:
+        """The tracking table."""
+        return self._history.table
+
+    @property
+    def backup_rules(self) -> Rules | None:
+        """Where backups go, and how many are kept; None: there are none."""
+        return self._backup
 
     @property
     def migrations(self) -> tuple[Migration, ...]:
@@ -147,7 +171,7 @@ class MigratorOperations(Operations[W]):
         earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
         was not to be had, InvalidArgumentError.
         """
-        one = self._of_this_database()
+        one = self.of_this_database()
         if dry_run:
             yield from one.survey(limit=limit, target=target, checksums=validate_checksums)
             return (yield from _previews([(migration, migration.up) for migration in one.plan]))
@@ -163,7 +187,8 @@ class MigratorOperations(Operations[W]):
             )
         )
 
-    def _of_this_database(self) -> SetUpgrade:
+    def of_this_database(self) -> SetUpgrade:
+        """What is to be done of this set, for a start of several."""
         return SetUpgrade(
             self._history,
             self._registered(),
@@ -307,14 +332,14 @@ class Migrator(MigratorOperations[Sync]):
     """Migrates one database, for callers that wait.
 
     client: of create_client_sync(), or a `file:` client of libsql-client's create_client_sync(). migrations: an iterable
-    of Migration, or a module that has MIGRATIONS. table: the tracking table; a host application keeps its own migrations
-    in the same file under a name of its own. app_version: recorded with each migration. allow_out_of_order: apply a
-    pending migration below an applied one. on_event: called with each event of agentdb.engine.events. backup: have
-    a verified backup before an upgrade or a rollback of a file that has something applied. backup_dir: its folder; None:
-    `DATABASE.backups`. keep_backups: how many of them are kept. application_id: what the first migration
-    marks a new file with (`PRAGMA application_id`); a file that another application has marked is refused with StorageError
-    `other_application`. None: neither. on_connect: as for create_client_sync(), for a client of libsql-client; one of
-    agentdb has its own.
+    of Migration, a MigrationSet, or a module that has MIGRATIONS. table: the tracking table; None: that which a set or a
+    module names, else "migrations". A host application keeps its own migrations in the same file under a name of its own.
+    app_version: recorded with each migration. allow_out_of_order: apply a pending migration below an applied one.
+    on_event: called with each event of agentdb.engine.events. backup: have a verified backup before an upgrade or a
+    rollback of a file that has something applied. backup_dir: its folder; None: `DATABASE.backups`. keep_backups: how many
+    of them are kept. application_id: what the first migration marks a new file with (`PRAGMA application_id`); a file that
+    another application has marked is refused with StorageError `other_application`. None: neither. on_connect: as for
+    create_client_sync(), for a client of libsql-client; one of agentdb has its own.
 
     Raises InvalidArgumentError, InvalidMigrationError.
     """
@@ -324,7 +349,7 @@ class Migrator(MigratorOperations[Sync]):
         client: AnyClient,
         migrations: Migrations = (),
         *,
-        table: str = "migrations",
+        table: str | None = None,
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,
@@ -359,7 +384,7 @@ class AsyncMigrator(MigratorOperations[Async]):
         client: AsyncAnyClient,
         migrations: Migrations = (),
         *,
-        table: str = "migrations",
+        table: str | None = None,
         app_version: str | None = None,
         allow_out_of_order: bool = False,
         on_event: Callback | None = None,

@@ -6,7 +6,7 @@ from agentdb.engine import planner
 from agentdb.engine.events import Finished, NewerSchemaAccepted, Planned
 from agentdb.engine.executor import apply, check_mark
 from agentdb.engine.history_row import UP, Row
-from agentdb.errors import AgentDBError, DatabaseTooNewError
+from agentdb.errors import AgentDBError, DatabaseTooNewError, MigrationError
 from agentdb.logs import DEBUG, WARNING, log
 from agentdb.operations import emit
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from agentdb.engine.migration import Migration
     from agentdb.engine.results import MigrationResult
     from agentdb.operations import Steps
+
+#: What is said where a set and a tracking table do not fit, which may be because they are not of each other.
+_MISFITS = ("checksum_mismatch", "unknown_migration", "out_of_order")
 
 
 class SetUpgrade:
@@ -58,12 +61,24 @@ class SetUpgrade:
             return  # nearly every start of nearly every application
         rules["allow_out_of_order"] = self._allow_out_of_order
         try:
-            self.plan = planner.plan_upgrade(registered, applied or (), **rules)
-        except DatabaseTooNewError:
-            # A newer build was here. Whether this one can bear that is more than every start reads.
-            rows = yield from self.history.read()
-            self.plan = planner.plan_upgrade(registered, rows, **rules)
-            self._newer = planner.newer(registered, rows)
+            try:
+                self.plan = planner.plan_upgrade(registered, applied or (), **rules)
+            except DatabaseTooNewError:
+                # A newer build was here. Whether this one can bear that is more than every start reads.
+                rows = yield from self.history.read()
+                self.plan = planner.plan_upgrade(registered, rows, **rules)
+                self._newer = planner.newer(registered, rows)
+        except MigrationError as error:
+            if error.code in _MISFITS:
+                yield from self._check_set()
+            raise
+        if self.plan and applied is None and (yield from self.history.has_company()):
+            yield from self._check_set()
+
+    def _check_set(self) -> Steps[None]:
+        from agentdb.engine.guards.wrong_set import check_set
+
+        yield from check_set(self.history, self._registered)
 
     def check(self) -> Steps[None]:
         """What forbids the plan before its first step. Raises StorageError `other_application`, MigrationError `name_taken`
@@ -175,6 +190,8 @@ def upgrade(
             for one in pending:
                 yield from one.apply(results, use_transaction=use_transaction, checksums=checksums, told=told)
         except AgentDBError as error:
+            if len(sets) > 1:
+                error.args = (f"{error.message}; its tracking table is {one.history.table!r}{_before(results)}",)
             error.after(results)
             raise
         if backup is not None and backed_up is not None:
@@ -183,6 +200,11 @@ def upgrade(
             yield from after_upgrade(backed_up.history, backup)
     yield from emit(Finished(UP, tuple(results)))
     return results
+
+
+def _before(results: Sequence[MigrationResult]) -> str:
+    """What an error says of the other sets, whose migrations have ids of their own."""
+    return f"; {len(results)} migrations of this start were applied before it, and stay" if results else ""
 
 
 def _back_up(pending: Sequence[SetUpgrade], backup: Rules) -> Steps[SetUpgrade | None]:

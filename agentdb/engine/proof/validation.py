@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from agentdb.engine.migration import Migration
+from agentdb.engine.migration_set import migrations_of
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.planner import gaps
-from agentdb.engine.registration import migrations_of
 from agentdb.engine.results import Finding, ValidationResult
 from agentdb.errors import AgentDBError, MigrationError
 from agentdb.sql.lexer import OTHER, QUOTED, tokens
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.clients.local.sync_client import LocalClient
+    from agentdb.engine.migration_set import Migrations
     from agentdb.engine.proof.fixtures import Fixtures
-    from agentdb.engine.registration import Migrations
 
     #: What a schema is, for comparison: the rows of sqlite_master, without what means nothing.
     Schema: TypeAlias = frozenset[tuple[Any, ...]]

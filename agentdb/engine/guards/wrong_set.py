@@ -1,0 +1,62 @@
+"""A set of migrations on the tracking table of another one. Looked for only where the two do not fit."""
+
+from __future__ import annotations
+
+from agentdb.engine.history import History
+from agentdb.engine.history_row import Row
+from agentdb.errors import AgentDBError, MigrationError
+from agentdb.operations import execute
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentdb.engine.migration import Migration
+    from agentdb.operations import Steps
+
+_TRACKING_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE TABLE%' "
+    "AND sql LIKE '%applied_at TEXT%' AND sql LIKE '%in_progress TEXT%' ORDER BY name"
+)
+
+
+def check_set(history: History, registered: Sequence[Migration]) -> Steps[None]:
+    """Raises MigrationError `wrong_migration_set` where the tracking table has migrations and none of these; or where it is
+    missing, and another table has these."""
+    if not registered:
+        return
+    rows = yield from history.read()
+    if rows and _has_in_common(rows, registered):
+        return
+    names = [name for (name,) in (yield from execute(_TRACKING_TABLES)).tuples]
+    others = [name for name in names if name.lower() != history.table.lower()]
+    holding = []
+    for name in others:
+        try:
+            if _has_in_common((yield from History(name).read()), registered):
+                holding.append(name)
+        except AgentDBError:  # it only looks like one
+            continue
+    if not rows and not holding:
+        return
+    what = "none of these migrations" if rows else "nothing of these migrations yet"
+    there = f"they are recorded in {_listed(holding)}" if holding else f"the tracking tables there are {_listed(names)}"
+    raise MigrationError(
+        f"the table {history.table!r} has {what}; {there}; nothing was run", code="wrong_migration_set"
+    )
+
+
+def _has_in_common(rows: Sequence[Row], registered: Sequence[Migration]) -> bool:
+    """Whether one is the same by its number, and by its text or at least by its description."""
+    known = {migration.number: migration for migration in registered}
+    for row in rows:
+        migration = known.get(int(row.id)) if row.id.isdigit() and row.id.isascii() and len(row.id) < 40 else None
+        if migration is not None and (
+            row.checksum in (migration.checksum, "manual") or row.description == migration.description
+        ):
+            return True
+    return False
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([repr(name) for name in names[:20]])

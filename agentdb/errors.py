@@ -349,10 +349,12 @@ class MigrationError(AgentDBError):
 
     Attributes beside those of AgentDBError: `migration` (the one that failed, or None), `migration_id` (its id, also
     where this build does not have it), `statement` (the SQL, or None), `statement_number` (from 1, or None).
-    What was applied before it stays applied and is in `.results`, followed by the failed one.
+    What was applied before it stays applied and is in `.results`, followed by the failed one. `backup` is the path of the
+    backup that was made before, or None.
     """
 
     code = "invalid_migration"
+    backup: str | None = None
 
     def __init__(
         self,

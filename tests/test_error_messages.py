@@ -19,7 +19,7 @@ from error_situations import POSIX_ONLY, SITUATIONS
 from agentdb.errors import REMEDIES
 
 HERE = Path(__file__).parent
-SNAPSHOT_FILES = ("engine/test_messages.py", "engine/test_backup_messages.py")
+SNAPSHOT_FILES = ("engine/test_messages.py", "engine/backup/test_backup_messages.py")
 
 SNAPSHOTS = """
 == a_date_that_is_bound

@@ -84,5 +84,6 @@ def _document(error: AgentDBError) -> dict[str, Any]:
         migration=migration and migration.migration_id,
         statement=migration and migration.statement,
         statement_number=migration and migration.statement_number,
+        backup=migration and migration.backup,
         results=[result_document(result) for result in error.results],
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agentdb.engine.events import Applied, Started
 from agentdb.engine.history_row import UP, Row
-from agentdb.engine.migration import MANUAL
 from agentdb.engine.migration_run import Run
 from agentdb.engine.planner import done_before
 from agentdb.errors import (
@@ -92,7 +91,7 @@ def _is_applied(history: History, run: Run, checksums: bool) -> Steps[bool]:
         if run.application_id is not None:
             yield from _mark_file(history, run.application_id)
         return False
-    if checksums and row.checksum not in (migration.checksum, MANUAL):
+    if checksums and not migration.is_of(row.checksum):
         raise MigrationError(
             f"another process has just applied another migration {migration.id}",
             code="checksum_mismatch",

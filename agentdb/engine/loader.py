@@ -27,14 +27,14 @@ _DIRECTIVE = "-- agentdb:"
 _PART = re.compile(r"(?P<comment>--[^\n]*|/\*(?=.).*?(?:\*/|\Z))|'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]", re.DOTALL)
 #: A line of a comment that is meant to be a directive, however it is spelled.
 _MEANT = re.compile(
-    r"[-/*\s]*agentdb\s*(?::|[\s=,;.-]*(?:use_transaction|foreign_keys|backward_compatible|allows_loss)\s*[=:])",
+    r"[-/*\s]*agentdb\s*(?::|[\s=,;.-]*(?:use_transaction|foreign_keys|backward_compatible|allows_loss|accepts)\s*[=:])",
     re.IGNORECASE,
 )
 _SWITCHES = ("use_transaction", "foreign_keys", "backward_compatible")
-_ALLOWS_LOSS = "allows_loss"
+_LISTS = ("allows_loss", "accepts")
 _LINES = (
     "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
-    "`allows_loss=TABLE, TABLE`. They stand in the up file, before the first statement."
+    "`allows_loss=TABLE, TABLE` and `accepts=CHECKSUM`. They stand in the up file, before the first statement."
 )
 
 
@@ -46,7 +46,7 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
     files that are no migrations there is a warning in the log. The name, with spaces for underscores, is the
     description. Lines before the first statement of the up file may give the flags of the migration, one in each:
     `-- agentdb: use_transaction=false`, `-- agentdb: foreign_keys=false`, `-- agentdb: backward_compatible=true`,
-    `-- agentdb: allows_loss=table, other.column`. A module that has `MIGRATIONS` gives those.
+    `-- agentdb: allows_loss=table, other.column`, `-- agentdb: accepts=v1:…`. A module that has `MIGRATIONS` gives those.
 
     source: the path of a folder; a module; or a dotted name, which is imported.
 
@@ -238,7 +238,7 @@ def _directives(text: str, name: str) -> dict[str, Any]:
             raise _bad(where, f"says {key} twice", "One line for each; several tables stand in one, with commas.")
         if key in _SWITCHES and value in ("true", "false"):
             found[key] = value == "true"
-        elif key == _ALLOWS_LOSS and all(names := [table.strip() for table in value.split(",")]):
+        elif key in _LISTS and all(names := [table.strip() for table in value.split(",")]):
             found[key] = tuple(names)
         else:
             raise _bad(where, f"says {line!r}, which means nothing to agentdb", _LINES)

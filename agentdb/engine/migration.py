@@ -53,7 +53,8 @@ class Migration(Record):
     foreign_keys: False runs up and down without them, and rolls back if a reference dangles that did not before; a
     RebuildTable implies it. allows_loss: what the up may lose rows of, or values of a nullable foreign-key column of:
     "table" or "table.column"; any other loss rolls it back. backward_compatible: True where the builds before it work on
-    with a database that has it.
+    with a database that has it. accepts: checksums of earlier texts of it that count as this one, for the day when a
+    migration was released that fails on some machines.
 
     Raises InvalidMigrationError (a MigrationError and a ValueError) for what can never be run.
     """
@@ -68,6 +69,7 @@ class Migration(Record):
     foreign_keys: bool = True
     allows_loss: tuple[str, ...] = _NOTHING
     backward_compatible: bool = False
+    accepts: tuple[str, ...] = _NOTHING
     if TYPE_CHECKING:
         number: int = 0
         checksum: str = ""
@@ -84,6 +86,7 @@ class Migration(Record):
         foreign_keys: bool = True,
         allows_loss: Iterable[str] = _NOTHING,
         backward_compatible: bool = False,
+        accepts: Iterable[str] = _NOTHING,
     ) -> None:
         number = int(id) if type(id) is str and id.isdigit() and len(id) < 20 and id.isascii() else number_of(id)
         if type(description) is not str or not description or not (description.isprintable() or _is_text(description)):
@@ -119,6 +122,8 @@ class Migration(Record):
         state["checksum"] = _checksum(number, ups, joined)
         if foreign_keys is not True or allows_loss is not _NOTHING or backward_compatible is not False:
             self._set_flags(foreign_keys, allows_loss, backward_compatible)
+        if accepts is not _NOTHING:
+            self._set_accepts(accepts)
         if not is_plain and not all(type(item) is str for item in (*ups, *downs)):
             state["foreign_keys"] = False  # a rebuild is among them
         if not use_transaction and not self.foreign_keys:
@@ -137,6 +142,21 @@ class Migration(Record):
                 migration_id=self.id,
             )
         self.__dict__.update(foreign_keys=foreign_keys, allows_loss=names, backward_compatible=backward_compatible)
+
+    def _set_accepts(self, accepts: object) -> None:
+        found = tuple(accepts) if isinstance(accepts, (tuple, list, set, frozenset)) else (accepts,)
+        for checksum in found:
+            if type(checksum) is not str or not _is_checksum(checksum):
+                raise InvalidMigrationError(
+                    f"accepts of migration {self.id} has {checksum!r}; it is a tuple of checksums",
+                    migration_id=self.id,
+                    remedy="Copy the checksum of the earlier text as it was recorded: `v1:` and 64 digits.",
+                )
+        self.__dict__["accepts"] = found
+
+    def is_of(self, checksum: str | None) -> bool:
+        """Whether a recorded checksum is that of this migration: of its text, of an earlier one, or made by hand."""
+        return checksum == self.checksum or checksum == MANUAL or checksum in self.accepts
 
     @classmethod
     def recorded(
@@ -177,6 +197,10 @@ class Migration(Record):
     def label(self) -> str:
         """`001 (description)`, for messages."""
         return f"{self.id} ({self.description})"
+
+
+def _is_checksum(text: str) -> bool:
+    return len(text) == 67 and text[:3] == "v1:" and all(char in "0123456789abcdef" for char in text[3:])
 
 
 def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ def survey(
         row = rows.pop(migration.number, None)
         if row is None or row.in_progress == UP:
             waiting.append(migration)
-        elif row.checksum != migration.checksum and row.checksum != MANUAL:
+        elif not migration.is_of(row.checksum):
             of_development += _of_development(row)
             if not checksums:
                 continue

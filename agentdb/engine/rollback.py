@@ -82,6 +82,7 @@ class Rollback:
         self._told = told
         self._task: RollbackBackup | None = None  # of a backup that is there, and not yet looked at again
         self._is_backed_up = backup is None
+        self._path: str | None = None  # of the backup
         self._tries = 0
         self._started: set[tuple[str, str]] = set()  # what was told to begin
         self._results: list[MigrationResult] = []
@@ -118,6 +119,8 @@ class Rollback:
 
                 yield from after_upgrade(self._history, self._backup)
         except AgentDBError as error:
+            if isinstance(error, MigrationError):
+                error.backup = self._path
             error.after(self._results)
             raise
         finally:
@@ -160,6 +163,7 @@ class Rollback:
         assert self._backup is not None
         self._tries += 1
         self._task = yield from before_rollback(self._history, self._backup, self._left, rows)
+        self._path = self._task.path
 
     def _check_backup(self, rows: Sequence[Row]) -> Steps[None]:
         """Under the write lock, before the first change: raises _Stale where the backup is not of what there is now."""

@@ -60,6 +60,7 @@ class SetUpgrade:
         if applied is known and rules["limit"] is None and rules["target"] is None and rules["checksums"]:
             return  # nearly every start of nearly every application
         rules["allow_out_of_order"] = self._allow_out_of_order
+        rows: list[Row] | None = None
         try:
             try:
                 self.plan = planner.plan_upgrade(registered, applied or (), **rules)
@@ -70,15 +71,15 @@ class SetUpgrade:
                 self._newer = planner.newer(registered, rows)
         except MigrationError as error:
             if error.code in _MISFITS:
-                yield from self._check_set()
+                yield from self._check_set(rows)
             raise
         if self.plan and applied is None and (yield from self.history.has_company()):
             yield from self._check_set()
 
-    def _check_set(self) -> Steps[None]:
+    def _check_set(self, rows: list[Row] | None = None) -> Steps[None]:
         from agentdb.engine.guards.wrong_set import check_set
 
-        yield from check_set(self.history, self._registered)
+        yield from check_set(self.history, self._registered, rows)
 
     def check(self) -> Steps[None]:
         """What forbids the plan before its first step. Raises StorageError `other_application`, MigrationError `name_taken`
@@ -182,7 +183,7 @@ def upgrade(
         pending = [one for one in sets if one.plan]
         for one in pending:
             yield from one.check()
-        backed_up = None if backup is None else (yield from _back_up(pending, backup))
+        backed_up, path = (None, None) if backup is None else (yield from _back_up(pending, backup))
         from agentdb.engine.connection_state import leave_temporary
 
         yield from leave_temporary()
@@ -190,6 +191,8 @@ def upgrade(
             for one in pending:
                 yield from one.apply(results, use_transaction=use_transaction, checksums=checksums, told=told)
         except AgentDBError as error:
+            if isinstance(error, MigrationError):
+                error.backup = path
             if len(sets) > 1:
                 error.args = (f"{error.message}; its tracking table is {one.history.table!r}{_before(results)}",)
             error.after(results)
@@ -207,13 +210,13 @@ def _before(results: Sequence[MigrationResult]) -> str:
     return f"; {len(results)} migrations of this start were applied before it, and stay" if results else ""
 
 
-def _back_up(pending: Sequence[SetUpgrade], backup: Rules) -> Steps[SetUpgrade | None]:
-    """The backup from before all sets; the set whose upgrade it is of, or None where there is nothing to lose."""
-    if not any(one.applied for one in pending) and not (yield from pending[0].history.has_company()):
-        return None
-    from agentdb.engine.backup.automatic import before_upgrade
+def _back_up(pending: Sequence[SetUpgrade], backup: Rules) -> Steps[tuple[SetUpgrade | None, str | None]]:
+    """The backup from before all sets: the set whose upgrade it is of, and its path. None where there is nothing to lose."""
+    if any(one.applied for one in pending) or (yield from pending[0].history.has_company()):
+        from agentdb.engine.backup.automatic import before_upgrade
 
-    for one in pending:
-        if (yield from before_upgrade(one.history, backup, one.plan, one.applied or ())):
-            return one
-    return None
+        for one in pending:
+            path = yield from before_upgrade(one.history, backup, one.plan, one.applied or ())
+            if path is not None:
+                return one, path
+    return None, None

@@ -99,6 +99,15 @@ class operation(Generic[P, T]):
     def __get__(self, obj: Operations[Any] | None, owner: type) -> Any:
         return self if obj is None else _Bound(self, obj)
 
+    def __call__(self, obj: Operations[Any], *args: P.args, **kwargs: P.kwargs) -> Any:
+        """As a function of the class: `AgentStore.get(db.agents, id)`."""
+        return _Bound(self, obj)(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> Any:
+        """For inspect.signature() and help(): the parameters of the body, and what a caller that waits gets."""
+        return _signature(self.body, "{}")
+
     def steps(self, obj: Operations[Any], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
         """The body's steps, for another body: `yield from self.append.steps(…)`."""
         return self.body(obj, *args, **kwargs)
@@ -137,11 +146,28 @@ class _Bound:
         return self._operation.__name__
 
     @property
-    def __wrapped__(self) -> Any:
-        return self._operation.body.__get__(self._obj)
+    def __signature__(self) -> Any:
+        """The parameters, and what a call gives in the world of the object."""
+        is_async = bool(getattr(self._obj._target, "is_async", False))
+        return _signature(self._operation.body.__get__(self._obj), "Coroutine[Any, Any, {}]" if is_async else "{}")
+
+    def __get__(self, obj: object, owner: type | None = None) -> Self:
+        """It is bound. With this, help() shows it as a method, with its parameters."""
+        return self
 
     def __repr__(self) -> str:
         return f"<{self._operation.__qualname__} of {self._obj!r}>"
+
+
+def _signature(body: Callable[..., Any], returned: str) -> Any:
+    """A body's signature with the value of its steps in this form, where its annotation says `Steps[value]`."""
+    from inspect import signature
+
+    found = signature(body)
+    value = found.return_annotation
+    if isinstance(value, str) and value.startswith("Steps[") and value.endswith("]"):
+        found = found.replace(return_annotation=returned.format(value.removeprefix("Steps[").removesuffix("]")))
+    return found
 
 
 class HasTarget(Generic[W]):

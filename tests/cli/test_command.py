@@ -97,6 +97,7 @@ def test_an_error_has_all_its_keys_as_json(cli: Any) -> None:
         "migration",
         "statement",
         "statement_number",
+        "backup",
         "results",
     ]
 

@@ -36,17 +36,17 @@ TESTS = Path(__file__).parents[1]
 KINDS: dict[str, list[str]] = {
     # SQLite
     "foreign keys are switched inside a transaction, where that does nothing": [
-        "engine/test_loss_guard.py::test_foreign_keys_are_not_switched_by_a_statement_for_inside_a_transaction_nothing_happens",
+        "engine/guards/test_loss_guard.py::test_foreign_keys_are_not_switched_by_a_statement_for_inside_a_transaction_nothing_happens",
         "clients/test_client_foreign_keys_off.py::test_where_the_switch_is_ignored_nothing_is_begun",
     ],
     "a rebuild empties the children, and foreign_key_check sees nothing": [
-        "engine/test_loss_guard.py::test_what_would_be_lost_is_refused_and_nothing_is_changed",
-        "engine/test_loss_guard.py::test_without_the_guard_the_same_statements_lose_it",
+        "engine/guards/test_loss_guard.py::test_what_would_be_lost_is_refused_and_nothing_is_changed",
+        "engine/guards/test_loss_guard.py::test_without_the_guard_the_same_statements_lose_it",
         "test_putting_foreign_keys_off_until_the_commit_does_not_save_the_children",
     ],
     "a rebuild loses indexes, triggers, views, STRICT and the sequence of ids": [
-        "engine/test_rebuild.py::test_by_hand_all_of_that_is_lost",
-        "engine/test_rebuild.py::test_only_the_table_is_another",
+        "engine/rebuild/test_rebuild.py::test_by_hand_all_of_that_is_lost",
+        "engine/rebuild/test_rebuild.py::test_only_the_table_is_another",
         "test_an_id_is_used_again_after_a_rebuild_by_hand",
     ],
     "renaming the old table first repoints the children to it": [
@@ -62,8 +62,8 @@ KINDS: dict[str, list[str]] = {
     ],
     "a copy of the file misses the -wal": ["test_a_copy_of_the_file_misses_what_is_in_the_wal"],
     "restoring over a live -wal plays old frames back": [
-        "engine/test_restore.py::test_a_plain_copy_over_the_file_is_what_this_protects_from",
-        "engine/test_restore.py::test_what_a_crash_left_in_the_wal_is_neither_lost_nor_played_back",
+        "engine/backup/test_restore.py::test_a_plain_copy_over_the_file_is_what_this_protects_from",
+        "engine/backup/test_restore.py::test_what_a_crash_left_in_the_wal_is_neither_lost_nor_played_back",
     ],
     "a lock row survives a kill": ["test_a_lock_that_is_a_row_survives_a_kill"],
     "a kill in the middle leaves half": [

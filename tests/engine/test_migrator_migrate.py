@@ -563,7 +563,7 @@ def test_what_is_no_client_is_refused(client: Any) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"table": table} for table in ["", None, 1, b"t", "a\0b", "sqlite_t", "SQLITE_t", "\ud800"]]
+    [{"table": table} for table in ["", 5.5, 1, b"t", "a\0b", "sqlite_t", "SQLITE_t", "\ud800"]]
     + [{"app_version": 1}, {"app_version": b"1"}, {"on_event": 1}, {"on_event": "print"}],
     ids=repr,
 )

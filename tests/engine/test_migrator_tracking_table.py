@@ -263,6 +263,6 @@ def test_in_progress_is_up_down_or_nothing(db: Database, path: Path) -> None:
 
 def test_bad_table_names_are_refused_at_once(open_database: Callable[..., Database]) -> None:
     db = open_database(":memory:")
-    bad: list[Any] = ["", "sqlite_sequence", "a\0b", None]
+    bad: list[Any] = ["", "sqlite_sequence", "a\0b", 5]
     for table in bad:
         assert type(caught(db.migrator, THREE, table=table)) is InvalidArgumentError

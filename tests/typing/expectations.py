@@ -367,6 +367,10 @@ def conversations_of_callers_that_wait(db: AgentDB) -> None:
         assert_type(tx.conversations.restore_session("s"), bool)
     AgentDB.open("agents.db", default_agent={"id": "mine"})
     AgentDB.open("agents.db", default_agent=7)  # expect-error
+    AgentDB.open("agents.db", busy_timeout=1.5, read_only=True, mode=0o640)
+    AgentDB.open("agents.db", busy_timout=1.5)  # expect-error
+    AgentDB.open("agents.db", busy_timeout="1.5")  # expect-error
+    AgentDB.open("agents.db", backup="folder")  # expect-error
     db.conversations.save_session("s", "hello")  # expect-error
     db.conversations.save_session("s", [], 1715949015)  # expect-error
     db.compactions.compact("s")  # expect-error
@@ -384,4 +388,5 @@ async def conversations_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
         assert_type(await scope.list_all_contexts(), list[str])
     with db.conversations.session_scope() as scope:  # expect-error
         pass
+    await AsyncAgentDB.open("agents.db", reader=2)  # expect-error
     await db.compactions.restore("1")  # expect-error

@@ -55,6 +55,8 @@ class UpgradeBackup(CopyTask):
 
     #: Whether rows go that no migration can bring back, as in a rollback: then no earlier backup is relied on unseen.
     _destroys = False
+    #: The backup, once it is found or made.
+    path: str | None = None
 
     def __init__(self, rules: Rules, history: History, applied: Sequence[Key], before: str, after: str) -> None:
         folder, self._kept = rules
@@ -90,6 +92,7 @@ class UpgradeBackup(CopyTask):
             standing = next((backup for backup in reversed(earlier) if self._is_of(backup, copy, settings)), None)
             is_recent = standing is not None and standing.age < SAME_ATTEMPT and not self._destroys
             if standing is not None and (is_recent or self._is_begun(copy)):
+                self.path = standing.path
                 return True
             check_space(path, shelf.folder)
             final = shelf.name(self._before, self._after)
@@ -97,11 +100,13 @@ class UpgradeBackup(CopyTask):
             if standing is not None and have_same_pages(shelf.partial, standing.path):
                 remove(shelf.partial)
                 shelf.mark(standing.path)
+                self.path = standing.path
                 return True
             if standing is None or standing.before == int(self._before):
                 shelf.settle()  # whatever was tried before, the database has been used since
             shelf.mark(final)
             self.name(shelf.partial, final)
+        self.path = final
         shelf.prune(self._kept)
         log(INFO, "backed up %s to %s", path, final)
         tell(BackedUp(final))
@@ -232,9 +237,11 @@ def check_rules(backup: object, folder: object, kept: object) -> None:
         raise InvalidArgumentError(f"keep_backups is {shown(kept)}; it is a number, from 1 on")
 
 
-def before_upgrade(history: History, rules: Rules, plan: Sequence[Migration], applied: Sequence[Key]) -> Steps[bool]:
-    """Have a backup before `plan` is applied to a database that has something applied, or tables of others. Whether there
-    is one now.
+def before_upgrade(
+    history: History, rules: Rules, plan: Sequence[Migration], applied: Sequence[Key]
+) -> Steps[str | None]:
+    """Have a backup before `plan` is applied to a database that has something applied, or tables of others. Its path; None
+    where it needs none.
 
     Raises BackupError, BusyError; then nothing was changed.
     """
@@ -242,12 +249,11 @@ def before_upgrade(history: History, rules: Rules, plan: Sequence[Migration], ap
         numbers = {int(key[0]): str(key[0]) for key in applied if Row(key).in_progress != UP}
         pending = [migration for migration in plan if migration.number not in numbers]
         if not pending or not (numbers or (yield from history.has_company())):
-            return False
+            return None
         before = numbers[max(numbers)] if numbers else NOTHING
         task = UpgradeBackup(rules, history, applied, before, pending[-1].id)
-        found: bool | None = yield from ask_for(task)
-        if found is not False:
-            return bool(found)
+        if (yield from ask_for(task)) is not False:
+            return task.path
         applied = (yield from history.read_keys()) or ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentdb.engine.history import History
 from agentdb.engine.history_row import Row
+from agentdb.engine.migration import MANUAL
 from agentdb.errors import AgentDBError, MigrationError
 from agentdb.operations import execute
 
@@ -20,12 +21,13 @@ _TRACKING_TABLES = (
 )
 
 
-def check_set(history: History, registered: Sequence[Migration]) -> Steps[None]:
+def check_set(history: History, registered: Sequence[Migration], rows: Sequence[Row] | None = None) -> Steps[None]:
     """Raises MigrationError `wrong_migration_set` where the tracking table has migrations and none of these; or where it is
-    missing, and another table has these."""
+    missing, and another table has these. rows: of the tracking table, whole, where they are read already."""
     if not registered:
         return
-    rows = yield from history.read()
+    if rows is None:
+        rows = yield from history.read()
     if rows and _has_in_common(rows, registered):
         return
     names = [name for (name,) in (yield from execute(_TRACKING_TABLES)).tuples]
@@ -33,7 +35,7 @@ def check_set(history: History, registered: Sequence[Migration]) -> Steps[None]:
     holding = []
     for name in others:
         try:
-            if _has_in_common((yield from History(name).read()), registered):
+            if _has_texts_of((yield from History(name).read()), registered):
                 holding.append(name)
         except AgentDBError:  # it only looks like one
             continue
@@ -50,12 +52,18 @@ def _has_in_common(rows: Sequence[Row], registered: Sequence[Migration]) -> bool
     """Whether one is the same by its number, and by its text or at least by its description."""
     known = {migration.number: migration for migration in registered}
     for row in rows:
+        if row.checksum == MANUAL:
+            return True  # somebody has put it there by hand
         migration = known.get(int(row.id)) if row.id.isdigit() and row.id.isascii() and len(row.id) < 40 else None
-        if migration is not None and (
-            row.checksum in (migration.checksum, "manual") or row.description == migration.description
-        ):
+        if migration is not None and (migration.is_of(row.checksum) or row.description == migration.description):
             return True
     return False
+
+
+def _has_texts_of(rows: Sequence[Row], registered: Sequence[Migration]) -> bool:
+    """Whether one is the very same: two sets may both begin with a 001 of the same description."""
+    texts = {migration.checksum for migration in registered}
+    return any(row.checksum in texts for row in rows)
 
 
 def _listed(names: Sequence[str]) -> str:

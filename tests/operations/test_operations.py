@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import pydoc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentdb import create_client, create_client_sync
+from agentdb import AgentDB, AsyncAgentDB, create_client, create_client_sync
 from agentdb.clients.base import ResultSet
 from agentdb.errors import (
     AgentDBError,
@@ -35,6 +37,7 @@ from agentdb.operations import (
     operation,
 )
 from agentdb.operations.requests import Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.stores import SessionStore
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
 
@@ -655,3 +658,31 @@ def test_an_operation_that_waits_for_the_one_that_waits_for_it_gets_an_error(tmp
         await client.close()
 
     asyncio.run(main())
+
+
+class TestHowAnOperationIsShown:
+    """To inspect, to help() and so to an editor's window: the parameters, and what a call gives in that world."""
+
+    def test_on_an_object_of_each_world(self) -> None:
+        with AgentDB.open(":memory:") as db:
+            shown = inspect.signature(db.sessions.count)
+            assert list(shown.parameters) == ["status", "main_agent_id", "include_deleted"]
+            assert shown.return_annotation == "int"
+            text = pydoc.render_doc(db.agents.get)
+            assert "(id: 'str'" in text
+            assert text.rstrip().endswith(str(db.agents.get.__doc__).rstrip().splitlines()[-1].strip())
+
+        async def main() -> None:
+            async with AsyncAgentDB.open(":memory:") as db:
+                assert inspect.signature(db.sessions.count).return_annotation == "Coroutine[Any, Any, int]"
+
+        asyncio.run(main())
+
+    def test_on_the_class(self) -> None:
+        assert list(inspect.signature(SessionStore.count).parameters)[:2] == ["self", "status"]
+        assert inspect.signature(SessionStore.count).return_annotation == "int"
+        assert "count(self, *, status" in pydoc.plain(pydoc.render_doc(SessionStore))
+
+    def test_as_a_function_of_the_class(self) -> None:
+        with AgentDB.open(":memory:") as db:
+            assert SessionStore.count(db.sessions) == 0

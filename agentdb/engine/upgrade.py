@@ -187,6 +187,7 @@ def upgrade(
         from agentdb.engine.connection_state import leave_temporary
 
         yield from leave_temporary()
+        one = pending[0]
         try:
             for one in pending:
                 yield from one.apply(results, use_transaction=use_transaction, checksums=checksums, told=told)

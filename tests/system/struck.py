@@ -92,16 +92,16 @@ class Upgrade(Work):
         else:
             shutil.copy(self._sources / "start.db", self.path)
 
-    def do(self, on_event: Listener | None = None, backup: bool | str = True) -> None:
+    def do(self, on_event: Listener | None = None, backup_dir: str | None = None) -> None:
         if self._world == "sync":
             with create_client_sync(self.path) as client:
-                Migrator(client, [FIRST, SECOND], on_event=on_event, backup=backup).migrate()
+                Migrator(client, [FIRST, SECOND], on_event=on_event, backup_dir=backup_dir).migrate()
         else:
-            asyncio.run(self._do_in_a_loop(on_event, backup))
+            asyncio.run(self._do_in_a_loop(on_event, backup_dir))
 
-    async def _do_in_a_loop(self, on_event: Listener | None, backup: bool | str) -> None:
+    async def _do_in_a_loop(self, on_event: Listener | None, backup_dir: str | None) -> None:
         async with create_client(self.path) as client:
-            await AsyncMigrator(client, [FIRST, SECOND], on_event=on_event, backup=backup).migrate()
+            await AsyncMigrator(client, [FIRST, SECOND], on_event=on_event, backup_dir=backup_dir).migrate()
 
     def _state(self, failure: AgentDBError | None, killed: bool) -> str:
         found = self.state_of_file(self.path)

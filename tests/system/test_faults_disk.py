@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_be_written(name: str, elsewhere: bool, code: str) 
                 os.setgid(NOBODY)
                 os.setuid(NOBODY)
             with pytest.raises(AgentDBError) as caught:
-                work.do(backup=str(backups)) if isinstance(work, Upgrade) and elsewhere else work.do()
+                work.do(backup_dir=str(backups)) if isinstance(work, Upgrade) and elsewhere else work.do()
             assert caught.value.code == code
 
         try:

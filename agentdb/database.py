@@ -163,7 +163,7 @@ class AgentDB(_Database[Sync]):
         return self._target  # type: ignore[no-any-return]
 
     def transaction(self) -> Transaction:
-        """`with db.transaction() as tx`: the same stores inside one transaction, kept at the end of the block, taken back
+        """`with db.transaction() as tx`: the same stores inside one transaction, kept at the end of the block, rolled back
         at an exception. Inside it the work goes through `tx`; `db` raises TransactionActiveError."""
         self._check()
         return Transaction(self._target, self._default_agent)

@@ -121,7 +121,7 @@ class Transaction(Block, Stores[Sync]):
             return self._target.execute(stmt, args)
 
     def transaction(self) -> Transaction:
-        """A SAVEPOINT: what is done inside can be taken back alone."""
+        """A SAVEPOINT: what is done inside can be rolled back alone."""
         self._check()
         return Transaction(self._target, self._default_agent)
 
@@ -160,7 +160,7 @@ class AsyncTransaction(Block, Stores[Async]):
             return await self._target.execute(stmt, args)
 
     def transaction(self) -> AsyncTransaction:
-        """A SAVEPOINT: what is done inside can be taken back alone."""
+        """A SAVEPOINT: what is done inside can be rolled back alone."""
         self._check()
         return AsyncTransaction(self._target, self._default_agent)
 

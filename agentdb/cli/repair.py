@@ -44,7 +44,7 @@ def repair(
 
     \b
     mark-applied     It is done: by hand, or by a run that died at its end.
-    mark-reverted    It is taken back by hand, or has never been there.
+    mark-reverted    It was rolled back by hand, or has never been there.
     accept-checksum  Its text has been edited, and the edited one is right.
     baseline         The schema is that of ID, made by other means; nothing
                      is recorded yet.

@@ -262,9 +262,9 @@ class History:
         yield from execute(self.sql.accept, {**recorded_of(migration), "id": migration_id})
 
     def forget(self, row: Row, at: str) -> Steps[None]:
-        """A migration is taken back. Its row goes; with a note it stays, struck out, for the sake of that."""
+        """A migration is rolled back. Its row goes; with a note it stays, struck out, for the sake of that."""
         if row.own_note:
-            yield from self.annotate(row, f"{at}{STRUCK_OUT}taken back by a rollback", UP)
+            yield from self.annotate(row, f"{at}{STRUCK_OUT}rolled back", UP)
         else:
             yield from self.remove(row.id)
 

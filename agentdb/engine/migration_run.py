@@ -278,7 +278,7 @@ class Run:
         return [name for name in named if folded(name) not in living]
 
     def _consent(self) -> Iterable[str]:
-        """What it may lose: what it says when it is applied, and what its down names when it is taken back."""
+        """What it may lose: what it says when it is applied, and what its down names when it is rolled back."""
         if self.direction == UP:
             return self.migration.allows_loss
         from agentdb.engine.guards.losses import consent_of

@@ -44,7 +44,7 @@ def mark_applied(
 
 
 def mark_reverted(history: History, migration_id: str, reason: str) -> Steps[None]:
-    """Record one as not applied that has been taken back by other means. This build need not know it."""
+    """Record one as not applied that was rolled back by other means. This build need not know it."""
     number = _number(migration_id)
 
     def body(rows: dict[int, Row], line: str) -> Steps[None]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import InArgs, InStatement, ResultSet
     from agentdb.clients.local.settings import Settings
 
-    class Aside(Protocol):
+    class Task(Protocol):
         """What a Backup is to make; interrupt() stops it from another thread."""
 
         def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any: ...
@@ -62,7 +62,7 @@ class Commit:
 
 
 class Rollback:
-    """Take back what was done since the innermost Begin."""
+    """Undo what was done since the innermost Begin."""
 
 
 class Emit:
@@ -80,7 +80,7 @@ class Backup:
 
     __slots__ = ("target",)
 
-    def __init__(self, target: Aside) -> None:
+    def __init__(self, target: Task) -> None:
         self.target = target
 
 
@@ -113,7 +113,7 @@ def renew() -> Steps[None]:
     yield Renew()
 
 
-def backup(target: Aside) -> Steps[Any]:
+def backup(target: Task) -> Steps[Any]:
     """Ask for a copy of the database's file as it was last committed; what `target.make()` returns."""
     return (yield Backup(target))
 

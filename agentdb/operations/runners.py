@@ -166,7 +166,7 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
     except GeneratorExit:
-        # Nobody awaits this any more, so nothing can be awaited; a savepoint alone cannot be taken back like that.
+        # Nobody awaits this any more, so nothing can be awaited; a savepoint alone cannot be rolled back like that.
         if levels:
             levels[0][0].close()
             levels.clear()

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import asyncio
 
-from agentdb.clients.local.connection_thread import Lane
+from agentdb.clients.local.connection_thread import ConnectionThread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from agentdb.operations.requests import Aside
+    from agentdb.operations.requests import Task
 
 
 class _Worker:
-    """What a lane wants instead of a connection: something to interrupt."""
+    """What a thread wants instead of a connection: something to interrupt."""
 
     usable = True
 
-    def __init__(self, work: Aside) -> None:
+    def __init__(self, work: Task) -> None:
         self.interrupt = work.interrupt
 
     def close(self) -> None:
         self.interrupt()
 
 
-async def do(work: Aside, path: str, settings: Any, deliver: Callable[[object], Awaitable[None]] | None) -> Any:
+async def do(work: Task, path: str, settings: Any, deliver: Callable[[object], Awaitable[None]] | None) -> Any:
     """What work.make() returns. Its events are delivered in order, all of them before this returns.
 
     A cancellation interrupts it, and goes on when it is at its end.
     """
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[object] = asyncio.Queue()
-    lane = Lane(_Worker(work))  # type: ignore[arg-type]
+    thread = ConnectionThread(_Worker(work))  # type: ignore[arg-type]
     teller = None if deliver is None else loop.create_task(_tell(events, deliver))
 
     def tell(event: object) -> None:
@@ -43,7 +43,7 @@ async def do(work: Aside, path: str, settings: Any, deliver: Callable[[object], 
             work.interrupt()
 
     try:
-        answer = await lane.run(work.make, path, settings, tell if teller else _nothing)
+        answer = await thread.run(work.make, path, settings, tell if teller else _nothing)
         if teller is not None:
             events.put_nowait(None)
             await teller
@@ -53,7 +53,7 @@ async def do(work: Aside, path: str, settings: Any, deliver: Callable[[object], 
             teller.cancel()
         raise
     finally:
-        lane.close()
+        thread.close()
     return answer
 
 

@@ -320,6 +320,6 @@ def test_a_script_for_a_row_with_a_note_takes_it_back_once(cli: Any, place: Path
     by_executescript(Path("a.db"), down)
     ((note,),) = query("a.db", "SELECT note FROM migrations")
     assert "strftime" not in note
-    assert note.endswith("mark_reverted: taken back by a rollback")
+    assert note.endswith("mark_reverted: rolled back")
     with pytest.raises(sqlite3.IntegrityError):
         by_executescript(Path("a.db"), down)

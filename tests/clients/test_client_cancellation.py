@@ -84,12 +84,12 @@ async def settled(client: Any) -> None:
         await tx.commit()
     await client.execute("SELECT 1")
     assert time.monotonic() - began < 1
-    assert not client._write_gate.in_use
-    assert not client._read_gate.in_use
-    assert set(client._idle) == client._lanes
-    for lane in client._idle:
-        assert lane._jobs.empty()
-        assert lane.connection.usable
+    assert not client._write_semaphore.in_use
+    assert not client._read_semaphore.in_use
+    assert set(client._idle) == client._threads
+    for thread in client._idle:
+        assert thread._jobs.empty()
+        assert thread.connection.usable
 
 
 @pytest.mark.parametrize("place", ["file", "memory"])
@@ -152,10 +152,10 @@ def test_opening_a_further_connection_may_be_cancelled(path: str, again: bool) -
             k += 1
             async with create_client(path) as client:
                 await client.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v)")
-                (lane,) = client._idle
+                (thread,) = client._idle
                 client._idle.clear()  # as if the first connection were in use
                 done = await cancelled_at(client.execute("SELECT 1"), k, again=again)
-                client._idle.append(lane)
+                client._idle.append(thread)
                 await settled(client)
                 if done is None:
                     return

@@ -117,14 +117,14 @@ def test_a_coroutine_that_is_thrown_away_while_its_begin_is_queued_does_not_keep
     async def main() -> None:
         async with create_client(path) as client:
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
-            gate = threading.Event()
-            (lane,) = client._idle
-            lane.post(lambda: gate.wait(10) and None)
+            semaphore = threading.Event()
+            (thread,) = client._idle
+            thread.post(lambda: semaphore.wait(10) and None)
             coroutine: Any = client.transaction().begin().__await__()
             coroutine.send(None)._asyncio_future_blocking = False
             coroutine.close()
-            gate.set()
-            await lane.run(int)
+            semaphore.set()
+            await thread.run(int)
             with outside(path, timeout=0) as connection:
                 connection.execute("BEGIN IMMEDIATE")
 
@@ -145,7 +145,7 @@ def test_a_coroutine_that_is_thrown_away_while_it_waits_for_its_turn_does_not_ta
 
             await asyncio.create_task(wait_and_be_thrown_away())
             await tx.commit()
-            assert not client._write_gate.in_use
+            assert not client._write_semaphore.in_use
             await asyncio.create_task(client.execute(INSERT, [2]))
 
     asyncio.run(main())
@@ -229,7 +229,7 @@ def test_a_transaction_that_a_dead_loop_left_open_is_rolled_back_for_the_next_lo
 
 async def use_again(client: Any) -> None:
     await asyncio.gather(*[client.execute(INSERT, [n]) for n in range(10)], *[client.execute("SELECT 1")] * 1)
-    assert not client._write_gate.in_use
+    assert not client._write_semaphore.in_use
 
 
 def test_a_transaction_closed_after_its_loop_is_gone(path: str) -> None:
@@ -325,7 +325,7 @@ def test_a_transaction_closed_while_it_begins_does_not_begin(path: str) -> None:
             with pytest.raises(ClosedError):
                 await task
             await client.execute(INSERT, [2])
-            assert not client._write_gate.in_use
+            assert not client._write_semaphore.in_use
 
     asyncio.run(main())
     assert rows(path) == [(1, 2)]
@@ -389,7 +389,7 @@ def test_no_more_connections_than_readers_and_a_writer(path: str) -> None:
                 client.execute(INSERT, [1]) for _ in range(30)
             ]
             await asyncio.gather(*work)
-            assert len(client._lanes) <= 3
+            assert len(client._threads) <= 3
 
     asyncio.run(main())
 

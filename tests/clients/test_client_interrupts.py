@@ -95,7 +95,7 @@ def test_interrupted_anywhere_it_is_all_or_nothing_and_the_client_is_usable_at_o
             in_transaction(client)
             client.execute("DELETE FROM t")
             assert time.monotonic() - began < 1, f"interrupted at {k}, something was held"
-            assert len(client._write_gate._tokens) == 1
+            assert len(client._write_semaphore._tokens) == 1
             assert not client._in_callback
             assert client._owner is None
             if not interrupted:
@@ -151,7 +151,7 @@ def test_ctrl_c_while_waiting_for_another_thread(path: str, ctrl_c: None) -> Non
                 end.wait(50)
 
         def press() -> None:
-            while not client._write_gate._waiting:
+            while not client._write_semaphore._waiting:
                 time.sleep(0.001)
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -125,8 +125,8 @@ def test_a_dropped_transaction_in_a_cycle_rolls_back_from_whatever_thread_collec
     both.settle()
     assert rows(path) == []
     assert is_usable(both, client)
-    gate = client._write_gate
-    assert (gate._free if both.is_async else len(gate._tokens)) == 1, "one writer at a time, still"
+    semaphore = client._write_semaphore
+    assert (semaphore._free if both.is_async else len(semaphore._tokens)) == 1, "one writer at a time, still"
 
 
 def test_one_that_never_began_needs_no_end(both: Both, client: Any, caplog: Any) -> None:
@@ -235,7 +235,7 @@ def test_where_rollback_fails_the_first_error_is_seen_and_the_file_is_as_it_was(
 ) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
-    connection = transaction._connection if not both.is_async else transaction._lane.connection
+    connection = transaction._connection if not both.is_async else transaction._thread.connection
     connection._sqlite.set_authorizer(lambda action, *_: 1 if action == 22 else 0)  # SQLITE_TRANSACTION is denied
     with pytest.raises(StatementError, match="nowhere"), transaction:
         both(transaction.execute("DELETE FROM nowhere"))
@@ -247,7 +247,7 @@ def test_where_rollback_fails_the_first_error_is_seen_and_the_file_is_as_it_was(
 def test_a_connection_that_is_gone_is_an_agentdb_error(both: Both, client: Any, path: str) -> None:
     transaction = both.begin(client)
     both(transaction.execute(INSERT, [1]))
-    connection = transaction._connection if not both.is_async else transaction._lane.connection
+    connection = transaction._connection if not both.is_async else transaction._thread.connection
     connection.close()
     with pytest.raises(ClosedError):
         both(transaction.execute(INSERT, [2]))
@@ -432,7 +432,7 @@ def test_other_threads_that_wait_long_enough_get_their_turn(path: str) -> None:
         transaction = client.transaction()
         thread = threading.Thread(target=client.execute, args=(INSERT, ["other"]))
         thread.start()
-        while not client._write_gate._waiting:
+        while not client._write_semaphore._waiting:
             time.sleep(0)
         transaction.execute(INSERT, ["mine"])
         transaction.commit()
@@ -565,7 +565,7 @@ def test_who_waits_for_a_client_that_is_closed_meanwhile_gets_closed_error(path:
             client.execute(INSERT, [1])
 
     def close() -> None:
-        while not client._write_gate._waiting:
+        while not client._write_semaphore._waiting:
             time.sleep(0)
         client.close()
         transaction.close()
@@ -629,8 +629,8 @@ def test_foreign_keys_are_enforced_on_every_connection(path: str) -> None:
             reads = await asyncio.gather(*[client.execute("SELECT * FROM pragma_foreign_keys") for _ in range(5)])
             assert [result.tuples for result in results + reads] == [[(1,)]] * 10
             assert len(client._idle) == 5
-            for lane in client._idle:
-                assert lane.connection.execute("PRAGMA foreign_keys", ()).tuples == [(1,)]
+            for thread in client._idle:
+                assert thread.connection.execute("PRAGMA foreign_keys", ()).tuples == [(1,)]
 
     asyncio.run(main())
 

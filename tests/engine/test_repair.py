@@ -150,7 +150,7 @@ def test_a_note_outlives_a_rollback_and_another_spelling_of_the_id(db: Database,
     assert migrator.rollback_last(dry_run=True).migration.id == "001"  # type: ignore[union-attr]
     assert ids(db.migrator([make(1), make(2)]).migrate()) == ["002"]
     words = [line.split(" ", 1)[1] for line in note(path, "002").split("\n") if line]
-    assert words == ["mark_reverted: one", "mark_applied: two", "mark_reverted: taken back by a rollback"]
+    assert words == ["mark_reverted: one", "mark_applied: two", "mark_reverted: rolled back"]
     assert applied_ids(path) == ["001", "002"]
 
 

@@ -7,9 +7,9 @@ from _weakref import ref
 
 from agentdb.clients.base import ASYNC
 from agentdb.clients.local import fork_safety
-from agentdb.clients.local.async_fair_semaphore import AsyncGate, AsyncTurn
+from agentdb.clients.local.async_fair_semaphore import AsyncFairSemaphore, AsyncTurn
 from agentdb.clients.local.connection import Connection
-from agentdb.clients.local.connection_thread import Lane
+from agentdb.clients.local.connection_thread import ConnectionThread
 from agentdb.clients.local.pool import Pool, TransactionBase
 from agentdb.clients.location import MEMORY
 from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
@@ -35,10 +35,10 @@ class AsyncLocalClient(Pool):
     world = ASYNC
 
     def __init__(self, path: str, settings: Settings) -> None:
-        self._idle: list[Lane] = []
+        self._idle: list[ConnectionThread] = []
         self._generation = 0
-        #: Every lane that is not closed. A lane in use must not be garbage together with a transaction that was dropped.
-        self._lanes: set[Lane] = set()
+        #: Every thread that is not closed. A thread in use must not be garbage together with a transaction that was dropped.
+        self._threads: set[ConnectionThread] = set()
         super().__init__(path, settings)
         self._set_gates()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,13 +48,15 @@ class AsyncLocalClient(Pool):
             self._idle.append(self._add_lane(Connection(path, settings, self._file).open(patient=False)))
         except BusyError:
             pass
-        #: The lane of the connection that is the database, where it is in memory.
+        #: The thread of the connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
         fork_safety.track_pool(self)
 
     def _set_gates(self) -> None:
-        self._write_gate = AsyncGate(1)
-        self._read_gate = self._write_gate if self.path == MEMORY else AsyncGate(self.settings.readers)
+        self._write_semaphore = AsyncFairSemaphore(1)
+        self._read_semaphore = (
+            self._write_semaphore if self.path == MEMORY else AsyncFairSemaphore(self.settings.readers)
+        )
 
     def _caller(self) -> Hashable:
         try:
@@ -68,23 +70,23 @@ class AsyncLocalClient(Pool):
         sql, values = statement_of(stmt, args)
         kind = kind_of(sql)
         self._check()
-        gate, lane = await self._enter(writing=kind != READ)
+        semaphore, thread = await self._enter(writing=kind != READ)
         try:
             if kind == READ:
-                return await lane.run(lane.connection.execute, sql, values)
-            return await lane.run(lane.connection.write, sql, values, kind)
+                return await thread.run(thread.connection.execute, sql, values)
+            return await thread.run(thread.connection.write, sql, values, kind)
         finally:
-            self._leave(gate, lane)
+            self._leave(semaphore, thread)
 
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements in one transaction: all, or none. Errors as in LocalClient.execute()."""
         prepared, writing = statements_of(stmts)
         self._check()
-        gate, lane = await self._enter(writing=writing)
+        semaphore, thread = await self._enter(writing=writing)
         try:
-            return await lane.run(lane.connection.batch, prepared, writing)
+            return await thread.run(thread.connection.batch, prepared, writing)
         finally:
-            self._leave(gate, lane)
+            self._leave(semaphore, thread)
 
     def transaction(self, *, foreign_keys: bool = True) -> AsyncLocalTransaction:
         """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
@@ -105,14 +107,14 @@ class AsyncLocalClient(Pool):
             await transaction.rollback()
         self._closed = True
         self._only = None
-        lanes = self._idle[:]
+        threads = self._idle[:]
         self._idle.clear()
         try:
-            for lane in lanes:
-                await lane.run(lane.connection.close, interrupt=False)
+            for thread in threads:
+                await thread.run(thread.connection.close, interrupt=False)
         finally:
-            for lane in lanes:
-                self._close_lane(lane)
+            for thread in threads:
+                self._close_lane(thread)
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,31 +124,31 @@ class AsyncLocalClient(Pool):
     ) -> None:
         await self.close()
 
-    async def _enter(self, *, writing: bool) -> tuple[AsyncGate, Lane]:
-        """A lane to use, once the gate lets the caller in. Raises BusyError after the busy timeout."""
+    async def _enter(self, *, writing: bool) -> tuple[AsyncFairSemaphore, ConnectionThread]:
+        """A thread to use, once the semaphore lets the caller in. Raises BusyError after the busy timeout."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._move_to(loop)
-        gate = self._write_gate if writing else self._read_gate
-        if not gate.enter_at_once() and not await gate.enter(self.settings.busy_timeout):
+        semaphore = self._write_semaphore if writing else self._read_semaphore
+        if not semaphore.enter_at_once() and not await semaphore.enter(self.settings.busy_timeout):
             raise self._busy()
         if self._idle:
-            return gate, self._idle.pop()
+            return semaphore, self._idle.pop()
         if self._closed:
-            gate.leave()
+            semaphore.leave()
             raise ClosedError(f"the client of {self.path} is closed")
         if self._only is not None:
-            return gate, self._only
-        lane = self._add_lane(Connection(self.path, self.settings, self._file, self._generation))
+            return semaphore, self._only
+        thread = self._add_lane(Connection(self.path, self.settings, self._file, self._generation))
         try:
-            await lane.run(lane.connection.open)
+            await thread.run(thread.connection.open)
         except BaseException:
-            self._leave(gate, lane)
+            self._leave(semaphore, thread)
             raise
-        return gate, lane
+        return semaphore, thread
 
     def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._write_gate.in_use or self._read_gate.in_use:
+        if self._write_semaphore.in_use or self._read_semaphore.in_use:
             if self._loop is not None and not self._loop.is_closed():
                 raise InvalidArgumentError(
                     f"the client of {self.path} is in use on another event loop",
@@ -159,45 +161,45 @@ class AsyncLocalClient(Pool):
             self._set_gates()
         self._loop = loop
 
-    def _add_lane(self, connection: Connection) -> Lane:
-        lane = Lane(connection)
-        self._lanes.add(lane)
-        return lane
+    def _add_lane(self, connection: Connection) -> ConnectionThread:
+        thread = ConnectionThread(connection)
+        self._threads.add(thread)
+        return thread
 
-    def _close_lane(self, lane: Lane) -> None:
-        self._lanes.discard(lane)
-        lane.close()
+    def _close_lane(self, thread: ConnectionThread) -> None:
+        self._threads.discard(thread)
+        thread.close()
 
     def close_idle_files(self) -> None:
         if self._only is None:
-            for lane in self._idle[:]:
-                if lane.at_rest:
-                    self._idle.remove(lane)
-                    lane.connection.close()
-                    self._close_lane(lane)
+            for thread in self._idle[:]:
+                if thread.at_rest:
+                    self._idle.remove(thread)
+                    thread.connection.close()
+                    self._close_lane(thread)
 
     def renew(self) -> None:
         """As LocalClient.renew(); the connections are closed on their own threads."""
         if self._only is None:
             self._generation += 1
-            for lane in self._idle[:]:
-                self._idle.remove(lane)
-                self._close_lane(lane)
+            for thread in self._idle[:]:
+                self._idle.remove(thread)
+                self._close_lane(thread)
 
-    def _leave(self, gate: AsyncGate, lane: Lane) -> None:
-        connection = lane.connection
+    def _leave(self, semaphore: AsyncFairSemaphore, thread: ConnectionThread) -> None:
+        connection = thread.connection
         if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this
-            lane.post(connection.rollback)
+            thread.post(connection.rollback)
         if self._closed or not connection.is_open or connection.generation != self._generation:
-            self._close_lane(lane)
-        elif lane is not self._only or not self._idle:
-            self._idle.append(lane)
-        gate.leave()
+            self._close_lane(thread)
+        elif thread is not self._only or not self._idle:
+            self._idle.append(thread)
+        semaphore.leave()
 
     def __del__(self) -> None:
         if self._born == fork_safety.generation:
-            for lane in self._lanes:
-                lane.close()
+            for thread in self._threads:
+                thread.close()
 
 
 class AsyncLocalTransaction(TransactionBase):
@@ -206,12 +208,12 @@ class AsyncLocalTransaction(TransactionBase):
     is_async = True
     world = ASYNC
     _client: AsyncLocalClient
-    _lane: Lane | None = None
+    _thread: ConnectionThread | None = None
 
     def __init__(self, client: AsyncLocalClient, foreign_keys: bool) -> None:
         self._client = client
         self._foreign_keys = foreign_keys
-        self._gate = client._write_gate
+        self._semaphore = client._write_semaphore
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
         self._owner = client._caller()
@@ -221,31 +223,31 @@ class AsyncLocalTransaction(TransactionBase):
     async def begin(self) -> None:
         """Begin, waiting for the write lock up to the busy timeout. Does nothing where it has begun."""
         self._check(ended=self._ended)
-        if self._lane is None:
+        if self._thread is None:
             async with self._beginning:
-                if self._lane is None:
+                if self._thread is None:
                     await self._begin()
 
     async def _begin(self) -> None:
         client = self._client
         client._check()
-        gate, lane = await client._enter(writing=True)
+        semaphore, thread = await client._enter(writing=True)
         try:
-            await lane.run(lane.connection.begin, True, self._foreign_keys)
+            await thread.run(thread.connection.begin, True, self._foreign_keys)
             self._check(ended=self._ended)
         except BaseException as error:
             # A cancelled BEGIN may have been granted.
             try:
                 if isinstance(error, GeneratorExit):  # nobody awaits this any more
-                    lane.post(lane.connection.rollback)
+                    thread.post(thread.connection.rollback)
                 else:
-                    await lane.run(lane.connection.rollback, interrupt=False)
+                    await thread.run(thread.connection.rollback, interrupt=False)
             finally:
-                client._leave(gate, lane)
+                client._leave(semaphore, thread)
             raise
-        self._gate = gate
+        self._semaphore = semaphore
         self._loop = client._loop
-        self._lane = lane
+        self._thread = thread
         if self._owner is None:
             self._owner = client._caller()
         client._owner = self._owner
@@ -269,48 +271,48 @@ class AsyncLocalTransaction(TransactionBase):
         await self._run(Connection.release, name, interrupt=False)
 
     async def rollback_to(self, name: str) -> None:
-        """Take back what was done since the savepoint. Does nothing where the transaction is gone already."""
-        lane = self._lane
-        if lane is not None and self._client._born == fork_safety.generation:
-            await lane.run(lane.connection.rollback_to, name, interrupt=False)
+        """Undo what was done since the savepoint. Does nothing where the transaction is gone already."""
+        thread = self._thread
+        if thread is not None and self._client._born == fork_safety.generation:
+            await thread.run(thread.connection.rollback_to, name, interrupt=False)
 
     async def commit(self) -> None:
         """Keep everything, and end. Where it fails everything is rolled back. Once sent, it is not cancelled."""
-        lane = await self._open_lane()
+        thread = await self._open_thread()
         self._ended = True
         try:
-            await lane.run(lane.connection.commit, interrupt=False)
+            await thread.run(thread.connection.commit, interrupt=False)
         finally:
             self._finish()
 
     async def rollback(self) -> None:
         """Take everything back, and end. Does nothing where it has ended. Once sent, it is not cancelled."""
-        lane = self._lane
+        thread = self._thread
         self._ended = True
-        if lane is not None and self._client._born == fork_safety.generation:
+        if thread is not None and self._client._born == fork_safety.generation:
             try:
-                await lane.run(lane.connection.rollback, interrupt=False)
+                await thread.run(thread.connection.rollback, interrupt=False)
             finally:
                 self._finish()
 
     def close(self) -> None:
-        """End: without commit() everything is taken back, on the lane's own thread, after what runs there."""
-        lane, client, loop, gate = self._lane, self._client, self._loop, self._gate
-        self._lane = None
+        """End: without commit() everything is rolled back, on the connection's thread, after what runs there."""
+        thread, client, loop, semaphore = self._thread, self._client, self._loop, self._semaphore
+        self._thread = None
         self._ended = True
-        if lane is None or client._born != fork_safety.generation:
+        if thread is None or client._born != fork_safety.generation:
             return
         client._lift(self._owner)
 
         def end() -> None:
-            lane.connection.rollback()
+            thread.connection.rollback()
             try:
                 assert loop is not None  # a transaction has begun on one
-                loop.call_soon_threadsafe(client._leave, gate, lane)
+                loop.call_soon_threadsafe(client._leave, semaphore, thread)
             except RuntimeError:
-                client._leave(gate, lane)  # the loop is closed: nobody waits on it
+                client._leave(semaphore, thread)  # the loop is closed: nobody waits on it
 
-        lane.post(end)
+        thread.post(end)
 
     @property
     def closed(self) -> bool:
@@ -318,27 +320,27 @@ class AsyncLocalTransaction(TransactionBase):
         return self._ended
 
     async def _run(self, method: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
-        lane = await self._open_lane()
+        thread = await self._open_thread()
         try:
-            return await lane.run(method, lane.connection, *arguments, interrupt=interrupt)
+            return await thread.run(method, thread.connection, *arguments, interrupt=interrupt)
         except ClosedError:  # SQLite has rolled back by itself
             self._finish()
             raise
 
-    async def _open_lane(self) -> Lane:
+    async def _open_thread(self) -> ConnectionThread:
         if self._client.closed:
             await self.rollback()
             raise ClosedError(f"the client of {self._client.path} was closed, so its transaction was rolled back")
         await self.begin()
-        assert self._lane is not None
-        return self._lane
+        assert self._thread is not None
+        return self._thread
 
     def _finish(self) -> None:
-        lane, self._lane = self._lane, None
+        thread, self._thread = self._thread, None
         self._ended = True
-        if lane is not None:
+        if thread is not None:
             self._client._lift(self._owner)
-            self._client._leave(self._gate, lane)
+            self._client._leave(self._semaphore, thread)
 
     def __enter__(self) -> Self:
         return self
@@ -361,7 +363,7 @@ class AsyncLocalTransaction(TransactionBase):
             await self.rollback()
 
     def __del__(self) -> None:
-        if self._lane is not None and self._client._born == fork_safety.generation:
+        if self._thread is not None and self._client._born == fork_safety.generation:
             log(
                 WARNING,
                 "a transaction on %s was dropped without commit() or close(); it is rolled back",

@@ -8,7 +8,7 @@ from collections import deque
 from agentdb.clients.local.fair_semaphore import not_our_turn
 
 
-class AsyncGate:
+class AsyncFairSemaphore:
     """A semaphore with a queue: first come, first served, with a time-out."""
 
     __slots__ = ("_capacity", "_free", "_waiting")
@@ -63,16 +63,16 @@ class AsyncGate:
 class AsyncTurn:
     """One operation on a transaction at a time: `async with turn`."""
 
-    __slots__ = ("_gate", "patience")
+    __slots__ = ("_semaphore", "patience")
 
     def __init__(self, patience: float) -> None:
         """patience: seconds to wait for it."""
         self.patience = patience
-        self._gate = AsyncGate(1)
+        self._semaphore = AsyncFairSemaphore(1)
 
     async def __aenter__(self) -> None:
-        if not await self._gate.enter(self.patience):
+        if not await self._semaphore.enter(self.patience):
             raise not_our_turn(self.patience)
 
     async def __aexit__(self, *_error: object) -> None:
-        self._gate.leave()
+        self._semaphore.leave()

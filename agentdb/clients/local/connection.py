@@ -210,7 +210,7 @@ class Connection(SqliteConnection):
         self._run(f"RELEASE {name}")
 
     def rollback_to(self, name: str) -> None:
-        """Take back what was done since the savepoint, and forget it; where that fails, the whole transaction.
+        """Undo what was done since the savepoint, and forget it; where that fails, the whole transaction.
 
         Never raises: it is called where something has failed already, and that is the error that matters.
         """

@@ -42,13 +42,13 @@ class _Job:
         self.running = False
 
 
-class Lane:
+class ConnectionThread:
     """One connection and the thread that uses it. The thread starts with the first job and ends with close()."""
 
     __slots__ = ("_closed", "_jobs", "_started", "_turn", "connection")
 
     def __init__(self, connection: Connection) -> None:
-        """`connection` may be opened later, by a job of this lane."""
+        """`connection` may be opened later, by a job of this thread."""
         self.connection = connection
         self._jobs: SimpleQueue[_Job | Callable[[], None] | None] = SimpleQueue()
         self._turn = allocate_lock()
@@ -56,7 +56,7 @@ class Lane:
         self._closed = False
 
     async def run(self, function: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
-        """Run it on the lane's thread and return what it returns.
+        """Run it on the connection's thread and return what it returns.
 
         Where the caller is cancelled, a job that has not begun is dropped, and one that runs is interrupted (if
         `interrupt`) and waited for: when the cancellation goes on, nothing of it is running any more.
@@ -81,7 +81,7 @@ class Lane:
         fence: asyncio.Future[None] = job.loop.create_future()
         self._jobs.put(_Job(job.loop, fence, _nothing, ()))
         while not fence.done():
-            with self._turn:  # another task's job on this lane must not be hit
+            with self._turn:  # another task's job on this thread must not be hit
                 if interrupt and job.running:
                     self.connection.interrupt()
             try:
@@ -95,7 +95,7 @@ class Lane:
         return self._jobs.empty() and self.connection.usable
 
     def post(self, function: Callable[[], None]) -> None:
-        """Run it on the lane's thread after all that is queued; nobody waits for it. May be called from any thread."""
+        """Run it on the connection's thread after all that is queued; nobody waits for it. May be called from any thread."""
         if not self._started:
             self._start()
         self._jobs.put(function)

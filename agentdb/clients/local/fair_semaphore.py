@@ -24,13 +24,13 @@ class Token:
     #: another, so no exception can strike there.
     spent = True
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = ref(gate)
+    def __init__(self, semaphore: FairSemaphore) -> None:
+        self._semaphore = ref(semaphore)
 
     def __del__(self) -> None:
-        gate = None if self.spent else self._gate()
-        if gate is not None:
-            gate.exchange(self)
+        semaphore = None if self.spent else self._semaphore()
+        if semaphore is not None:
+            semaphore.exchange(self)
 
 
 class _Turn:
@@ -44,7 +44,7 @@ class _Turn:
         self.token: Token | None = None
 
 
-class Gate:
+class FairSemaphore:
     """A semaphore with a queue, for threads.
 
     `threading.Lock` lets a newcomer overtake those who wait, and `threading.Semaphore` costs as much as a point SELECT.

@@ -12,7 +12,7 @@ from _weakref import ref
 from agentdb.clients.base import SYNC
 from agentdb.clients.local import fork_safety
 from agentdb.clients.local.connection import Connection
-from agentdb.clients.local.fair_semaphore import Gate, Turn
+from agentdb.clients.local.fair_semaphore import FairSemaphore, Turn
 from agentdb.clients.local.pool import Pool, TransactionBase
 from agentdb.clients.location import MEMORY
 from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
@@ -48,8 +48,8 @@ class LocalClient(Pool):
 
     def __init__(self, path: str, settings: Settings) -> None:
         super().__init__(path, settings)
-        self._write_gate = Gate(1)
-        self._read_gate = self._write_gate if path == MEMORY else Gate(settings.readers)
+        self._write_semaphore = FairSemaphore(1)
+        self._read_semaphore = self._write_semaphore if path == MEMORY else FairSemaphore(settings.readers)
         self._transaction: ref[LocalTransaction] | None = None
         #: The connection of the open transaction: it must not be garbage together with a transaction that was dropped.
         self._lent: Connection | None = None
@@ -75,8 +75,8 @@ class LocalClient(Pool):
         kind = kind_of(sql)
         if self._closed or self._owner is not None or self._in_callback or self._born != fork_safety.generation:
             self._check()
-        gate = self._read_gate if kind == READ else self._write_gate
-        token = gate.enter(self.settings.busy_timeout)
+        semaphore = self._read_semaphore if kind == READ else self._write_semaphore
+        token = semaphore.enter(self.settings.busy_timeout)
         if token is None:
             raise self._busy()
         try:
@@ -88,14 +88,14 @@ class LocalClient(Pool):
             finally:
                 self._give(connection)
         finally:
-            gate.leave(token)
+            semaphore.leave(token)
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements in one transaction: all, or none. Errors as in execute()."""
         prepared, writing = statements_of(stmts)
         self._check()
-        gate = self._write_gate if writing else self._read_gate
-        token = gate.enter(self.settings.busy_timeout)
+        semaphore = self._write_semaphore if writing else self._read_semaphore
+        token = semaphore.enter(self.settings.busy_timeout)
         if token is None:
             raise self._busy()
         try:
@@ -105,7 +105,7 @@ class LocalClient(Pool):
             finally:
                 self._give(connection)
         finally:
-            gate.leave(token)
+            semaphore.leave(token)
 
     def transaction(self, *, foreign_keys: bool = True) -> LocalTransaction:
         """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back.
@@ -198,7 +198,7 @@ class LocalTransaction(TransactionBase):
 
     def _begin(self, foreign_keys: bool) -> None:
         client = self._client
-        self._token = client._write_gate.enter(client.settings.busy_timeout)
+        self._token = client._write_semaphore.enter(client.settings.busy_timeout)
         if self._token is None:
             raise client._busy()
         try:
@@ -241,7 +241,7 @@ class LocalTransaction(TransactionBase):
             self._open_connection().release(name)
 
     def rollback_to(self, name: str) -> None:
-        """Take back what was done since the savepoint. Does nothing where the transaction is gone already."""
+        """Undo what was done since the savepoint. Does nothing where the transaction is gone already."""
         if self._client._born == fork_safety.generation:
             with self._lock:
                 if self._connection is not None:
@@ -306,7 +306,7 @@ class LocalTransaction(TransactionBase):
             client._give(connection)
         token, self._token = self._token, None
         if token is not None:
-            client._write_gate.exchange(token)
+            client._write_semaphore.exchange(token)
 
     def __enter__(self) -> Self:
         return self

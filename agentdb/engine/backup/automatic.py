@@ -17,7 +17,7 @@ from agentdb.clients.local.snapshot import Copy, remove
 from agentdb.clients.location import MEMORY, absolute
 from agentdb.engine.backup import copy_task
 from agentdb.engine.backup.copy_task import CopyTask, check_space, is_path, told_as_backup
-from agentdb.engine.backup.retention import Shelf, have_same_pages
+from agentdb.engine.backup.retention import BackupSeries, have_same_pages
 from agentdb.engine.events import BackedUp
 from agentdb.engine.history_row import UP, Row
 from agentdb.errors import AgentDBError, BusyError, InvalidArgumentError, StatementError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from agentdb.clients.local.settings import Settings
-    from agentdb.engine.backup.retention import Shelved
+    from agentdb.engine.backup.retention import UpgradeBackupFile
     from agentdb.engine.history import History
     from agentdb.engine.history_row import Key
     from agentdb.engine.migration import Migration
@@ -72,20 +72,22 @@ class UpgradeBackup(CopyTask):
         if path == MEMORY or settings.read_only or not os.access(path, os.W_OK, effective_ids=is_asked):
             return None  # what cannot be changed is not in danger; the upgrade itself says what is wrong
         path = os.path.realpath(path)
-        shelf = Shelf(path, self._folder, self._history.table)
-        with told_as_backup(path, shelf.folder):
-            shelf.make_folder()
-            if not shelf.lock.acquire(max(copy_task.PATIENCE, settings.busy_timeout), self.check_wanted):
+        series = BackupSeries(path, self._folder, self._history.table)
+        with told_as_backup(path, series.folder):
+            series.make_folder()
+            if not series.lock.acquire(max(copy_task.PATIENCE, settings.busy_timeout), self.check_wanted):
                 raise BusyError(f"another process is backing up {path}, and makes no progress")
             try:
-                return self._find_or_make(shelf, path, settings, tell)
+                return self._find_or_make(series, path, settings, tell)
             finally:
-                shelf.lock.release()
+                series.lock.release()
 
-    def _find_or_make(self, shelf: Shelf, path: str, settings: Settings, tell: Callable[[object], None]) -> bool:
+    def _find_or_make(
+        self, series: BackupSeries, path: str, settings: Settings, tell: Callable[[object], None]
+    ) -> bool:
         # In this order: a process that is at it ends its upgrade first, and takes the mark away then.
-        earlier = [backup for backup in shelf.backups() if backup.is_unfinished and backup.after == int(self._after)]
-        shelf.tidy()
+        earlier = [backup for backup in series.backups() if backup.is_unfinished and backup.after == int(self._after)]
+        series.tidy()
         with Copy(path, settings) as copy:
             if not self._is_still_so(copy):
                 return False
@@ -94,25 +96,25 @@ class UpgradeBackup(CopyTask):
             if standing is not None and (is_recent or self._is_begun(copy)):
                 self.path = standing.path
                 return True
-            check_space(path, shelf.folder)
-            final = shelf.name(self._before, self._after)
-            self.fill(copy, shelf.partial, final, tell, shelf.lock.beat)
-            if standing is not None and have_same_pages(shelf.partial, standing.path):
-                remove(shelf.partial)
-                shelf.mark(standing.path)
+            check_space(path, series.folder)
+            final = series.name(self._before, self._after)
+            self.fill(copy, series.partial, final, tell, series.lock.beat)
+            if standing is not None and have_same_pages(series.partial, standing.path):
+                remove(series.partial)
+                series.mark(standing.path)
                 self.path = standing.path
                 return True
             if standing is None or standing.before == int(self._before):
-                shelf.settle()  # whatever was tried before, the database has been used since
-            shelf.mark(final)
-            self.name(shelf.partial, final)
+                series.settle()  # whatever was tried before, the database has been used since
+            series.mark(final)
+            self.name(series.partial, final)
         self.path = final
-        shelf.prune(self._kept)
+        series.prune(self._kept)
         log(INFO, "backed up %s to %s", path, final)
         tell(BackedUp(final))
         return True
 
-    def _is_of(self, backup: Shelved, copy: Copy, settings: Settings) -> bool:
+    def _is_of(self, backup: UpgradeBackupFile, copy: Copy, settings: Settings) -> bool:
         """Whether a backup is of this very database, at this version or at one on the way to it."""
         if backup.before > int(self._before):
             return False
@@ -219,7 +221,7 @@ class _Settle(CopyTask):
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> None:
         try:
-            Shelf(os.path.realpath(path), self._folder, self._table).settle()
+            BackupSeries(os.path.realpath(path), self._folder, self._table).settle()
         except OSError as error:
             log(INFO, "the mark of an upgrade that is done stays beside its backup", error=error)
 

@@ -20,7 +20,7 @@ _MARK = ".upgrading"
 _ROOM = len(".0001.20260101120000-20260101120000.backup.upgrading") + 8
 
 
-class Shelved(Record):
+class UpgradeBackupFile(Record):
     """One backup of an upgrade: the file's place in the row of them, and what was to become of what."""
 
     path: str
@@ -43,7 +43,7 @@ class Shelved(Record):
         return seconds if seconds >= 0 else inf
 
 
-class Shelf:
+class BackupSeries:
     """The backups of one database's upgrades, of one tracking table, in one folder. Nothing else is ever touched."""
 
     def __init__(self, path: str, folder: str | None, table: str) -> None:
@@ -62,18 +62,18 @@ class Shelf:
         self.partial = self._base + ".partial"
         self.lock = Lock(self._base + ".lock", path)
 
-    def backups(self) -> list[Shelved]:
+    def backups(self) -> list[UpgradeBackupFile]:
         """Oldest first, by the number in their names: a clock may go back."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:
             return []
         found = [(name, match) for name in names if (match := self._pattern.fullmatch(name))]
-        shelved = [
-            Shelved(os.path.join(self.folder, name), int(match[1]), int(match[2]), int(match[3]))
+        stored = [
+            UpgradeBackupFile(os.path.join(self.folder, name), int(match[1]), int(match[2]), int(match[3]))
             for name, match in found
         ]
-        return sorted(shelved, key=lambda backup: backup.sequence)
+        return sorted(stored, key=lambda backup: backup.sequence)
 
     def name(self, before: str, after: str) -> str:
         """Of the next backup."""

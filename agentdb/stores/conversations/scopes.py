@@ -32,7 +32,7 @@ class _Scope(Block, Generic[T]):
 
 
 class Scope(_Scope[T]):
-    """`with store.session_scope() as scope`: kept at the end of the block, taken back at an exception."""
+    """`with store.session_scope() as scope`: kept at the end of the block, rolled back at an exception."""
 
     def __enter__(self) -> T:
         self._check_unused()

@@ -301,7 +301,7 @@ class ConversationStore(Operations[W]):
     def session_scope(self: ConversationStore[Async]) -> AsyncScope[ConversationStore[Async]]: ...
     def session_scope(self) -> Any:
         """`with session_scope() as scope`, or `async with`: the same calls inside one transaction, kept at the end of the
-        block, taken back at an exception. Inside a transaction it is a savepoint."""
+        block, rolled back at an exception. Inside a transaction it is a savepoint."""
 
         def inside(level: Level) -> ConversationStore[Any]:
             return ConversationStore(level, self._on_event, default_agent=self._default_agent)

@@ -1,4 +1,4 @@
-"""The Gate, attacked: many threads, short patience, tokens lost to exceptions."""
+"""The FairSemaphore, attacked: many threads, short patience, tokens lost to exceptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client_harness import in_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentdb.clients.local.fair_semaphore import Gate
+from agentdb.clients.local.fair_semaphore import FairSemaphore
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +24,9 @@ def threads_change_often() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def free_tokens(gate: Gate) -> int:
-    assert not gate._waiting
-    return len(gate._tokens)
+def free_tokens(semaphore: FairSemaphore) -> int:
+    assert not semaphore._waiting
+    return len(semaphore._tokens)
 
 
 #: What one thread does, visit by visit: how long it is patient, and how many times it lets go of the GIL inside.
@@ -38,14 +38,14 @@ VISITS = st.lists(st.tuples(st.sampled_from([0.0, 0.0001, 0.001, 5.0]), st.integ
 def test_never_more_inside_than_it_holds_and_every_token_comes_back(
     capacity: int, plans: list[list[tuple[float, int]]]
 ) -> None:
-    gate = Gate(capacity)
+    semaphore = FairSemaphore(capacity)
     inside: list[None] = []
     most = 0
 
     def visit(plan: list[tuple[float, int]]) -> None:
         nonlocal most
         for patience, stay in plan:
-            token = gate.enter(patience)
+            token = semaphore.enter(patience)
             if token is None:
                 assert patience < 5.0, "a patient one was turned away"
                 continue
@@ -54,84 +54,84 @@ def test_never_more_inside_than_it_holds_and_every_token_comes_back(
             for _ in range(stay):
                 time.sleep(0)
             inside.pop()
-            gate.leave(token)
+            semaphore.leave(token)
 
     in_threads(*[lambda plan=plan: visit(plan) for plan in plans])  # type: ignore[misc]
     assert most <= capacity
-    assert free_tokens(gate) == capacity
+    assert free_tokens(semaphore) == capacity
 
 
 def test_those_who_wait_pass_in_the_order_in_which_they_came() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
     assert token is not None
     order: list[int] = []
 
     def wait(number: int) -> None:
-        mine = gate.enter(5)
+        mine = semaphore.enter(5)
         assert mine is not None
         order.append(number)
-        gate.leave(mine)
+        semaphore.leave(mine)
 
     threads = []
     for number in range(5):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        while len(gate._waiting) <= number:
+        while len(semaphore._waiting) <= number:
             time.sleep(0)
-    gate.leave(token)
+    semaphore.leave(token)
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
 
 
 def test_one_who_leaves_and_comes_again_at_once_does_not_overtake() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
     passed = threading.Event()
 
     def wait() -> None:
-        gate.leave(gate.enter(5))  # type: ignore[arg-type]
+        semaphore.leave(semaphore.enter(5))  # type: ignore[arg-type]
         passed.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not gate._waiting:
+    while not semaphore._waiting:
         time.sleep(0)
     assert token is not None
-    gate.leave(token)
-    again = gate.enter(5)
+    semaphore.leave(token)
+    again = semaphore.enter(5)
     assert passed.wait(5)
-    gate.leave(again)  # type: ignore[arg-type]
+    semaphore.leave(again)  # type: ignore[arg-type]
     thread.join()
-    assert free_tokens(gate) == 1
+    assert free_tokens(semaphore) == 1
 
 
 def test_patience_ends() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
     began = time.monotonic()
-    assert gate.enter(0.15) is None
+    assert semaphore.enter(0.15) is None
     assert 0.14 < time.monotonic() - began < 2
-    gate.leave(token)  # type: ignore[arg-type]
-    assert free_tokens(gate) == 1
+    semaphore.leave(token)  # type: ignore[arg-type]
+    assert free_tokens(semaphore) == 1
 
 
 def test_a_token_that_is_dropped_goes_back() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
-    assert gate.enter(0) is None
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
+    assert semaphore.enter(0) is None
     del token
-    assert free_tokens(gate) == 1
+    assert free_tokens(semaphore) == 1
 
 
 def test_a_token_that_is_dropped_goes_to_the_first_who_waits() -> None:
-    gate = Gate(1)
-    tokens = [gate.enter(0)]
+    semaphore = FairSemaphore(1)
+    tokens = [semaphore.enter(0)]
     passed: list[Any] = []
-    thread = threading.Thread(target=lambda: passed.append(gate.enter(5)))
+    thread = threading.Thread(target=lambda: passed.append(semaphore.enter(5)))
     thread.start()
-    while not gate._waiting:
+    while not semaphore._waiting:
         time.sleep(0)
     tokens.clear()
     thread.join()
@@ -139,40 +139,40 @@ def test_a_token_that_is_dropped_goes_to_the_first_who_waits() -> None:
 
 
 def test_a_waker_that_is_struck_before_it_wakes_anybody_costs_the_one_who_waits_a_moment_only() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
     passed: list[Any] = []
-    thread = threading.Thread(target=lambda: passed.append(gate.enter(30)))
+    thread = threading.Thread(target=lambda: passed.append(semaphore.enter(30)))
     began = time.monotonic()
     thread.start()
-    while not gate._waiting:
+    while not semaphore._waiting:
         time.sleep(0)
-    gate._tokens.append(token)  # type: ignore[arg-type]  # what leave() does first; then a KeyboardInterrupt strikes
+    semaphore._tokens.append(token)  # type: ignore[arg-type]  # what leave() does first; then a KeyboardInterrupt strikes
     thread.join()
     assert passed[0] is not None
     assert time.monotonic() - began < 5
 
 
 def test_an_interrupted_wait_leaves_nothing_behind() -> None:
-    gate = Gate(1)
-    token = gate.enter(0)
+    semaphore = FairSemaphore(1)
+    token = semaphore.enter(0)
     caught: list[BaseException] = []
 
     def wait() -> None:
         try:
-            gate.enter(30)
+            semaphore.enter(30)
         except KeyboardInterrupt as error:
             caught.append(error)
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not gate._waiting:
+    while not semaphore._waiting:
         time.sleep(0)
     import ctypes
 
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
     thread.join()
     assert caught
-    gate.leave(token)  # type: ignore[arg-type]
+    semaphore.leave(token)  # type: ignore[arg-type]
     caught.clear()
-    assert free_tokens(gate) == 1
+    assert free_tokens(semaphore) == 1

@@ -120,6 +120,7 @@ REMEDIES: dict[str, str] = {
     "invalid_migration": "Correct the migration.",
     "invalid_id": "Use digits, as in '001'.",
     "duplicate_id": "Give each migration a number of its own; ids are compared as numbers, so '1' is '001'.",
+    "empty_up": "Nothing, if that is meant. Else write its statements before it is released: afterwards it cannot change.",
     "no_statement": "Write at least one statement, or delete the entry.",
     "control_statement": "Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not "
     "needed. One that cannot run in one says use_transaction=False.",

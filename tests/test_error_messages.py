@@ -213,6 +213,7 @@ SHOWN_ELSEWHERE = {
     "recorded_down_refused": "engine/test_recorded_statements.py",
     "not_allowed": "engine/test_recorded_statements.py",
     "changed_meanwhile": "engine/test_migrator_races.py",
+    "empty_up": "engine/test_empty_ups.py",
     "wrong_migration_set": "engine/test_migration_sets.py",
     "tracking_table_changed": "engine/test_rollback_races.py",
     "target_passed": "engine/test_migrator_migrate.py",

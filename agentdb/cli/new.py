@@ -16,6 +16,7 @@ _NUMBERED = re.compile(r"m?([0-9]+)_.*\.(?:up\.sql|down\.sql|py)")
 _UP = """\
 -- {id}: {words}
 -- One statement or several, each closed by a semicolon; together they are one transaction.
+-- agentdb: skeleton
 """
 _DOWN = """\
 -- {id}: what undoes {slug}. Without a statement it cannot be rolled back.
@@ -30,9 +31,7 @@ from agentdb import Migration
 MIGRATION = Migration(
     id="{id}",
     description="{words}",
-    up=(
-        # One entry for each statement; together they are one transaction.
-    ),
+    up=...,  # a statement, or a tuple of statements; together they are one transaction
     down=(
         # What undoes it. Empty: it cannot be rolled back.
     ),

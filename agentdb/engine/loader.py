@@ -32,6 +32,8 @@ _MEANT = re.compile(
 )
 _SWITCHES = ("use_transaction", "foreign_keys", "backward_compatible")
 _LISTS = ("allows_loss", "accepts")
+#: In a file that `agentdb new` wrote. Without a statement it would be applied as a migration that does nothing.
+_SKELETON = "-- agentdb: skeleton"
 _LINES = (
     "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
     "`allows_loss=TABLE, TABLE` and `accepts=CHECKSUM`. They stand in the up file, before the first statement."
@@ -176,11 +178,18 @@ def _of_pair(stem: str, up: Traversable, down: Traversable | None) -> Migration:
         raise _bad(up.name, "does not begin with a number and an underscore")
     text = _read(up)
     flags = _directives(text, up.name)
+    statements = split(text)
+    if flags.pop("skeleton", False) and not statements:
+        raise InvalidMigrationError(
+            f"{up.name}: it has no statement yet",
+            code="no_statement",
+            remedy=f"Write its statements. For a migration that does nothing, delete the line `{_SKELETON}`.",
+        )
     undo = _read(down) if down is not None else ""
     for _, at, line in _meant(undo):
         raise _bad(f"{up.name[: -len(_UP)]}{_DOWN}, line {at},", f"says {line!r}, which a down file cannot", _LINES)
     try:
-        migration = Migration(number, name.replace("_", " ").strip() or name, split(text), split(undo), **flags)
+        migration = Migration(number, name.replace("_", " ").strip() or name, statements, split(undo), **flags)
     except InvalidMigrationError as error:
         error.args = (f"{up.name}: {error.message}",)
         error.remedy = in_file(error.remedy)
@@ -233,6 +242,9 @@ def _directives(text: str, name: str) -> dict[str, Any]:
             raise _bad(where, f"says {line!r} behind the first statement, where it does not count", _LINES)
         if not line.startswith(_DIRECTIVE):
             raise _bad(where, f"says {line!r}, which is no directive: those begin with `{_DIRECTIVE}`", _LINES)
+        if line == _SKELETON:
+            found["skeleton"] = True
+            continue
         key, _, value = [part.strip() for part in line.removeprefix(_DIRECTIVE).partition("=")]
         if key in found:
             raise _bad(where, f"says {key} twice", "One line for each; several tables stand in one, with commas.")

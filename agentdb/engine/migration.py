@@ -8,7 +8,7 @@ from agentdb.clients.statements import pragma_with_argument, switches_connection
 from agentdb.engine.canonical_text import canonical, escaped, fingerprint, is_encodable
 from agentdb.errors import InvalidMigrationError
 from agentdb.frozen import Record
-from agentdb.sql.lexer import TRANSACTION_CONTROL, count_and_end, keyword
+from agentdb.sql.lexer import TRANSACTION_CONTROL, count, count_and_end, keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def number_of(migration_id: object) -> int:
 class Migration(Record):
     """One numbered step of a schema.
 
-    id: digits; compared as a number. up: a statement, or a sequence of single statements and RebuildTable. down: what
+    id: digits; compared as a number. up: a statement, or a sequence of single statements and RebuildTable; one that is
+    empty, or only a comment, does nothing, and validation warns of it. down: what
     undoes it; empty means that it cannot be rolled back. created_at: when it was written, for people. use_transaction:
     False for VACUUM and its like, which then may run more than once if the process dies in between; other statements of it
     have a transaction each, and run once.
@@ -102,9 +103,9 @@ class Migration(Record):
         joined = _joined_if_plain(ups)
         is_plain = joined is not None
         if joined is None:
+            if len(ups) == 1 and type(ups[0]) is str and not count(ups[0]):
+                ups = ()  # only a comment: as an empty one, it does nothing
             ups = tuple([check_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
-            if not ups:
-                raise InvalidMigrationError(f"the up of migration {id} is empty", code="no_statement", migration_id=id)
         if downs and _joined_if_plain(downs) is None:
             downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
             is_plain = False
@@ -206,6 +207,10 @@ def _is_checksum(text: str) -> bool:
 def _sequence(id: str, part: str, given: object) -> tuple[Any, ...]:
     if part == "down" and (given is None or given == ""):
         return ()
+    if given is ...:
+        raise InvalidMigrationError(
+            f"the {part} of migration {id} is not written yet", code="no_statement", migration_id=id
+        )
     if isinstance(given, str) or hasattr(given, "canonical_json"):
         return (given,)
     if isinstance(given, (tuple, list)):

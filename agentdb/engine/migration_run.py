@@ -8,7 +8,7 @@ from time import perf_counter
 from agentdb.engine.events import StatementDone
 from agentdb.engine.history_row import DOWN, UP
 from agentdb.engine.results import MigrationResult
-from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
+from agentdb.errors import AgentDBError, GuardError, IntegrityError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
 from agentdb.operations.requests import confined
 
@@ -301,6 +301,8 @@ class Run:
                 "Nothing was changed. Let the down keep those rows: copy them to a table that stays, or use RebuildTable. "
                 "A table that it drops by name may go with its own rows."
             )
+        if self.direction == UP:
+            remedy = _of_a_migration(error, self.statement) or remedy
         if (how_far and how_far != NOTHING_DONE) or (self.is_outside and number and number > 1):
             remedy = remedy.removeprefix("Nothing was changed. ")
         if self.migration.is_of_file:
@@ -332,6 +334,27 @@ class Run:
             failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
+
+
+def _of_a_migration(error: AgentDBError, statement: str | None) -> str | None:
+    """What to do next where an error speaks of rows that users have, or of a rebuild by hand: nobody can use another value."""
+    if isinstance(error, IntegrityError) and statement is not None:
+        from agentdb.sql.lexer import tokens
+
+        words = [token.text.upper() for token in tokens(statement[:10_000]) if token.is_name]
+        if words[:1] == ["CREATE"]:
+            return (
+                "Users have rows that are not unique. Merge or delete the duplicates in the migration, before it creates "
+                "the index; or create it without UNIQUE."
+            )
+        if words[:1] == ["UPDATE"] or "SELECT" in words:
+            return "Users have rows that do not keep this rule. Change them in the migration, before this statement."
+    if "error in view" in error.message or "error in trigger" in error.message:
+        return (
+            "A view or a trigger names the table while it is gone. Rebuild it with RebuildTable, which keeps both; or drop "
+            "them before, and create them again behind."
+        )
+    return None
 
 
 def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:

@@ -126,7 +126,7 @@ def _brief(checksum: str | None) -> str:
 
 def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
     """What is worth a look and forbids nothing. Wants full rows."""
-    found = gaps(registered)
+    found = [*gaps(registered), *empty_ups(registered)]
     found += [
         Finding("newer_database", f"migration {row.id} is of a newer build, and backward compatible", row.id)
         for row in newer(registered, applied)
@@ -182,6 +182,15 @@ def gaps(registered: Sequence[Migration]) -> list[Finding]:
         if after.number > before.number + 1 and len(str(after.number)) < _TIMESTAMP_DIGITS:
             found.append(Finding("gap", f"there is no migration between {before.id} and {after.id}", after.id))
     return found
+
+
+def empty_ups(registered: Sequence[Migration]) -> list[Finding]:
+    """Migrations that do nothing."""
+    return [
+        Finding("empty_up", f"migration {migration.label} has no statement, so it does nothing", migration.id)
+        for migration in registered
+        if not migration.up
+    ]
 
 
 def plan_upgrade(

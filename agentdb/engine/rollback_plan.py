@@ -60,7 +60,10 @@ def plan_downgrade(
         numbers = [number for number in numbers if number > last]
     by_number = {migration.number: migration for migration in registered}
     plan = [_reversal(by_number.get(number), rows[number]) for number in numbers[:limit]]
-    lacking = [reversal.migration for reversal in plan if not reversal.statements]
+    nothing = {row.id for row in rows.values() if row.up == "[]"}  # with nothing to undo
+    lacking = [
+        reversal.migration for reversal in plan if not reversal.statements and reversal.recorded_id not in nothing
+    ]
     if lacking:
         raise MigrationError(
             f"there is no down for {listed([migration.label for migration in lacking])}; nothing was rolled back",

@@ -113,7 +113,7 @@ def test_a_module_with_a_registry_gives_it() -> None:
         ({"001.up.sql": "SELECT 1"}, "bad_migration_file", "001.up.sql"),
         ({"001_a.sql": "SELECT 1"}, "bad_migration_file", "001_a.sql"),
         ({"001_a.down.sql": "SELECT 1"}, "bad_migration_file", "001_a.down.sql"),
-        ({"001_a.up.sql": "-- nothing here\n"}, "no_statement", "001_a.up.sql"),
+        ({"001_a.up.sql": "-- agentdb: skeleton\n"}, "no_statement", "001_a.up.sql"),
         ({"001_a.up.sql": "BEGIN; SELECT 1; COMMIT;"}, "control_statement", "001_a.up.sql"),
         ({"001_a.up.sql": "-- agentdb: transaction=off\nVACUUM"}, "bad_migration_file", "001_a.up.sql"),
         ({"001_a.up.sql": "-- agentdb: use_transaction=maybe\nVACUUM"}, "bad_migration_file", "001_a.up.sql"),

@@ -56,11 +56,11 @@ def no_description(db: Database) -> Any:
 
 
 @situation("""
-the up of migration 001 is empty
+the up of migration 001 is not written yet
 Write at least one statement, or delete the entry. [no_statement]
 """)
 def no_statement_at_all(db: Database) -> Any:
-    return caught(Migration, "001", "d", [])
+    return caught(Migration, "001", "d", ...)
 
 
 @situation("""
@@ -297,6 +297,44 @@ def an_interrupted_rollback(db: Database) -> Any:
     db.migrator([bad]).migrate()
     caught(db.migrator([bad]).rollback_last)
     return caught(db.migrator([bad]).migrate)
+
+
+# -- migrations that meet the rows of users
+
+
+@situation("""
+applying migration 002 (one name each) failed, statement 1 of 1: UNIQUE constraint failed: notes.id in: CREATE UNIQUE INDEX one_each ON notes (id)
+Users have rows that are not unique. Merge or delete the duplicates in the migration, before it creates the index; or create it without UNIQUE. [unique]
+""")
+def rows_of_users_that_are_not_unique(db: Database) -> Any:
+    first = Migration("001", "notes", "CREATE TABLE notes (id INTEGER)")
+    db.migrator([first]).migrate()
+    db.execute("INSERT INTO notes VALUES (1), (1)")
+    index = Migration("002", "one name each", "CREATE UNIQUE INDEX one_each ON notes (id)")
+    return caught(db.migrator([first, index], backup=False).migrate)
+
+
+@situation("""
+applying migration 002 (texts) failed, statement 2 of 2: NOT NULL constraint failed: texts.text in: INSERT INTO texts SELECT id FROM notes
+Users have rows that do not keep this rule. Change them in the migration, before this statement. [not_null]
+""")
+def rows_of_users_that_do_not_keep_a_rule(db: Database) -> Any:
+    first = Migration("001", "notes", "CREATE TABLE notes (id INTEGER)")
+    db.migrator([first]).migrate()
+    db.execute("INSERT INTO notes VALUES (NULL)")
+    texts = Migration("002", "texts", ["CREATE TABLE texts (text NOT NULL)", "INSERT INTO texts SELECT id FROM notes"])
+    return caught(db.migrator([first, texts], backup=False).migrate)
+
+
+@situation("""
+applying migration 002 (rebuilt) failed, statement 3 of 3: error in view listed: no such table: main.notes in: ALTER TABLE fresh RENAME TO notes
+A view or a trigger names the table while it is gone. Rebuild it with RebuildTable, which keeps both; or drop them before, and create them again behind. [statement_failed]
+""")
+def a_rebuild_by_hand_under_a_view(db: Database) -> Any:
+    first = Migration("001", "notes", ["CREATE TABLE notes (id INTEGER)", "CREATE VIEW listed AS SELECT id FROM notes"])
+    db.migrator([first]).migrate()
+    by_hand = ["CREATE TABLE fresh (id TEXT)", "DROP TABLE notes", "ALTER TABLE fresh RENAME TO notes"]
+    return caught(db.migrator([first, Migration("002", "rebuilt", by_hand)], backup=False).migrate)
 
 
 # -- migrations that would lose something

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from engine_harness import caught
@@ -92,9 +93,18 @@ def test_each_statement_is_text(part: str, sql: object) -> None:
     assert error.statement_number == 2
 
 
-@pytest.mark.parametrize("up", [(), [], None, iter(())])
-def test_an_up_without_statements_is_refused(up: object) -> None:
-    assert refused("1", "d", up).code in ("no_statement", "invalid_migration")
+@pytest.mark.parametrize("up", [(), [], iter(()), "", " \n", "-- nothing on this system", ["/* none */"], ("",), ";"])
+def test_an_up_that_is_empty_or_only_a_comment_does_nothing(up: Any) -> None:
+    migration = Migration("1", "d", up)
+    assert migration.up == ()
+    assert migration.checksum == Migration("1", "d", ()).checksum
+
+
+@pytest.mark.parametrize(
+    ("up", "code"), [(None, "invalid_migration"), (..., "no_statement"), ([None], "invalid_migration")]
+)
+def test_an_up_that_is_not_written_is_refused(up: object, code: str) -> None:
+    assert refused("1", "d", up).code == code
 
 
 @pytest.mark.parametrize("down", [(), [], "", None])

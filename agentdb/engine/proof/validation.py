@@ -7,7 +7,7 @@ from functools import lru_cache
 from agentdb.engine.migration import Migration
 from agentdb.engine.migration_set import migrations_of
 from agentdb.engine.migrator import Migrator
-from agentdb.engine.planner import gaps
+from agentdb.engine.planner import empty_ups, gaps
 from agentdb.engine.results import Finding, ValidationResult
 from agentdb.errors import AgentDBError, MigrationError
 from agentdb.sql.lexer import OTHER, QUOTED, tokens
@@ -58,15 +58,15 @@ def validate_migrations(
 
     Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`; with rows: `populated_up_failed`, `data_loss`,
     `schema_differs`, `dangling_references`, `populated_down_failed`, `dependent_rows`, `bad_fixture`. Warnings: `gap`,
-    `no_down`, `down_incomplete` (the schema after up and down is not the one before), `not_filled` (a table stayed empty,
-    so nothing is proved of its rows). Raises InvalidArgumentError for what are no migrations, or no fixtures.
+    `empty_up`, `no_down`, `down_incomplete` (the schema after up and down is not the one before), `not_filled` (a table
+    stayed empty, so nothing is proved of its rows). Raises InvalidArgumentError for what are no migrations, or no fixtures.
     """
     given = sorted(migrations_of(migrations), key=lambda migration: migration.number)
     standing = migrations_of(base)
     errors = _duplicates(given)
     if errors:
         return ValidationResult.of(errors)
-    warnings = gaps(given)
+    warnings = [*gaps(given), *empty_ups(given)]
     client = _built(standing, (), on_connect)
     if isinstance(client, MigrationError):
         return ValidationResult.of([Finding("up_failed", f"in base: {client.message}", client.migration_id)], warnings)
@@ -147,6 +147,8 @@ def _prove(
     before = _rows(client)
     migrator.migrate()
     first = _rows(client)
+    if not migration.down and not migration.up:
+        return
     if not migration.down:
         warnings.append(Finding("no_down", f"migration {migration.label} has no down", migration.id))
         return

@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentdb.cli.remedies import remedy
 from agentdb.engine.results import Finding
-from agentdb.frozen import Record
 
 if TYPE_CHECKING:
     from agentdb.errors import Migration, MigrationResult
 
 
-class Answer(Record):
+@dataclass(frozen=True)
+class Answer:
     """What a command has to say. `good` decides between the exit codes 0 and 1; a script is printed byte for byte."""
 
     lines: Sequence[str]

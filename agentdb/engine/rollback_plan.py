@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentdb.engine.history_row import UP, Row
 from agentdb.engine.migration import MANUAL, Migration, number_of
 from agentdb.engine.planner import check_limit, listed, recorded_number, target_number
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
-from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from agentdb.engine.results import MigrationResult
 
 
-class Reversal(Record):
+@dataclass(frozen=True)
+class Reversal:
     """One migration to roll back: its statements, and whether they are those that the database recorded."""
 
     migration: Migration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -263,7 +264,7 @@ VALUES = [
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_values_are_frozen_hashable_equal_picklable_and_copyable(value: object) -> None:
-    for name in type(value)._fields:
+    for name in [one.name for one in fields(value)] if is_dataclass(value) else type(value)._fields:
         with pytest.raises(AttributeError, match="frozen"):
             setattr(value, name, "other")
         with pytest.raises(AttributeError, match="frozen"):

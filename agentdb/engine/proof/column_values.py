@@ -5,10 +5,10 @@ The CHECKs are asked, not understood: each is run by SQLite itself on candidates
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice, product
 
 from agentdb.errors import AgentDBError
-from agentdb.frozen import Record
 from agentdb.sql.lexer import OTHER, QUOTED, tokens
 from agentdb.sql.statement_tables import folded, quoted
 
@@ -34,7 +34,8 @@ _TEXTS = (
 _BLOBS = (b"\x00\x01", b"", b"{}")
 
 
-class Column(Record):
+@dataclass(frozen=True)
+class Column:
     """A column that can be given a value. `references`: the keys there are to refer to, where it alone is a foreign key."""
 
     name: str

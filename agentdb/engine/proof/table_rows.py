@@ -3,9 +3,10 @@ column that is not unique two rows that have the same."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentdb.engine.proof.column_values import Column, Domains, candidates, checks_of, free_value, names_in
 from agentdb.errors import AgentDBError
-from agentdb.frozen import Record
 from agentdb.sql.statement_tables import folded, quoted
 
 TYPE_CHECKING = False
@@ -32,7 +33,8 @@ _UNIQUES = (
 )
 
 
-class Key(Record):
+@dataclass(frozen=True)
+class Key:
     """A foreign key: its columns, and those of the parent in the same order."""
 
     parent: str

@@ -5,8 +5,9 @@ SQLite does not know that they hang on it. Where the number of a row becomes ano
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentdb.errors import StatementError
-from agentdb.frozen import Record
 from agentdb.operations.requests import execute
 from agentdb.sql.lexer import OTHER, WORD, tokens
 from agentdb.sql.statement_tables import folded
@@ -20,7 +21,8 @@ _VIRTUAL = (
 )
 
 
-class SearchIndex(Record):
+@dataclass(frozen=True)
+class SearchIndex:
     """One of them. key: what it finds a row of the other table by, folded. columns: what it looks up, as written."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from engine_harness import caught
 
 from agentdb import Finding, Migration, MigrationResult, MigrationSummary, ValidationResult
-from agentdb.engine.rollback_plan import Reversal
 from agentdb.errors import InvalidArgumentError, InvalidMigrationError, MigrationError
 
 TABLE = "CREATE TABLE t (x)"
@@ -258,13 +256,12 @@ VALUES = [
     MigrationSummary("001", 2, 1, 1, ("002",)),
     Finding("gap", "there is a gap", "003"),
     ValidationResult.of([Finding("gap", "there is a gap")]),
-    Reversal(Migration("1", "d", TABLE), "001", ("DROP TABLE t",)),
 ]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_values_are_frozen_hashable_equal_picklable_and_copyable(value: object) -> None:
-    for name in [one.name for one in fields(value)] if is_dataclass(value) else type(value)._fields:
+    for name in type(value)._fields:
         with pytest.raises(AttributeError, match="frozen"):
             setattr(value, name, "other")
         with pytest.raises(AttributeError, match="frozen"):

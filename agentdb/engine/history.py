@@ -33,15 +33,15 @@ def _said(error: StatementError) -> str:
 def _guarded(table: str, name: str) -> str:
     """The tracking table `m`, of which nothing is read unless it is an ordinary table whose columns hold what they hold.
 
-    A view may have no end, and a generated column no bounds. The right side of a LEFT JOIN is not looked at before the
-    left side has a row, and SQLite may not put a view's own tables in front of it. An empty table gives one row of NULLs;
-    no row at all means that the guard let nothing through: where `as` stands in the definition, behind the name, it
-    may be that of a generated column.
+    A view may have no end, a generated column no bounds, and a virtual table, which has no root page, computes what it
+    likes. The right side of a LEFT JOIN is not looked at before the left side has a row, and SQLite may not put a view's
+    own tables in front of it. An empty table gives one row of NULLs; no row at all means that the guard let nothing
+    through: where `as` stands in the definition, behind the name, it may be that of a generated column.
     """
     literal = table.replace("'", "''")
     return (
         f"FROM (SELECT 1 FROM sqlite_master WHERE name = '{literal}' COLLATE NOCASE AND type = 'table' "
-        f"AND sql LIKE 'CREATE TABLE%' AND substr(sql, {len('CREATE TABLE ') + len(name) + 1}) NOT LIKE '%as%' LIMIT 1) "
+        f"AND rootpage AND substr(sql, {len('CREATE TABLE ') + len(name) + 1}) NOT LIKE '%as%' LIMIT 1) "
         f"LEFT JOIN {name} AS m"
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from math import inf
 from re import compile, escape
 from time import time
 
 from agentdb.clients.local.permissions import fitting, give_to_owner, make_folder
 from agentdb.clients.local.snapshot import Lock, remove
+from agentdb.frozen import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ _MARK = ".upgrading"
 _ROOM = len(".0001.20260101120000-20260101120000.backup.upgrading") + 8
 
 
-@dataclass(frozen=True)
-class UpgradeBackupFile:
+class UpgradeBackupFile(Record):
     """One backup of an upgrade: the file's place in the row of them, and what was to become of what."""
 
     path: str

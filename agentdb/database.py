@@ -92,7 +92,7 @@ def _sets(given: Any) -> list[MigrationSet]:
 
     if isinstance(given, (str, bytes, MigrationSet)) or not hasattr(given, "__iter__"):
         raise InvalidArgumentError(
-            f"migrations is {given!r}; it is a list of MigrationSet, or of modules that have MIGRATIONS",
+            f"migrations is a {type(given).__name__}; it is a list of MigrationSet, or of modules that have MIGRATIONS",
             remedy='Put it in a list: migrations=[MigrationSet("notes", [...])].',
         )
     return [set_of(one) for one in given]

@@ -57,7 +57,7 @@ def table_option(command: Command) -> Command:
     return click.option(
         "--table",
         metavar="NAME",
-        callback=lambda context, _option, name: name or context.meta.get(_TABLE) or "migrations",
+        callback=lambda context, _option, name: context.meta.get(_TABLE) or "migrations" if name is None else name,
         help="The table in which the database remembers what is applied.  [default: the one that the set or the module of "
         "--migrations names, else migrations]",
     )(command)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from agentdb.clients.local.on_connect import OnConnect
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agentdb.clients.local.on_connect import OnConnect
 
 
 class ClientOptions(TypedDict, total=False):

@@ -83,7 +83,7 @@ class MigratorOperations(Operations[W]):
         self._backup: Rules | None = (backup_dir, keep_backups) if backup else None
         self._application_id = application_id
         self._has_table = table is not None
-        self._history = History(table if table is not None else table_of(migrations) or "migrations")
+        self._history = History("migrations" if table is None else table)
         self._app_version = app_version
         self._allow_out_of_order = bool(allow_out_of_order)
         self._by_number: dict[int, Migration] = {}

@@ -114,7 +114,7 @@ class Rollback:
                 except _Changed:
                     self._left = yield from self._planned_anew()
                     is_tried = False
-            if self._backup is not None and self._results:
+            if self._backup is not None and self._path is not None:
                 from agentdb.engine.backup.automatic import after_upgrade
 
                 yield from after_upgrade(self._history, self._backup)
@@ -266,8 +266,7 @@ class Rollback:
                 run.done = done_before(by_id[run.recorded_id], run.direction, run.items)
                 shape = yield from self._history.shape()
                 yield from _guarded(run)
-                yield from self._forget(run, rows, shape)
-                rows = yield from self._history.read()
+                rows = yield from self._forget(run, rows, shape)
                 run.end()
             yield from broken(before)
 
@@ -335,9 +334,11 @@ class Rollback:
             raise
         return (yield from atomically(end()))
 
-    def _forget(self, run: Run, rows: Sequence[Row], shape: object) -> Steps[None]:
-        """Take the migration's row out; the others stay as they were. Raises MigrationError `tracking_table_changed` where its
-        statements, or a trigger, have seen to something else."""
+    def _forget(self, run: Run, rows: Sequence[Row], shape: object) -> Steps[list[Row]]:
+        """Take the migration's row out; the others stay as they were. Returns what is there now.
+
+        Raises MigrationError `tracking_table_changed` where its statements, or a trigger, have seen to something else.
+        """
         row = next(row for row in rows if row.id == run.recorded_id)
         others = [other for other in rows if other.id != row.id]
         try:
@@ -348,7 +349,7 @@ class Rollback:
                 found = yield from self._history.read()
                 left = [other for other in found if other.id == row.id]
                 if [other for other in found if other.id != row.id] == others and all(o.is_struck_out for o in left):
-                    return
+                    return found
             why = "other rows than those of the migrations that stay"
         except MigrationError as error:  # it has another shape now
             why = f"another table ({error.message})"

@@ -208,7 +208,10 @@ def upgrade(
 
 def _before(results: Sequence[MigrationResult]) -> str:
     """What an error says of the other sets, whose migrations have ids of their own."""
-    return f"; {len(results)} migrations of this start were applied before it, and stay" if results else ""
+    if not results:
+        return ""
+    counted = "1 migration" if len(results) == 1 else f"{len(results)} migrations"
+    return f"; before it this start has applied {counted}, which stay applied"
 
 
 def _back_up(pending: Sequence[SetUpgrade], backup: Rules) -> Steps[tuple[SetUpgrade | None, str | None]]:

@@ -75,3 +75,8 @@ def test_a_set_that_is_not_there_yet_is_pending(cli: Any, name: str) -> None:
     cli("migrate", "a.db")
     document = cli.json("status", "a.db", "--migrations", name)
     assert (document["table"], len(document["applied"]), len(document["pending"])) == ("of_notes", 0, 1)
+
+
+def test_an_empty_name_of_a_table_is_refused(cli: Any, name: str) -> None:
+    for command in ("migrate", "status"):
+        assert cli.error(command, "a.db", "--migrations", name, "--table", "", code=2)["code"] == "invalid_argument"

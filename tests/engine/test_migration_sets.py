@@ -102,8 +102,9 @@ def test_an_error_says_which_set_failed_and_how_far_the_start_came(path: Path, i
     bad = MigrationSet("bad", [Migration("001", "Bad", "INSERT INTO nowhere VALUES (1)")])
     with pytest.raises(MigrationError) as failed:
         opened(is_async, path, migrations=[NOTES, bad, TAGS])
-    assert "its tracking table is 'bad_migrations'; 7 migrations of this start were applied before it" in str(
-        failed.value
+    assert (
+        "its tracking table is 'bad_migrations'; before it this start has applied 7 migrations, which stay applied"
+        in str(failed.value)
     )
     assert [result.success for result in failed.value.results] == [True] * 7 + [False]
     assert "tags" not in tables(path)

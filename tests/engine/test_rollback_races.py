@@ -15,6 +15,7 @@ from engine_harness import Database, applied_ids, ask, caught, ids, make, outsid
 
 from agentdb import AsyncMigrator, Migration, Migrator, RebuildTable, create_client, create_client_sync
 from agentdb.engine.history_row import mark_of
+from agentdb.errors import BackupError, StorageError
 
 THREE = [make(number) for number in (1, 2, 3)]
 
@@ -322,3 +323,32 @@ def test_a_cancellation_in_the_first_statement_outside_a_transaction_leaves_noth
             assert await migrator.migrate() == []
 
     asyncio.run(main())
+
+
+def test_a_database_that_needs_no_backup_leaves_nothing_to_settle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[object] = []
+    monkeypatch.setattr("agentdb.engine.backup.retention.BackupSeries.settle", lambda series: settled.append(series))
+    with create_client_sync(":memory:") as client:
+        Migrator(client, THREE).migrate()
+        assert ids(Migrator(client, THREE).rollback(target="001")) == ["003", "002"]
+    assert settled == []
+    with create_client_sync(tmp_path / "a.db") as client:
+        Migrator(client, THREE).migrate()
+        Migrator(client, THREE).rollback(target="001")
+    assert settled != []
+
+
+def test_where_the_backup_cannot_be_begun_it_is_the_backup_that_failed(
+    db: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.migrator(THREE[:2]).migrate()
+
+    def fail(*_: object) -> None:
+        raise StorageError("it cannot be read", code="cannot_open")
+
+    monkeypatch.setattr("agentdb.engine.backup.automatic.Copy", fail)
+    error = caught(db.migrator(THREE[:2]).rollback_last)
+    assert isinstance(error, BackupError)
+    assert applied_ids(path) == ["001", "002"]

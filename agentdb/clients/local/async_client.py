@@ -45,7 +45,7 @@ class AsyncLocalClient(Pool):
         self._transaction: ref[AsyncLocalTransaction] | None = None
         try:
             # At once, so that a wrong path is an error here; but never by waiting for a lock on the event loop.
-            self._idle.append(self._add_lane(Connection(path, settings, self._file).open(patient=False)))
+            self._idle.append(self._add_thread(Connection(path, settings, self._file).open(patient=False)))
         except BusyError:
             pass
         #: The thread of the connection that is the database, where it is in memory.
@@ -114,7 +114,7 @@ class AsyncLocalClient(Pool):
                 await thread.run(thread.connection.close, interrupt=False)
         finally:
             for thread in threads:
-                self._close_lane(thread)
+                self._close_thread(thread)
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,7 +139,7 @@ class AsyncLocalClient(Pool):
             raise ClosedError(f"the client of {self.path} is closed")
         if self._only is not None:
             return semaphore, self._only
-        thread = self._add_lane(Connection(self.path, self.settings, self._file, self._generation))
+        thread = self._add_thread(Connection(self.path, self.settings, self._file, self._generation))
         try:
             await thread.run(thread.connection.open)
         except BaseException:
@@ -161,12 +161,12 @@ class AsyncLocalClient(Pool):
             self._set_gates()
         self._loop = loop
 
-    def _add_lane(self, connection: Connection) -> ConnectionThread:
+    def _add_thread(self, connection: Connection) -> ConnectionThread:
         thread = ConnectionThread(connection)
         self._threads.add(thread)
         return thread
 
-    def _close_lane(self, thread: ConnectionThread) -> None:
+    def _close_thread(self, thread: ConnectionThread) -> None:
         self._threads.discard(thread)
         thread.close()
 
@@ -176,7 +176,7 @@ class AsyncLocalClient(Pool):
                 if thread.at_rest:
                     self._idle.remove(thread)
                     thread.connection.close()
-                    self._close_lane(thread)
+                    self._close_thread(thread)
 
     def renew(self) -> None:
         """As LocalClient.renew(); the connections are closed on their own threads."""
@@ -184,14 +184,14 @@ class AsyncLocalClient(Pool):
             self._generation += 1
             for thread in self._idle[:]:
                 self._idle.remove(thread)
-                self._close_lane(thread)
+                self._close_thread(thread)
 
     def _leave(self, semaphore: AsyncFairSemaphore, thread: ConnectionThread) -> None:
         connection = thread.connection
         if connection.is_open and not connection.usable:  # somebody's coroutine ended without a chance to wait for this
             thread.post(connection.rollback)
         if self._closed or not connection.is_open or connection.generation != self._generation:
-            self._close_lane(thread)
+            self._close_thread(thread)
         elif thread is not self._only or not self._idle:
             self._idle.append(thread)
         semaphore.leave()

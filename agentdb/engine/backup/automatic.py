@@ -88,6 +88,7 @@ class UpgradeBackup(CopyTask):
         # In this order: a process that is at it ends its upgrade first, and takes the mark away then.
         earlier = [backup for backup in series.backups() if backup.is_unfinished and backup.after == int(self._after)]
         series.tidy()
+        self._watch(path, settings)
         with Copy(path, settings) as copy:
             if not self._is_still_so(copy):
                 return False
@@ -113,6 +114,9 @@ class UpgradeBackup(CopyTask):
         log(INFO, "backed up %s to %s", path, final)
         tell(BackedUp(final))
         return True
+
+    def _watch(self, path: str, settings: Settings) -> None:
+        """Called before the copy begins."""
 
     def _is_of(self, backup: UpgradeBackupFile, copy: Copy, settings: Settings) -> bool:
         """Whether a backup is of this very database, at this version or at one on the way to it."""
@@ -165,21 +169,19 @@ class RollbackBackup(UpgradeBackup):
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> bool | None:
         """As before an upgrade."""
-        self.close()
-        if path == MEMORY or settings.read_only:
-            return None
-        # Opened first: what is written while the copy is made counts as written since.
-        self._witness = Copy(path, settings)
+        found = None
         try:
-            self._version = self._data_version(self._witness)
-            self._witness.source.rollback()  # the end of its snapshot
             found = super().make(path, settings, tell)
-        except BaseException:
-            self.close()
-            raise
-        if not found:
-            self.close()
+        finally:
+            if not found:
+                self.close()
         return found
+
+    def _watch(self, path: str, settings: Settings) -> None:
+        # From before the copy: what is written while it is made counts as written since.
+        self._witness = Copy(path, settings)
+        self._version = self._data_version(self._witness)
+        self._witness.source.rollback()  # the end of its snapshot
 
     def is_current(self) -> bool:
         """Whether no other connection has committed anything since. Asked under the write lock, once."""

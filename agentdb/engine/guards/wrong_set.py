@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentdb.engine.history import History
 from agentdb.engine.history_row import Row
 from agentdb.engine.migration import MANUAL
+from agentdb.engine.planner import recorded_number
 from agentdb.errors import AgentDBError, MigrationError
 from agentdb.operations import execute
 
@@ -54,7 +55,10 @@ def _has_in_common(rows: Sequence[Row], registered: Sequence[Migration]) -> bool
     for row in rows:
         if row.checksum == MANUAL:
             return True  # somebody has put it there by hand
-        migration = known.get(int(row.id)) if row.id.isdigit() and row.id.isascii() and len(row.id) < 40 else None
+        try:
+            migration = known.get(recorded_number(row))
+        except MigrationError:  # it is told elsewhere
+            continue
         if migration is not None and (migration.is_of(row.checksum) or row.description == migration.description):
             return True
     return False

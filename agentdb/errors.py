@@ -157,7 +157,7 @@ REMEDIES: dict[str, str] = {
     "changed_meanwhile": "Look at what is applied now, with get_migration_summary() or `agentdb status`, and roll back again if "
     "that is still wanted.",
     "wrong_migration_set": "Name the table of these migrations with table=, or the migrations of this table. Each set has a "
-    "tracking table of its own.",
+    "tracking table of its own. If it is the right one, their texts and descriptions were edited: restore them.",
     "tracking_table_changed": "Nothing of it is kept. Let the down change no row of that table; or drop the trigger on it.",
     "view_broken": "Drop the view or the trigger in the down before, or roll back the migration that made it first.",
     "not_allowed": "An authorizer forbids it. Recorded statements may change nothing but the database itself: run a build of the "

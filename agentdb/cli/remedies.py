@@ -10,7 +10,8 @@ _HERE = {
     "backup_no_space": "Free some space there, or keep backups in another place with --backup-dir FOLDER; --no-backup makes "
     "none.",
     "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
-    "wrong_migration_set": "Name the table of these migrations with --table, or the migrations of this table with --migrations.",
+    "wrong_migration_set": "Name the table of these migrations with --table, or the migrations of this table with --migrations. "
+    "If it is the right one, their texts and descriptions were edited: restore them.",
     "foreign_table": "This table belongs to something else: name another with --table.",
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
     "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "

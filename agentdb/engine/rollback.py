@@ -23,13 +23,13 @@ from agentdb.engine.planner import done_before
 from agentdb.errors import AgentDBError, BackupError, GuardError, MigrationError
 from agentdb.logs import INFO, log
 from agentdb.operations import atomically, emit
-from agentdb.operations.requests import confined, renew
+from agentdb.operations.requests import confined
 from agentdb.sql.lexer import keyword
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeAlias, TypeVar
+    from typing import TypeAlias
 
     from agentdb.engine.backup.automatic import RollbackBackup, Rules
     from agentdb.engine.history import History
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
 
-    T = TypeVar("T")
     #: From the rows that there are, and how many migrations this call has rolled back already, to what is left to do.
     Plan: TypeAlias = Callable[[Sequence[Row], int], list[Reversal]]
 
@@ -272,7 +271,7 @@ class Rollback:
 
         try:
             work = atomically(body(), foreign_keys=segment[0].migration.foreign_keys)
-            yield from self._renewed_after(work, runs)
+            yield from renewed_after(work, [item for run in runs for item in run.items])
         except AgentDBError as error:
             if passes_through(error) or isinstance(error, BackupError):
                 raise
@@ -286,7 +285,7 @@ class Rollback:
         run = Run(DOWN, reversal.migration, reversal.statements, reversal.recorded_id, self._told)
         run.confined = reversal.is_recorded
         try:
-            is_done = yield from self._renewed_after(self._revert_outside(run, segment), [run])
+            is_done = yield from renewed_after(self._revert_outside(run, segment), run.items)
         except AgentDBError as error:
             if passes_through(error) or isinstance(error, BackupError):
                 raise
@@ -356,14 +355,6 @@ class Rollback:
         raise MigrationError(
             f"it would leave {why} as the tracking table {self._history.table!r}", code="tracking_table_changed"
         )
-
-    def _renewed_after(self, steps: Steps[T], runs: Sequence[Run]) -> Steps[T]:
-        """The steps, and then new connections where something was set on theirs. Recorded statements ran under an authorizer,
-        and it has taken the place of the application's own."""
-        result = yield from renewed_after(steps, [item for run in runs for item in run.items])
-        if any(run.confined for run in runs):
-            yield from renew()
-        return result
 
     def _tell_started(self, reversal: Reversal) -> Steps[None]:
         if self._told and _key(reversal) not in self._started:

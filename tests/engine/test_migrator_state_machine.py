@@ -106,6 +106,20 @@ class Model:
             if row.written and int(row.id) in self.build and row.written.text != self.build[int(row.id)].text
         }
 
+    def is_of_another_set(self) -> bool:
+        """Whether nothing that is applied is registered: neither by its text nor by its description, and none by hand."""
+        return bool(self.build and self.rows) and not any(
+            row.written is None
+            or (
+                int(row.id) in self.build
+                and (
+                    row.written.text == self.build[int(row.id)].text
+                    or row.written.wording == self.build[int(row.id)].wording
+                )
+            )
+            for row in self.rows.values()
+        )
+
     def pending(self) -> list[Written]:
         return [self.build[number] for number in sorted(set(self.build) - self.numbers())]
 
@@ -117,6 +131,8 @@ class Model:
         """The code that migrate() must raise before it runs anything, if any."""
         if self.duplicates():
             return "duplicate_in_table"
+        if self.is_of_another_set() and (self.unknown() or self.late() or (checksums and self.mismatched())):
+            return "wrong_migration_set"
         if self.unknown():
             return "unknown_migration"
         if checksums and self.mismatched():
@@ -219,9 +235,6 @@ class MigratorMachine(RuleBasedStateMachine):
             assert type(error) is InvalidArgumentError
             return
         refusal = model.refusal(checksums)
-        if refusal == "unknown_migration" and error.code == "wrong_migration_set":
-            assert not set(model.build) & model.numbers()
-            return
         if refusal:
             assert type(error) is (DatabaseTooNewError if error.code == "unknown_migration" else MigrationError)
             assert error.code == refusal

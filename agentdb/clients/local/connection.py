@@ -7,6 +7,7 @@ import sqlite3
 from agentdb.clients.base import ResultSet
 from agentdb.clients.local.error_translation import FAULTS
 from agentdb.clients.local.sqlite_connection import SqliteConnection
+from agentdb.clients.location import MEMORY
 from agentdb.clients.statements import PRAGMA, refuse_writing_pragma
 from agentdb.errors import AgentDBError, ClosedError, StatementError, StorageError
 from agentdb.logs import WARNING, log
@@ -112,10 +113,13 @@ class Connection(SqliteConnection):
             self._check_file()  # before a journal is written beside another file
 
     def _set_free(self) -> None:
-        """The statements that follow are not confined any more."""
+        """The statements that follow are not confined any more. An authorizer that the application's own function had set is
+        gone: then this connection is not used again. That of a database in memory is the only one, and stays."""
         self._confined = None
         if self.is_open:
             self._sqlite.set_authorizer(None)
+        if self._settings.on_connect is not None and self.path != MEMORY:
+            self.generation = -1
 
     def _check_file(self) -> None:
         """Raises StorageError `file_replaced` where the file has lost its name; then the transaction is rolled back."""

@@ -3,6 +3,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# A timing is no law: on a busy machine an example takes a hundred times as long.
+settings.register_profile("agentdb", deadline=None)
+settings.load_profile("agentdb")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -348,8 +348,6 @@ def _anthropic_order(turns: Sequence[_Turn]) -> Iterator[str]:
         kinds = [part.what for part in turn.parts]
         if turn.role != "user":
             last.append(turn)
-            if "reasoning" in kinds and kinds[0] != "reasoning":
-                yield f"message {turn.at}: thinking behind other blocks"
         elif "result" not in kinds:
             last = []
         elif "said" in kinds[: len(kinds) - kinds[::-1].index("result")]:

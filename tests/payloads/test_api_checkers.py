@@ -155,6 +155,19 @@ REFUSED: dict[str, dict[str, list[RecordedMessage]]] = {
             use("2", thinking=True),
             results("2"),
         ],
+        "thinking behind a text": [
+            of_user(),
+            RecordedMessage(
+                "assistant",
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "text", "text": "a"},
+                        {"type": "thinking", "thinking": "t", "signature": "s"},
+                    ],
+                },
+            ),
+        ],
         "a result that is an object": [of_user(), use("1"), results("1", content={"text": "r"}), said()],
         "a result of an empty text": [
             of_user(),
@@ -257,7 +270,7 @@ def test_reasoning_is_refused_where_a_question_stands_behind_it(conversation: Re
 def test_what_belongs_together_has_one_number() -> None:
     messages = [
         of_user(), reasoning("r"), call("1"), call("2"), output("2"), output("1"),
-        reasoning("s"), reasoning("t"), said(), of_user(), call("3"), output("3"),
+        reasoning("s"), reasoning("t"), said(), reasoning("u"), said(), of_user(), call("3"), output("3"),
         item("program", call_id="p", id="p", code="c", fingerprint="f"),
         item("function_call", call_id="4", name="n", arguments="{}", caller={"type": "program", "caller_id": "p"}),
         output("4"), item("program_output", "tool", call_id="p", id="o", result="r", status="completed"),
@@ -265,4 +278,4 @@ def test_what_belongs_together_has_one_number() -> None:
         item("mcp_approval_response", "user", approval_request_id="m", approve=True),
         item("mcp_call", id="c", name="n", arguments="{}", server_label="l", approval_request_id="m"),
     ]  # fmt: skip
-    assert belonging("openai_responses", messages) == [0, *[1] * 5, *[6] * 3, 9, 10, 10, *[12] * 4, *[16] * 3]
+    assert belonging("openai_responses", messages) == [0, *[1] * 5, *[6] * 3, 9, 9, 11, 12, 12, *[14] * 4, *[18] * 3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 Rule = Callable[[dict[str, Any]], bool]
 
@@ -11,7 +11,7 @@ _INPUT_PARTS = ("input_text", "input_image", "input_file")
 _RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
 
 
-def _is(value: Any, *kinds: type) -> bool:
+def _is(value: Any, *kinds: type) -> TypeGuard[Any]:
     return isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds)
 
 
@@ -43,7 +43,7 @@ def _screenshot(output: Any) -> bool:
     return _is(file_id, str) or (_is(url, str) and url.startswith(("data:image/", "https://", "http://")))
 
 
-def _typed(value: Any, *types: str) -> bool:
+def _typed(value: Any, *types: str) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and value.get("type") in types
 
 

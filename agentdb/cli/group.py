@@ -110,13 +110,22 @@ def agentdb() -> None:
     \b
     DATABASE
       A path, a file: URL, or :memory:. Without it the environment variable
-      AGENTDB_URL is used, and without that the file agents.db.
+      AGENTDB_URL counts, then `database` of pyproject.toml, then the file
+      agents.db.
 
     \b
     MIGRATIONS
       The built-in ones, unless --migrations names a folder (with pairs
       NNN_name.up.sql and NNN_name.down.sql, or modules mNNN_name.py), or a
       module by its dotted name. The current folder is importable.
+
+    \b
+    PROJECT
+      pyproject.toml, in the current folder or a parent of it, can name the
+      database and several sets of migrations; --set chooses one of them.
+        [tool.agentdb]
+        database = "notes.db"
+        migrations = ["agentdb.migrations", "notes_app.migrations:NOTES"]
 
     \b
     EXIT CODES

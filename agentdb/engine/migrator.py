@@ -9,7 +9,7 @@ from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migration_set import migrations_of, refuse_duplicate, table_of
-from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
+from agentdb.engine.results import MigrationSummary, ValidationResult
 from agentdb.engine.upgrade import SetUpgrade, upgrade
 from agentdb.errors import InvalidArgumentError
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
@@ -23,22 +23,11 @@ if TYPE_CHECKING:
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.engine.backup.automatic import Rules
-    from agentdb.engine.migration import Item
     from agentdb.engine.migration_set import Migrations
+    from agentdb.engine.results import MigrationResult
     from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
     from agentdb.operations.runners import Callback
-
-
-def _previews(runs: list[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
-    """What a dry run returns."""
-    from agentdb.engine.preview import expanded
-
-    statements = yield from expanded([items for _, items in runs])
-    return [
-        MigrationResult(migration, True, dry_run=True, statements=sql)
-        for (migration, _), sql in zip(runs, statements, strict=True)
-    ]
 
 
 class MigratorOperations(Operations[W]):
@@ -174,7 +163,9 @@ class MigratorOperations(Operations[W]):
         one = self.of_this_database()
         if dry_run:
             yield from one.survey(limit=limit, target=target, checksums=validate_checksums)
-            return (yield from _previews([(migration, migration.up) for migration in one.plan]))
+            from agentdb.engine.preview import previews
+
+            return (yield from previews([(migration, migration.up) for migration in one.plan]))
         return (
             yield from upgrade(
                 (one,),
@@ -252,7 +243,9 @@ class MigratorOperations(Operations[W]):
 
         plan = plan_again((yield from self._history.read()))
         if dry_run:
-            return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
+            from agentdb.engine.preview import previews
+
+            return (yield from previews([(reversal.migration, reversal.statements) for reversal in plan]))
         if planned is not None:
             rollback_plan.check_planned(plan, planned)
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))

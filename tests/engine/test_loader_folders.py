@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentdb import load_migrations
-from agentdb.cli.options import load
+from agentdb.cli.sets import load
 from agentdb.errors import InvalidMigrationError
 
 UP = "CREATE TABLE t (x);\n"

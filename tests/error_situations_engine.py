@@ -163,7 +163,10 @@ def a_recorded_down_that_changes_the_history(path: Path) -> AgentDBError:
 def a_recorded_down_that_is_no_whole_statement(path: Path) -> str:
     with create_client_sync(path) as client:
         Migrator(client, [TABLE, SECOND]).migrate()
-        client.execute("UPDATE migrations SET down = ? WHERE id = '002'", (json.dumps(["CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1"]),))
+        client.execute(
+            "UPDATE migrations SET down = ? WHERE id = '002'",
+            (json.dumps(["CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1"]),),
+        )
     folder = path.parent / "migrations"
     folder.mkdir()
     (folder / "001_step_1.up.sql").write_text("CREATE TABLE t (x INTEGER)")

@@ -37,7 +37,7 @@ Pass a value that the documentation of this call allows. [invalid_argument]
 Pass a value that the documentation of this call allows. [invalid_argument]
 
 == invalid_argument: a name for migrations
-'my.module' is no iterable of Migration, and no module with MIGRATIONS
+'my.module' is not an iterable of Migration or a module with MIGRATIONS
 Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration(). [invalid_argument]
 
 == invalid_argument: no reason
@@ -54,39 +54,39 @@ Pass a value that the documentation of this call allows. [invalid_argument]
 
 == not_bindable: a date that is bound
 parameter 2 is a PosixPath in: SELECT ?, ?
-Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
+Bind None, bool, int (64 bits), float (neither NaN nor infinite), str or bytes. Turn anything else into text or an integer first, so that it reads back as you expect. [not_bindable]
 
 == not_bindable: a number that does not fit
 parameter 'size' is an integer that does not fit in 64 bits in: SELECT :size
-Bind None, bool, int (64 bits), float (neither NaN nor infinite), str, or bytes; turn anything else into text or an integer yourself, so that it reads back as you expect. [not_bindable]
+Bind None, bool, int (64 bits), float (neither NaN nor infinite), str or bytes. Turn anything else into text or an integer first, so that it reads back as you expect. [not_bindable]
 
 == transaction_control: a statement that begins a transaction
-BEGIN is no statement for a client: BEGIN
-Use client.transaction() or @atomic; transactions are never opened or ended by a statement. [transaction_control]
+BEGIN is not a statement for a client: BEGIN
+Use client.transaction() or @atomic. A statement never opens or ends a transaction. [transaction_control]
 
 == foreign_keys_stay_on: foreign keys switched by a statement
 this switches foreign keys: PRAGMA foreign_keys = OFF
-Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA. [foreign_keys_stay_on]
+Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable or Migration(…, foreign_keys=False). Inside a transaction SQLite ignores this PRAGMA. [foreign_keys_stay_on]
 
 == foreign_keys_stay_on: foreign keys off
 statement 1 of the up of migration 001 switches foreign keys: PRAGMA foreign_keys = OFF
-Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable, or Migration(…, foreign_keys=False): inside a transaction SQLite ignores the PRAGMA. [foreign_keys_stay_on]
+Leave foreign keys on; they are enforced on every connection. In a migration use RebuildTable or Migration(…, foreign_keys=False). Inside a transaction SQLite ignores this PRAGMA. [foreign_keys_stay_on]
 
 == session_pragma: a switch of the connection
 statement 2 of the up of migration 001 sets ignore_check_constraints, which would stay set: PRAGMA ignore_check_constraints = ON
-Leave it out: it switches the connection, which the application goes on with, not the database. Where a table must change under its rows, RebuildTable needs none of these. [session_pragma]
+Delete it. It changes the connection, which the application uses afterwards, and not the database. Where a table must change under its rows, use RebuildTable, which needs no such PRAGMA. [session_pragma]
 
 == temporary_gone: a temp table that a killed process had
-applying migration 002 (step 2) failed: what it kept in the TEMP schema went with the process that ran it: keep
-Nothing more was run. Finish or undo by hand what it has done, then call mark_applied() or mark_reverted(); or put the backup back that was made before. Let the migration keep such rows in a table of the database. It was begun once before and did not end, so some of it may be there. If all of it is, mark_applied('002', reason=…) or `agentdb repair mark-applied 002` says so; if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`. [temporary_gone]
+applying migration 002 (step 2) failed: the process that began it has ended, and these TEMP tables of it are lost: keep
+Nothing more was run. Complete or undo by hand what the migration has done, then call mark_applied() or mark_reverted(). Or restore the backup from before. Let the migration keep such rows in a table of the database. It was begun before and did not end, so part of it may be done. If all of it is done, record that with mark_applied('002', reason=…) or `agentdb repair mark-applied 002`. If you have undone it by hand, record that with mark_reverted() or `agentdb repair mark-reverted`. [temporary_gone]
 
 == no_effect_inside: a pragma that a transaction ignores
 statement 1 of the up of migration 001 sets auto_vacuum, which has no effect inside a transaction: PRAGMA auto_vacuum = FULL
-Give it to a migration of its own with use_transaction=False: inside a transaction SQLite ignores it without a word. [no_effect_inside]
+Put it into a migration of its own with use_transaction=False. A transaction makes SQLite ignore it. [no_effect_inside]
 
 == many_statements: two statements in one
 statement 1 of the down of migration 001 holds 2 statements: DROP TABLE a; DROP TABLE b
-Pass one statement per call; agentdb.sql.lexer.split() takes a script apart. [many_statements]
+Pass one statement per call. agentdb.sql.lexer.split() divides a script. [many_statements]
 
 == unsupported_url: an unknown scheme
 'postgres://host/db' has an unknown scheme
@@ -110,7 +110,7 @@ Use Migrator with create_client_sync() and AsyncMigrator with create_client(). [
 
 == closed: a closed client
 the client of FILE is closed
-Open it again; a closed handle stays closed. [closed]
+Open it again. A closed client or transaction stays closed. [closed]
 
 == closed: a transaction that has ended
 the transaction on FILE has ended
@@ -118,19 +118,19 @@ Begin another with client.transaction(). [closed]
 
 == forked: a client from before a fork
 the client of FILE was opened before a fork
-Open a client of your own in the child process; a SQLite connection must not cross a fork. [forked]
+Open another client in the child process. A SQLite connection must not cross a fork. [forked]
 
 == transaction_lost: a transaction that sqlite rolled back
 the transaction on FILE was rolled back by the database
-Run the whole transaction again; the database has already rolled it back. [transaction_lost]
+Run the whole transaction again. The database has already rolled it back. [transaction_lost]
 
 == transaction_active: the client beside its transaction
-the client of FILE was used beside the transaction that this thread or task has open on it
-Inside the block, work through the transaction object; or end it first. [transaction_active]
+the client of FILE was used while this thread or task has a transaction open on it
+Inside the block, use the transaction object; or end the transaction first. [transaction_active]
 
 == callback_active: a callback that uses the database
 FILE was used from an event callback
-Do not use the database from an event callback; note what you need and act after the call returns. [callback_active]
+Do not use the database from an event callback. Note what you need, and act after the call returns. [callback_active]
 
 == folder_missing: no folder for a database
 the folder FILE does not exist
@@ -142,7 +142,7 @@ Create the folder first, or correct the path. [folder_missing]
 
 == file_missing: no file
 there is no database at FILE
-Check the path; a command that only reads does not create a database. [file_missing]
+Check the path. A command that only reads creates no database. [file_missing]
 
 == is_a_directory: a directory
 FOLDER is a directory
@@ -154,11 +154,11 @@ Check that the path can be opened by this user, then try again. [cannot_open]
 
 == not_a_database: a text file
 FILE is not a SQLite database: file is not a database in: PRAGMA synchronous=NORMAL
-Point to a SQLite file. If this one should be one, restore it from a backup; it was not changed. [not_a_database]
+Name a SQLite file. If this file should be one, restore it from a backup. It was not changed. [not_a_database]
 
 == corrupt: a damaged file
 FILE is damaged: database disk image is malformed in: SELECT count(*) FROM t
-Keep the file, and restore from a backup; `sqlite3 FILE .recover` may save what is left. [corrupt]
+Keep the file, and restore a backup, for instance from the folder DATABASE.backups. `sqlite3 FILE .recover` may save what is left. [corrupt]
 
 == read_only: a client that only reads
 FILE was opened read-only
@@ -166,35 +166,35 @@ Open it for writing. [read_only]
 
 == file_replaced: a file that was replaced
 FILE was replaced while it was open: it was deleted or renamed. Nothing was written. The file that is open is FILE.old now.
-Close the client and open it again, which opens the file that has the name now. What the old file holds can be read until this client is closed. [file_replaced]
+Close the client and open it again; it then opens the file that has the name now. [file_replaced]
 
 == recovery_needed: an unfinished write of somebody else
 FILE was left in the middle of a write, which only a user who may write the file and its folder can roll back in: PRAGMA synchronous=NORMAL
-Open it once as a user who may write it, which rolls back what was not finished. Or copy it, with its -journal or -wal, to a folder that you may write, and open the copy. [recovery_needed]
+Open it once as a user who may write it; that rolls the unfinished write back. Or copy it, with its -journal or -wal, to a folder that you may write, and open the copy. [recovery_needed]
 
 == wal_unavailable: a network folder
 the -shm file of FILE cannot be shared or locked here: locking protocol
-Move the file to a local disk, or open it with journal_mode='delete': WAL does not work in a network folder. [wal_unavailable]
+Move the file to a local disk, or use journal_mode='delete'. WAL does not work in a network folder. [wal_unavailable]
 
 == on_connect_failed: a function of the host that fails
 on_connect function error_situations_engine.a_function_of_the_host_that_fails.<locals>.register raised LookupError: vectors.so is not here
-Correct that function: it takes a sqlite3.Connection, registers what the schema needs, and returns. [on_connect_failed]
+Correct that function. It takes a sqlite3.Connection, registers what the schema needs, and returns. [on_connect_failed]
 
 == disk_full: a full disk
 the disk of FILE is full: database or disk is full in: INSERT INTO t VALUES (zeroblob(100000))
-Free some space on that disk, then try again; nothing was changed. [disk_full]
+Free some space on that disk, then try again. Nothing was changed. [disk_full]
 
 == disk_full: a full disk in a migration
 applying migration 001 (step 1) failed, statement 1 of 1: the disk of FILE is full: database or disk is full in: INSERT INTO notes VALUES (zeroblob(100000))
-Free some space on that disk, then try again; nothing was changed. [disk_full]
+Free some space on that disk, then try again. Nothing was changed. [disk_full]
 
 == temp_folder_full: a temporary folder that is full
-there is no room, or no right, in the folder where SQLite puts temporary files: disk I/O error in: VACUUM
-Nothing was changed. VACUUM writes the whole database there once more: free some space in the folder for temporary files, or name another in SQLITE_TMPDIR before the program starts. [temp_folder_full]
+the folder for SQLite's temporary files is full, or this user may not write there: disk I/O error in: VACUUM
+Nothing was changed. VACUUM writes a copy of the whole database there. Free some space in the folder for temporary files, or name another in SQLITE_TMPDIR before the program starts. [temp_folder_full]
 
 == io_error: a disk that fails
 reading or writing FILE failed: disk I/O error in: INSERT INTO t VALUES (zeroblob(1000000))
-Check that disk (dmesg, free space, network mount), then try again. [io_error]
+Check that disk (free space, network mount, system log), then try again. [io_error]
 
 == busy: another writer
 FILE is locked by another writer in: BEGIN IMMEDIATE
@@ -202,15 +202,15 @@ Another process or thread is writing. Try again, or open with a longer busy_time
 
 == backup_failed: a file in the place of the backups
 no backup of FILE could be made: FILE.backups: File exists
-Nothing was changed. Make room or give the right to write there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False makes none. [backup_failed]
+Nothing was changed. Free some space there, or allow this user to write there. Migrator(…, backup_dir=FOLDER) keeps backups in another folder; backup=False makes none. [backup_failed]
 
 == backup_failed: a lock of backups that cannot be opened
 no backup of FILE could be made: FILE.backups/agents.db.lock (or the -wal and -shm files beside it) cannot be opened: unable to open database file
-Nothing was changed. Make room or give the right to write there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False makes none. [backup_failed]
+Nothing was changed. Free some space there, or allow this user to write there. Migrator(…, backup_dir=FOLDER) keeps backups in another folder; backup=False makes none. [backup_failed]
 
 == backup_no_space: a disk too small for a backup
 a copy of FILE needs 9,675,702 MB in FILE.backups, and N MB are free
-Free some space there, or keep backups in another place with Migrator(…, backup_dir=FOLDER); backup=False makes none. [backup_no_space]
+Nothing was changed. Free some space there. Migrator(…, backup_dir=FOLDER) keeps backups in another folder; backup=False makes none. [backup_no_space]
 
 == backup_damaged: a restore from a damaged file
 the copy of FILE.holed at FILE.restoring is not whole: database disk image is malformed
@@ -230,19 +230,19 @@ Name a whole SQLite database, for instance one of those in the folder DATABASE.b
 
 == file_in_use: a restore in use
 FILE is in use by this process
-Close every program that has it open, then try again; nothing was changed. [file_in_use]
+Close every program that has it open, then try again. Nothing was changed. [file_in_use]
 
 == restore_failed: a restore without a place for its lock
 FILE could not be restored from FILE.kept: FILE.backups: File exists
-Correct what the message names, then restore again; the database is as it was. [restore_failed]
+Correct what the message names, then restore again. The database is unchanged. [restore_failed]
 
 == statement_failed: a rebuild by hand under a view
 applying migration 002 (rebuilt) failed, statement 3 of 3: error in view listed: no such table: main.notes in: ALTER TABLE fresh RENAME TO notes
-A view or a trigger names the table while it is gone. Rebuild it with RebuildTable, which keeps both; or drop them before, and create them again behind. [statement_failed]
+A view or a trigger names a table that is missing at this statement. Rebuild the table with RebuildTable, which keeps both. Or drop them before, and create them again at the end. [statement_failed]
 
 == statement_failed: a migration outside a transaction that fails again
 applying migration 002 (outside) failed, statement 2 of 2: no such table: nowhere in: DELETE FROM nowhere
-Correct the statement. It ran outside a transaction: the statements before it stay done, and the next start goes on here. It was begun once before and did not end, so some of it may be there. If all of it is, mark_applied('002', reason=…) or `agentdb repair mark-applied 002` says so; if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`. [statement_failed]
+Correct the statement. It ran outside a transaction: the statements before it stay done, and the next start continues here. It was begun before and did not end, so part of it may be done. If all of it is done, record that with mark_applied('002', reason=…) or `agentdb repair mark-applied 002`. If you have undone it by hand, record that with mark_reverted() or `agentdb repair mark-reverted`. [statement_failed]
 
 == statement_failed: a statement that fails
 applying migration 002 (tags) failed, statement 2 of 2: no such table: nowhere in: INSERT INTO nowhere SELECT text FROM notes
@@ -274,7 +274,7 @@ Give this column a value. [not_null]
 
 == not_null: rows of users that do not keep a rule
 applying migration 002 (texts) failed, statement 2 of 2: NOT NULL constraint failed: texts.text in: INSERT INTO texts SELECT id FROM notes
-Users have rows that do not keep this rule. Change them in the migration, before this statement. [not_null]
+Users have rows that violate this rule. Change them in the migration, before this statement. [not_null]
 
 == check: a value that a check refuses
 CHECK constraint failed: small in: INSERT INTO t VALUES (9)
@@ -282,15 +282,15 @@ Give a value that the column's CHECK allows. [check]
 
 == module_missing: a sqlite that lacks something
 this SQLite, VERSION, was built without the module fts9 in: CREATE VIRTUAL TABLE t USING fts9 (text)
-Run a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python uses the system's SQLite, install a complete one. [module_missing]
+Use a Python whose SQLite has it; those of python.org, uv and conda have FTS5 with trigrams. Where Python uses the system's SQLite, install a complete one. [module_missing]
 
 == too_big: a value beyond the limit
 string or blob too big in: SELECT zeroblob(2000000000)
-Store less in one value; SQLite's limit is 1,000,000,000 bytes. [too_big]
+Store less in one value. SQLite's limit is 1,000,000,000 bytes. [too_big]
 
 == interrupted: a statement that is interrupted
 interrupted in: WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c
-The statement was interrupted and has changed nothing; run it again if it is still wanted. [interrupted]
+The statement was interrupted and changed nothing. Run it again if it is still needed. [interrupted]
 
 == invalid_migration: no description
 migration 001 needs a description in plain text, not ''
@@ -301,16 +301,16 @@ statement 1 of the up of migration 001 is a bytes, not SQL
 Correct the migration. [invalid_migration]
 
 == invalid_id: an id that is no number
-'1a' is no migration id
+'1a' is not a migration id
 Use digits, as in '001'. [invalid_id]
 
 == duplicate_id: one number twice
 migration 1 (stars) has the number of 001 (notes)
-Give each migration a number of its own; ids are compared as numbers, so '1' is '001'. [duplicate_id]
+Give each migration its own number. Ids are compared as numbers, so '1' is '001'. [duplicate_id]
 
 == empty_up: an up without a statement
 migration 001 (step 1) has no statement, so it does nothing
-Nothing, if that is meant. Else write its statements before it is released: afterwards it cannot change. [empty_up]
+Nothing, if that is intended. Otherwise write its statements before the release. [empty_up]
 
 == no_statement: no statement at all
 the up of migration 001 is not written yet
@@ -322,7 +322,7 @@ Write at least one statement, or delete the entry. [no_statement]
 
 == control_statement: transaction control
 statement 1 of the up of migration 001 is COMMIT: commit
-Delete it: each migration runs in a transaction as it is, so BEGIN and COMMIT around it are not needed. One that cannot run in one says use_transaction=False. [control_statement]
+Delete it. Each migration runs in a transaction already, so it needs no BEGIN and COMMIT. One that cannot run in a transaction has use_transaction=False. [control_statement]
 
 == bad_migration_file: a file of another name
 in FOLDER: first.up.sql does not begin with a number and an underscore
@@ -333,56 +333,56 @@ in FOLDER: 001_first.down.sql has no 001_first.up.sql beside it
 Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8. [bad_migration_file]
 
 == skipped_file: a file that is no migration
-the file seed.sql is no migration; it was left out
-Nothing, if it is none. A migration is named NNN_name.up.sql, and what undoes it NNN_name.down.sql. [skipped_file]
+the file seed.sql is not a migration; it was left out
+Nothing, if it is not a migration. A migration is named NNN_name.up.sql, and its down NNN_name.down.sql. [skipped_file]
 
 == data_loss: a rebuild that empties the children
 on a database at 001 with rows in it: applying migration 002 (step 2) failed: it would lose rows or references: c 5 -> 1
-Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)). [data_loss]
+Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)). [data_loss]
 
 == data_loss: a rebuild by hand
 applying migration 002 (by hand) failed: it would lose rows or references: children 3 -> 0, friends.parent 1 -> 0
-Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is meant, name it: Migration(…, allows_loss=("table",)). [data_loss]
+Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)). [data_loss]
 
 == dangling_references: a reference that would dangle
 applying migration 002 (renumber) failed: it would leave references that point to nothing: children -> parents (parent), friends -> parents (parent)
-Nothing was changed. Move or delete the rows that refer, in the migration, before what they refer to goes. [dangling_references]
+Nothing was changed. In the migration, first move or delete the rows that refer. [dangling_references]
 
 == dependent_rows: a host that holds rows
 rolling back migration 001 (family) failed: it would drop parents, and other tables hold rows under that: children (3), friends (1); nothing was rolled back
-Nothing was changed. Roll back first what made those tables, with the migrator that they belong to; or delete the rows. [dependent_rows]
+Nothing was changed. Delete those rows; or first roll back what made those tables, with its own migrator. [dependent_rows]
 
 == rebuild_refused: a rebuild of nothing
 applying migration 001 (rebuild) failed, statement 1 of 1: the table notes cannot be rebuilt: there is no such table
-Nothing was changed. Correct the RebuildTable, or what stands before it. [rebuild_refused]
+Nothing was changed. Correct the RebuildTable, or the statements before it. [rebuild_refused]
 
 == unknown_form: a form of a newer build
 migration 002 was recorded in a form that this build does not know ('split_table', version 1)
-Nothing was run. Take it back with the build that applied it, or with a newer one. [unknown_form]
+Nothing was run. Roll it back with the build that applied it, or with a newer one. [unknown_form]
 
 == checksum_mismatch: an edited migration
 the SQL of migration 001 (notes) is not what was applied (recorded v1:0ff036cb9c7b…, here v1:851f8169d425…); nothing was run
-Restore the migration's original text, and put the change into a new migration. If the text is right as it is, accept_checksum() or `agentdb repair accept-checksum` says so. [checksum_mismatch]
+Restore the original text of the migration, and put the change into a new migration. If the new text is right, record it with accept_checksum() or `agentdb repair accept-checksum`. [checksum_mismatch]
 
 == development_build: a file of a development build
 a build of agentdb from before its first release made this database (commits d93d150 to 617e62c); nothing was run
-Nothing converts it. Move the file away, and let the application make a new one. [development_build]
+It cannot be converted. Move the file to another place, and let the application make a new one. [development_build]
 
 == unknown_migration: an older build
 migration 002 (tags) is applied and unknown to this build; migration 003 (stars) is applied and unknown to this build; this build ends at 001; nothing was run
-Update the application to a build that has them, or roll them back with rollback(target=…) or `agentdb rollback --target ID`, which work from the recorded downs. [unknown_migration]
+Update the application to a build that has them. Or roll them back with rollback(target=…) or `agentdb rollback --target ID`, which use the recorded downs. [unknown_migration]
 
 == newer_database: one of a newer build
 migration 002 is of a newer build, and backward compatible
-Nothing; update the application when you can. [newer_database]
+Nothing. Update the application when you can. [newer_database]
 
 == other_application: a file of another application
 the file belongs to another application: its application_id is 0x7, not 0x61676462
-Nothing was changed. Name another file; or, if this one is meant, pass its application_id, or None. [other_application]
+Nothing was changed. Name another file; or, for this file, pass its application_id, or None. [other_application]
 
 == nothing_to_repair: nothing to repair
 migration 001 (notes) is applied already
-Look at what is applied, with `agentdb status` or get_migration_summary(). [nothing_to_repair]
+See what is applied with get_migration_summary() or `agentdb status`. [nothing_to_repair]
 
 == out_of_order: a late migration
 migration 002 (tags) is pending below the newest applied one; nothing was run
@@ -390,23 +390,23 @@ Give the new migration a number above the newest applied one, or pass allow_out_
 
 == duplicate_in_table: one number twice in the table
 the tracking table holds '001' and '1'; nothing was run
-Delete the row that is wrong from the tracking table; ids are compared as numbers. [duplicate_in_table]
+Delete the wrong row from the tracking table. Ids are compared as numbers. [duplicate_in_table]
 
 == bad_id_in_table: an id in the table that is none
 the tracking table holds the id 'initial'; nothing was run
-Delete or correct that row of the tracking table; ids are digits. [bad_id_in_table]
+Delete that row of the tracking table, or correct its id. Ids are digits. [bad_id_in_table]
 
 == bad_value_in_table: a time in the tracking table that is none
-the tracking table holds an execution_time of migration 001 that is no time
-Nothing; it is not used. Correct that row of the tracking table where it disturbs. [bad_value_in_table]
+the tracking table holds an execution_time of migration 001 that is not a time
+Nothing; the value is not used. It can be corrected in that row of the tracking table. [bad_value_in_table]
 
 == foreign_table: somebody elses table
 the table 'migrations' is not a tracking table of agentdb: it has no column id
-This table belongs to something else: pass table='another_name' to AgentDB.open() or Migrator. [foreign_table]
+This table belongs to another program. Pass table='another_name' to AgentDB.open() or Migrator. [foreign_table]
 
 == not_for_a_script: a recorded down that is no whole statement
-statement 1 of migration 002 cannot stand in a script: it is not one whole SQL statement
-Correct the statement; where the database recorded it, look at its row in the tracking table, which somebody may have altered. [not_for_a_script]
+statement 1 of migration 002 cannot be in a script: it is not one whole SQL statement
+Correct the statement. If the database recorded it, check its row in the tracking table; somebody may have changed it. [not_for_a_script]
 
 == no_down: a missing down
 there is no down for 001 (notes); nothing was rolled back
@@ -418,27 +418,27 @@ Run a build that has this migration, or correct the row in the tracking table. [
 
 == recorded_down_refused: a recorded down that no migration may have
 the recorded down of migration 002 was not run: statement 1 of it is ATTACH; nothing was rolled back
-Run a build of the application that has this migration; or look at its row in the tracking table, which somebody may have altered, and correct it. [recorded_down_refused]
+Use a build of the application that has this migration. Or check its row in the tracking table, which somebody may have changed, and correct it. [recorded_down_refused]
 
 == changed_meanwhile: another process that was quicker
 another process has changed what is applied: now 001 would be rolled back, and 002 was planned; nothing was rolled back
-Look at what is applied now, with get_migration_summary() or `agentdb status`, and roll back again if that is still wanted. [changed_meanwhile]
+See what is applied now with get_migration_summary() or `agentdb status`. Then decide again. [changed_meanwhile]
 
 == wrong_migration_set: a set on the table of another
 the table 'migrations' has none of these migrations; the tracking tables there are 'migrations'; nothing was run
-Name the table of these migrations with table=, or the migrations of this table. Each set has a tracking table of its own. If it is the right one, their texts and descriptions were edited: restore them. [wrong_migration_set]
+Name the tracking table of these migrations with table=, or pass the migrations of this table. Each set has its own tracking table. If both are right, the texts and descriptions were edited: restore them. [wrong_migration_set]
 
 == tracking_table_changed: a recorded down that changes the history
 rolling back migration 002 (step 2) failed: it would leave other rows than those of the migrations that stay as the tracking table 'migrations'; nothing was rolled back
-Nothing of it is kept. Let the down change no row of that table; or drop the trigger on it. [tracking_table_changed]
+Nothing was kept. Change the down so that it does not change that table, or drop the trigger on it. [tracking_table_changed]
 
 == view_broken: a view on what is rolled back
 rolling back migration 002 (step 2) failed: the view listed would not work any more: no such table: main.u; nothing was rolled back
-Drop the view or the trigger in the down before, or roll back the migration that made it first. [view_broken]
+Drop the view or the trigger at the beginning of the down, or first roll back what made it. [view_broken]
 
 == not_allowed: a recorded down that leaves the database
 rolling back migration 002 (step 2) failed, statement 1 of 1: not authorized in: CREATE TEMP TABLE scratch (x); nothing was rolled back
-An authorizer forbids it. Recorded statements may change nothing but the database itself: run a build of the application that has this migration; or correct its row in the tracking table. [not_allowed]
+An authorizer forbids it: recorded statements may change only the database itself. Use a build of the application that has this migration, or correct its row in the tracking table. [not_allowed]
 
 == target_passed: a target that is behind
 target 1 is passed already: migration 002 is applied; nothing was run
@@ -446,35 +446,35 @@ To go back to it, call rollback(target='1') or run `agentdb rollback --target 1`
 
 == interrupted_rollback: an interrupted rollback
 rolling back migration 001 was begun and not finished; nothing was run
-Finish it first: call rollback_last(), or `agentdb rollback`. If it is rolled back already, mark_reverted() or `agentdb repair mark-reverted` says so. [interrupted_rollback]
+Complete it first with rollback_last() or `agentdb rollback`. If it is rolled back already, record that with mark_reverted() or `agentdb repair mark-reverted`. [interrupted_rollback]
 
 == interrupted_migration: one that died half way
-migration 002 was begun and not finished; the next start goes on with it
-Call migrate(): it goes on behind what is done; only VACUUM and its like may run twice. If all of it is done already, mark_applied() or `agentdb repair mark-applied` says so. [interrupted_migration]
+migration 002 was begun and not finished; the next start continues it
+Call migrate(): it continues after the statements that are done. Only VACUUM and similar statements may run twice. If all of it is done already, record that with mark_applied() or `agentdb repair mark-applied`. [interrupted_migration]
 
 == begun_otherwise: a migration that was begun otherwise
 applying migration 001 (d) failed: migration 001 was begun with other statements, and 1 of those are done
-Run the build that began it, which goes on where it stopped. Or finish it by hand and say so with mark_applied() or `agentdb repair mark-applied`; or undo by hand what is done, and then mark_reverted(). [begun_otherwise]
+Run the build that began it; it continues there. Or complete it by hand, and record that with mark_applied() or `agentdb repair mark-applied`. Or undo by hand what is done, and call mark_reverted(). [begun_otherwise]
 
 == name_taken: a table in the place of one of ours
 the file has tables already that pending migrations would create: 'messages' (migration 003 (Messages)); nothing was run
-Nothing was changed. Rename or drop the other table, or keep the two in files of their own. [name_taken]
+Nothing was changed. Rename or drop the other table, or give each of the two programs its own file. [name_taken]
 
 == gap: a number that was left out
 there is no migration between 001 and 003
-Nothing, if the number was skipped on purpose. [gap]
+Nothing, if the number was left out on purpose. [gap]
 
 == changed_description: another description
 migration 001 was applied as 'step 1' and is now 'another'
-Nothing, if the new wording is meant. [changed_description]
+Nothing, if the new description is intended. [changed_description]
 
 == changed_down: another down
 the down of migration 001 (step 1) is not the recorded one
-Nothing, if the down was mended on purpose; the registered one is used. [changed_down]
+Nothing, if the down was corrected on purpose. The registered one is used. [changed_down]
 
 == manual_row: a row put in by hand
 the row of migration 001 was put in by hand
-Nothing, if the row was put in by hand on purpose; its text cannot be compared. [manual_row]
+Nothing, if somebody inserted the row on purpose. Its text cannot be compared. [manual_row]
 
 == up_failed: an up that fails
 applying migration 002 (step 2) failed, statement 1 of 1: no such table: u in: INSERT INTO u VALUES (1)
@@ -486,7 +486,7 @@ Correct the down. [down_failed]
 
 == down_incomplete: a down that forgets something
 the down of migration 001 (step 1) does not restore the schema: left over: table v
-Let the down undo all that the up made. [down_incomplete]
+Change the down so that it undoes everything that the up made. [down_incomplete]
 
 == populated_up_failed: an up that fails on rows
 on a database at 001 with rows in it: applying migration 002 (step 2) failed, statement 1 of 1: Cannot add a column with non-constant default in: ALTER TABLE t ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP
@@ -498,7 +498,7 @@ Correct the down so that it also runs on tables that hold rows. [populated_down_
 
 == schema_differs: a schema that hangs on rows
 on a database at 001 with rows in it, the upgrade gives another schema than a new file has: changed: table u
-Let the schema not depend on what the tables hold. [schema_differs]
+Change the migration so that the schema does not depend on the rows. [schema_differs]
 
 == not_filled: a table that stays empty
 no row could be made for table odd at 001: no value was found that CHECK (substr(x, 3, 4) = 'q' || length(x) || 'zz') allows
@@ -514,55 +514,55 @@ Correct the rows of fixtures={'TABLE': [{'column': value}]}. [bad_fixture]
 
 == not_repeatable: an up that cannot be run again
 after its down, migration 001 (step 1) fails: applying migration 001 (step 1) failed, statement 1 of 1: table u already exists in: CREATE TABLE u (x)
-Let down undo all that up made, so that up can run again with the same result. [not_repeatable]
+Change the down so that it undoes everything that the up made, and the up can run again. [not_repeatable]
 
 == missing_value: an agent without a model
-model is required (a NoneType)
+model is required (NoneType)
 Give this field a value. [missing_value]
 
 == wrong_type: a name that is a number
-name is text, not int (a int)
+name is text, not int (int)
 Give a value of that type. [wrong_type]
 
 == not_text: half a character
-content holds a lone surrogate at index 5, which is not text (a str of length 6)
-Leave the surrogate out, or decode the text with errors='replace' before it gets here. [not_text]
+content holds a lone surrogate at index 5, which is not text (str of length 6)
+Leave the surrogate out, or decode the text with errors='replace' first. [not_text]
 
 == too_large: more steps than a column holds
-max_steps does not fit in 64 bits (a int)
+max_steps does not fit in 64 bits (int)
 Give a smaller value, or store it as text. [too_large]
 
 == too_small: fewer steps than none
-max_steps is less than 0 (a int)
-Give a value from 0 on. [too_small]
+max_steps is less than 0 (int)
+Give a value of 0 or more. [too_small]
 
 == naive_datetime: a time without its zone
-started_at has no time zone, so it is no moment (a datetime)
+started_at has no time zone, so it is not a point in time (datetime)
 Give it a time zone: datetime.now(UTC), or value.replace(tzinfo=…). [naive_datetime]
 
 == not_json: metadata that json cannot hold
-metadata holds a set, which JSON does not have (a dict of length 1)
-Give None, bool, int, finite float, str, list, and dict with text as keys; anything else in a form of yours. [not_json]
+metadata holds a set, which JSON does not have (dict of length 1)
+Use None, bool, int, finite float, str, list, and dict with str keys. Convert anything else first. [not_json]
 
 == not_one_of: a status that there is not
-status is one of idle, running, completed, failed, stopped (a str of length 8)
+status is one of idle, running, completed, failed, stopped (str of length 8)
 Give one of those values. [not_one_of]
 
 == other_session: a parent in another session
-parent_id is a log of another session (a int)
+parent_id is a log of another session (int)
 Name a log of the same session, or None. [other_session]
 
 == bad_search: a malformed search
-text is no FTS5 expression (unterminated string) (a str of length 6)
+text is not an FTS5 expression: unterminated string (str of length 6)
 Correct the expression, or pass syntax=False to look for the text as it is. [bad_search]
 
 == bad_cursor: a cursor of nowhere
-cursor is none that this list gave (a str of length 6)
+cursor is not one that this list gave (str of length 6)
 Pass next_cursor of the page before, or None for the first page. [bad_cursor]
 
 == unreadable_row: a row that cannot be read
 the column metadata_json of row 1 in the table messages cannot be read: its JSON has an integer with too many digits
-Read the other rows with on_error='placeholder', which marks what cannot be read. Then write that column anew with raw SQL, or delete the row by its id. [unreadable_row]
+Read the other rows with on_error='placeholder', which marks what cannot be read. Then correct that column with raw SQL, or delete the row by its id. [unreadable_row]
 
 == not_found: an agent that is not there
 there is no agent 'nobody'
@@ -570,31 +570,31 @@ Check the id. [not_found]
 
 == session_deleted: a message for a hidden session
 session_id: session 's' is deleted
-Call sessions.restore() with its id first; it brings back all of the session. [session_deleted]
+Call sessions.restore() with its id first. It brings back the whole session. [session_deleted]
 
 == session_full: a session at the last seq
 session_id: session 's' has no seq left
-Go on in another session; somebody has given this one the last of all seqs. [session_full]
+Continue in another session. The last possible seq of this one is in use. [session_full]
 
 == plan_outdated: a plan from before an edit
 messages of session 's' have changed since the plan
-Ask for a new plan, sum up what it names, and compact with that. [plan_outdated]
+Make a new plan, summarize its messages, and compact with that plan. [plan_outdated]
 
 == already_restored: a compaction that is restored twice
 compaction event 1 is restored already
-Nothing; what it took out is back in its place. [already_restored]
+Nothing. Its messages are back in their places. [already_restored]
 
 == newer_event: a compaction restored before a newer one
 compaction event 1 cannot be restored: event 2 of session 's' is newer, and not restored
-Restore the newer event first; events of a session are restored from the newest to the oldest. [newer_event]
+Restore the newer event first. Events of a session are restored from the newest to the oldest. [newer_event]
 
 == output_changed: a pruned output that was edited
 compaction event 1 cannot be restored: message 1, whose output it pruned, has been edited
-Give the message the text that the event has as summary_content, or read what the event keeps with compactions.archived(). [output_changed]
+Set the message's content to the event's summary_content. Or read compactions.archived(). [output_changed]
 
 == place_taken: a removed message whose place is taken
 message 2 cannot be restored: another message has taken its place
-Remove the message that stands there first, or append the text of this one anew. [place_taken]
+Remove the message that is there first, or append the text of this one as a new message. [place_taken]
 
 == cycle: a session that is its own ancestor
 session 't' descends from the session that it would be the parent of

@@ -247,7 +247,7 @@ def test_a_client_of_the_other_world_is_refused(path: str) -> None:
     ids=lambda place: "an object" if type(place) is object else repr(place),
 )
 def test_what_is_no_place_and_no_client_is_refused(place: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="is no path, no URL and no client") as caught:
+    with pytest.raises(InvalidArgumentError, match="is not a path, a URL or a client") as caught:
         AgentDB.open(place)
     assert caught.value.code == "foreign_client"
     with pytest.raises(InvalidArgumentError):
@@ -255,7 +255,7 @@ def test_what_is_no_place_and_no_client_is_refused(place: Any) -> None:
 
 
 def test_a_transaction_is_no_client(db: AgentDB) -> None:
-    with db.client.transaction() as transaction, pytest.raises(InvalidArgumentError, match="no client"):
+    with db.client.transaction() as transaction, pytest.raises(InvalidArgumentError, match="or a client"):
         AgentDB.open(transaction)
 
 

@@ -101,10 +101,10 @@ def _version() -> str:
 )
 @click.version_option(__version__, message=_version().replace("%", "%%"))
 def agentdb() -> None:
-    """Bring a database of agents to the schema of today, and see where it stands.
+    """Bring a database of agents to the schema of today, and see its state.
 
     The schema is a sequence of numbered migrations. A database remembers which of them it has; `agentdb migrate` applies
-    the ones that are pending, each in a transaction of its own: wholly, or not at all. An application does the same by
+    the ones that are pending, each in a transaction of its own: whole, or not at all. An application does the same by
     itself at every start; this command is for people and for scripts.
 
     \b

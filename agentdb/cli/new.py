@@ -67,7 +67,7 @@ def new(name: str, folder: str | None, set_name: str | None, as_sql: bool) -> An
     """
     if not _SLUG.fullmatch(name):
         raise InvalidArgumentError(
-            f"{name!r} is no name for a migration",
+            f"{name!r} is not a name for a migration",
             remedy=f"Use lower-case words joined by underscores, as in {_suggestion(name)}.",
         )
     if folder is not None and set_name is not None:

@@ -82,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def milliseconds(time: float | None) -> str:
-    """A time as it is read; empty where there is none, or where a hand has written something else."""
+    """A time as it is read; empty where there is none, or where the row holds something else."""
     return f"{time:,.1f} ms" if isinstance(time, (int, float)) else ""
 
 

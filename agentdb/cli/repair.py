@@ -24,7 +24,7 @@ _ACTIONS = {
 }
 
 
-@click.command(short_help="Mend what the database remembers; runs no migration.")
+@click.command(short_help="Correct what the database remembers; runs no migration.")
 @click.argument("action", type=click.Choice(list(_ACTIONS)))
 @click.argument("migration", metavar="ID")
 @database_options

@@ -28,7 +28,7 @@ _VERBS = ("roll back", "rolled back")
 @database_options
 @range_options("Roll back N migrations.", "Roll back all above this one, which stays applied.")
 @click.option("--dry-run", is_flag=True, help="Show what would run; open read-only.")
-@click.option("--yes", is_flag=True, help="Do not ask. Required where stdin is no terminal.")
+@click.option("--yes", is_flag=True, help="Do not ask. Required where stdin is not a terminal.")
 @backup_options
 @answers
 def rollback(
@@ -62,7 +62,7 @@ def rollback(
     planned: list[MigrationResult] | None = None
     if asking and not (sys.stdin is not None and sys.stdin.isatty()):
         raise InvalidArgumentError(
-            "rollback asks first, and stdin is no terminal; nothing was rolled back",
+            "rollback asks first, and stdin is not a terminal; nothing was rolled back",
             remedy="Look at what would run with --dry-run, then pass --yes.",
         )
     if dry_run or asking:

@@ -62,9 +62,11 @@ def validate(
     on_connect: OnConnect | None,
     strict: bool,
 ) -> Answer:
-    """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
-    down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to the
-    newest without losing one, and back. A table that cannot be filled is a warning.
+    """Prove migrations in memory, for a CI.
+
+    It proves that they can be registered, that every up and every down runs, and that up, down, up gives the schema
+    that up gave. It also proves that a database at any earlier version, with rows in every table, is upgraded to the
+    newest and rolled back without losing a row. A table that cannot be filled is a warning.
 
     With --database they are also compared with what that database has applied; it is opened read-only. Of several sets
     each is proved on top of those before it.
@@ -93,7 +95,7 @@ def validate(
 
 
 def _in_one_row(groups: Sequence[tuple[Migration, ...]]) -> tuple[Migration, ...]:
-    """What is there before a set, as migrations that can be applied under one tracking table: several have numbers anew."""
+    """What is there before a set, as migrations of one tracking table. Those of several sets get new numbers."""
     if len(groups) == 1:
         return groups[0]
     return tuple(
@@ -108,7 +110,9 @@ def _verdict(
     one: SelectedSet, proof: ValidationResult, database: str | None, against: ValidationResult | None, strict: bool
 ) -> Answer:
     errors, warnings = list(proof.errors), list(proof.warnings)
-    warnings += [Finding("skipped_file", f"the file {name} is no migration; it was left out") for name in one.skipped]
+    warnings += [
+        Finding("skipped_file", f"the file {name} is not a migration; it was left out") for name in one.skipped
+    ]
     if against is not None:
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]

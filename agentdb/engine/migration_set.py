@@ -56,7 +56,7 @@ def set_of(source: Any) -> MigrationSet:
     name = getattr(source, "__name__", None)
     if not hasattr(source, "MIGRATIONS") or type(name) is not str:
         raise InvalidArgumentError(
-            f"{source!r} is no MigrationSet, and no module with MIGRATIONS",
+            f"{source!r} is not a MigrationSet or a module with MIGRATIONS",
             remedy='Pass a list of sets: migrations=[MigrationSet("notes", [...])].',
         )
     return MigrationSet(set_name(name.split(".")), source.MIGRATIONS, table=table_of(source))
@@ -83,7 +83,7 @@ def migrations_of(source: Any) -> tuple[Migration, ...]:
     listed = getattr(source, "MIGRATIONS", source)
     if isinstance(listed, (str, bytes, Migration)) or not hasattr(listed, "__iter__"):
         raise InvalidArgumentError(
-            f"{source!r} is no iterable of Migration, and no module with MIGRATIONS",
+            f"{source!r} is not an iterable of Migration or a module with MIGRATIONS",
             remedy="Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration().",
         )
     migrations = tuple(listed)

@@ -1,7 +1,7 @@
 """What migrations would run, as SQL: for a dry run and for scripts.
 
-What a RebuildTable comes to hangs on the schema that it meets, and an earlier migration of the same run may make that. So
-the schema, without a row, is built in memory, and the migrations' definitions are run there.
+The statements of a RebuildTable depend on the schema, which an earlier migration of the same run may change. So the
+schema, without rows, is built in memory, and the migrations' definitions are run there.
 """
 
 from __future__ import annotations

@@ -574,8 +574,8 @@ def test_a_form_of_a_newer_build_is_named(notes: Database, path: Path, form: dic
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        ({"columns": None}, "columns is no object"),
-        ({"columns": [1]}, "columns is no object"),
+        ({"columns": None}, "columns is not an object"),
+        ({"columns": [1]}, "columns is not an object"),
         ({"columns": {"text": 1}}, "both are text"),
         ({"columns": {"text": "1; 2"}}, "not one expression"),
         ({"table": None}, "the name of the table is None"),

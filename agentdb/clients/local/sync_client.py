@@ -119,7 +119,7 @@ class LocalClient(Pool):
         return transaction
 
     def close(self) -> None:
-        """Close. May be called twice. A statement that runs on another thread comes to its end first; a transaction of
+        """Close. May be called twice. A statement that runs on another thread ends first; a transaction of
         another thread is rolled back at its next use."""
         if self._born == fork_safety.generation:
             transaction = self._transaction and self._transaction()

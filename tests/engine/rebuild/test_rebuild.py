@@ -233,7 +233,7 @@ def test_a_name_that_is_mistyped_in_double_quotes_does_not_become_a_text_in_ever
 ) -> None:
     before = snapshot(path)
     error = refused(notes, RebuildTable("notes", REBUILD.create, {"text": expression}))
-    assert (error.code, '"aa", which is no column' in error.message) == ("rebuild_refused", True)
+    assert (error.code, '"aa", which is not a column' in error.message) == ("rebuild_refused", True)
     assert snapshot(path) == before
 
 
@@ -426,7 +426,7 @@ def test_a_search_index_finds_the_same_rows_whatever_becomes_of_the_key(
         (BY_COLUMN, "(id INT, body TEXT)", {"id": "n"}, "finds its rows by id"),
         (BY_COLUMN, "(other INTEGER PRIMARY KEY, body TEXT)", {"other": "id"}, "finds its rows by id"),
         (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"n": "'n'"}, "finds its rows by n"),
-        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which goes"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which is dropped"),
     ],
 )
 def test_a_search_index_that_would_find_other_rows_is_in_the_way(

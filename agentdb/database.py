@@ -60,10 +60,10 @@ def _client(place: Any, make: Callable[..., Any], given: Mapping[str, Any], *, i
     borrowed = borrow(place)
     world = borrowed.is_async if borrowed is not None else getattr(place, "is_async", None)
     if world is None or hasattr(place, "savepoint"):
-        raise InvalidArgumentError(f"{type(place).__name__} is no path, no URL and no client", code="foreign_client")
+        raise InvalidArgumentError(f"{type(place).__name__} is not a path, a URL or a client", code="foreign_client")
     if world != is_async:
         raise InvalidArgumentError(
-            f"{type(place).__name__} is of the other world",
+            f"{type(place).__name__} is {'a sync' if is_async else 'an async'} client",
             code="wrong_world",
             remedy="Use AgentDB with create_client_sync() and AsyncAgentDB with create_client().",
         )

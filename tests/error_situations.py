@@ -23,6 +23,8 @@ Situation = Callable[[Path], "AgentDBError | str"]
 SITUATIONS: dict[str, Situation] = {}
 #: Where there is no fork, no named pipe, or no limit of the size of files.
 POSIX_ONLY = {"a_client_from_before_a_fork", "a_pipe", "a_disk_that_fails"}
+#: What needs a user that another one may not write for.
+ROOT_ONLY: set[str] = set()
 HERE = Path(__file__).parent
 
 
@@ -157,7 +159,7 @@ else:
 
 
 @situation
-def a_transaction_that_sqlite_took_back(path: Path) -> AgentDBError:
+def a_transaction_that_sqlite_rolled_back(path: Path) -> AgentDBError:
     with create_client_sync(path) as client:
         client.execute("CREATE TABLE t (x UNIQUE)")
         transaction = client.transaction()
@@ -190,7 +192,7 @@ def a_callback_that_uses_the_database(path: Path) -> AgentDBError:
 
 
 @situation
-def no_folder(path: Path) -> AgentDBError:
+def no_folder_for_a_database(path: Path) -> AgentDBError:
     return caught(create_client_sync, path / "agents.db")
 
 
@@ -357,7 +359,7 @@ def an_up_that_fails(path: Path) -> str:
 
 
 @situation
-def a_down_that_fails(path: Path) -> str:
+def a_down_that_fails_in_the_proof(path: Path) -> str:
     return the(validate_migrations([TABLE, step(2, "CREATE TABLE u (x)", "DROP TABLE v")]), "down_failed")
 
 
@@ -373,13 +375,13 @@ def an_up_that_cannot_be_run_again(path: Path) -> str:
 
 
 @situation
-def an_up_that_rows_do_not_bear(path: Path) -> str:
+def an_up_that_fails_on_rows(path: Path) -> str:
     up = "ALTER TABLE t ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP"
     return the(validate_migrations([TABLE, step(2, up, "ALTER TABLE t DROP COLUMN at")]), "populated_up_failed")
 
 
 @situation
-def a_down_that_rows_do_not_bear(path: Path) -> str:
+def a_down_that_fails_on_rows(path: Path) -> str:
     first = step(1, "CREATE TABLE t (x INTEGER NOT NULL)", "DROP TABLE t")
     down = ("INSERT INTO t (x) SELECT NULL FROM t", "ALTER TABLE t DROP COLUMN y")
     return the(validate_migrations([first, step(2, "ALTER TABLE t ADD COLUMN y", down)]), "populated_down_failed")

@@ -226,12 +226,12 @@ def test_a_client_of_libsql_client_is_borrowed_and_stays_open(path: str) -> None
 def test_a_client_of_the_other_world_is_refused(path: str) -> None:
     async def main() -> None:
         async with create_client(path) as theirs:
-            with pytest.raises(InvalidArgumentError, match="AsyncLocalClient is of the other world") as caught:
+            with pytest.raises(InvalidArgumentError, match="AsyncLocalClient is an async client") as caught:
                 AgentDB.open(theirs)
             assert caught.value.code == "wrong_world"
             assert "AsyncAgentDB with create_client()" in str(caught.value)
         with create_client_sync(path) as ours:
-            with pytest.raises(InvalidArgumentError, match="LocalClient is of the other world") as caught:
+            with pytest.raises(InvalidArgumentError, match="LocalClient is a sync client") as caught:
                 await AsyncAgentDB.open(ours)
             assert caught.value.code == "wrong_world"
             with pytest.raises(InvalidArgumentError):
@@ -247,7 +247,7 @@ def test_a_client_of_the_other_world_is_refused(path: str) -> None:
     ids=lambda place: "an object" if type(place) is object else repr(place),
 )
 def test_what_is_no_place_and_no_client_is_refused(place: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="is no path, no URL and no client") as caught:
+    with pytest.raises(InvalidArgumentError, match="is not a path, a URL or a client") as caught:
         AgentDB.open(place)
     assert caught.value.code == "foreign_client"
     with pytest.raises(InvalidArgumentError):
@@ -255,7 +255,7 @@ def test_what_is_no_place_and_no_client_is_refused(place: Any) -> None:
 
 
 def test_a_transaction_is_no_client(db: AgentDB) -> None:
-    with db.client.transaction() as transaction, pytest.raises(InvalidArgumentError, match="no client"):
+    with db.client.transaction() as transaction, pytest.raises(InvalidArgumentError, match="or a client"):
         AgentDB.open(transaction)
 
 

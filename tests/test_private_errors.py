@@ -165,7 +165,7 @@ def test_a_field_error_has_the_value_and_its_message_the_type_and_the_length(db:
     with pytest.raises(FieldError) as refused:
         db.agents.create(name="n", model="m", max_steps=NEEDLE)
     assert refused.value.value == NEEDLE
-    assert refused.value.message == f"max_steps is an integer, not str (a str of length {len(NEEDLE)})"
+    assert refused.value.message == f"max_steps is an integer, not str (str of length {len(NEEDLE)})"
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def tell_interrupted(*, as_json: bool) -> None:
     error = AgentDBError(
         "stopped by Ctrl-C",
         code="interrupted",
-        remedy="A migration that was running is rolled back, unless it is one that runs outside a transaction; those before "
-        "it stay. Run it again to go on.",
+        remedy="A migration that was running is rolled back, unless it runs outside a transaction. Those before it stay "
+        "applied. Run it again to continue.",
     )
     if as_json:
         print_json({"error": _document(error)})

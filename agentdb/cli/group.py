@@ -101,22 +101,31 @@ def _version() -> str:
 )
 @click.version_option(__version__, message=_version().replace("%", "%%"))
 def agentdb() -> None:
-    """Bring a database of agents to the schema of today, and see where it stands.
+    """Bring a database of agents to the schema of today, and see its state.
 
     The schema is a sequence of numbered migrations. A database remembers which of them it has; `agentdb migrate` applies
-    the ones that are pending, each in a transaction of its own: wholly, or not at all. An application does the same by
+    the ones that are pending, each in a transaction of its own: whole, or not at all. An application does the same by
     itself at every start; this command is for people and for scripts.
 
     \b
     DATABASE
       A path, a file: URL, or :memory:. Without it the environment variable
-      AGENTDB_URL is used, and without that the file agents.db.
+      AGENTDB_URL counts, then `database` of pyproject.toml, then the file
+      agents.db.
 
     \b
     MIGRATIONS
       The built-in ones, unless --migrations names a folder (with pairs
       NNN_name.up.sql and NNN_name.down.sql, or modules mNNN_name.py), or a
       module by its dotted name. The current folder is importable.
+
+    \b
+    PROJECT
+      pyproject.toml, in the current folder or a parent of it, can name the
+      database and several sets of migrations; --set chooses one of them.
+        [tool.agentdb]
+        database = "notes.db"
+        migrations = ["agentdb.migrations", "notes_app.migrations:NOTES"]
 
     \b
     EXIT CODES

@@ -13,8 +13,8 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T]) -> T:
     """asyncio.run(), where Ctrl-C cancels `work` and, once that has rolled back, raises KeyboardInterrupt.
 
-    asyncio.run() alone does so too, but for a signal that comes just before the loop falls asleep: nothing wakes it then
-    before the statement ends. A handler of the loop's own is told through a pipe, which does.
+    asyncio.run() alone does so too, except for a signal that comes just before the loop waits: nothing wakes it then
+    before the statement ends. A handler of the loop itself is notified through a pipe, which wakes it.
     """
     welcome = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from agentdb.cli import interruptible, open_database
 from agentdb.cli.options import backup_options, database_options, range_options, upgrade_options
-from agentdb.cli.output import Answer, answers
+from agentdb.cli.output import Answer, answers, of_all, plain
 from agentdb.cli.progress import Progress
 from agentdb.cli.run_report import report
-from agentdb.engine.migration import Migration
+from agentdb.cli.sets import SelectedSet, only
+from agentdb.engine.joint_migrator import JointMigrator
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.engine.results import MigrationResult, MigrationSummary
 
@@ -31,8 +33,7 @@ _VERBS = ("apply", "applied")
 @answers
 def migrate(
     database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
+    sets: tuple[SelectedSet, ...],
     busy_timeout: float,
     on_connect: OnConnect | None,
     limit: int | None,
@@ -57,28 +58,55 @@ def migrate(
       backup (the path of the one that was made, or null),
       results: [{id, description, success, executed_at,
                  execution_time (ms), dry_run, statements}]
+      of several sets: database, dry_run, backup, and
+      sets: [{set, table, current_version, pending, results}]
     """
-    rules: dict[str, Any] = {"table": table, "allow_out_of_order": allow_out_of_order}
-    extent: dict[str, Any] = {
-        "limit": limit,
-        "target": target,
-        "use_transaction": not no_transaction,
-        "validate_checksums": not no_checksums,
-    }
+    if limit is not None or target is not None:
+        only(sets, "--limit" if limit is not None else "--target")
+    rules: dict[str, Any] = {"allow_out_of_order": allow_out_of_order}
+    extent: dict[str, Any] = {"use_transaction": not no_transaction, "validate_checksums": not no_checksums}
+    if len(sets) == 1:
+        extent |= {"limit": limit, "target": target}
     if dry_run:
         with open_database.to_preview(database, busy_timeout, on_connect) as client:
-            migrator = Migrator(client, migrations, **rules)
-            results = migrator.migrate(dry_run=True, **extent)
-            return report(database, results, migrator.get_migration_summary(), verbs=_VERBS, dry_run=True, backup=None)
+            migrators = [Migrator(client, one.migrations, table=one.table, **rules) for one in sets]
+            start = migrators[0] if len(sets) == 1 else JointMigrator(migrators)
+            results = start.migrate(dry_run=True, **extent)
+            summaries = [migrator.get_migration_summary() for migrator in migrators]
+        return _report(database, sets, results, summaries, dry_run=True, backup=None)
 
     progress = Progress()
 
-    async def upgrade() -> tuple[list[MigrationResult], MigrationSummary]:
+    async def upgrade() -> tuple[list[MigrationResult], list[MigrationSummary]]:
         async with open_database.to_write(database, busy_timeout, on_connect) as client:
             with progress:
-                migrator = AsyncMigrator(client, migrations, on_event=progress, **backups, **rules)
-                results = await migrator.migrate(**extent)
-            return results, await migrator.get_migration_summary()
+                migrators = [
+                    AsyncMigrator(client, one.migrations, table=one.table, on_event=progress, **backups, **rules)
+                    for one in sets
+                ]
+                start = migrators[0] if len(sets) == 1 else JointMigrator(migrators)
+                results = await start.migrate(**extent)
+            return results, [await migrator.get_migration_summary() for migrator in migrators]
 
-    results, summary = interruptible.run(upgrade())
-    return report(database, results, summary, verbs=_VERBS, dry_run=False, backup=progress.backup)
+    results, summaries = interruptible.run(upgrade())
+    return _report(database, sets, results, summaries, dry_run=False, backup=progress.backup)
+
+
+def _report(
+    database: str,
+    sets: Sequence[SelectedSet],
+    results: Sequence[MigrationResult],
+    summaries: Sequence[MigrationSummary],
+    *,
+    dry_run: bool,
+    backup: str | None,
+) -> Answer:
+    if len(sets) == 1:
+        return report(database, results, summaries[0], verbs=_VERBS, dry_run=dry_run, backup=backup)
+    named = []
+    for one, summary in zip(sets, summaries, strict=True):
+        own = {id(migration) for migration in one.migrations}
+        ran = [result for result in results if id(result.migration) in own]
+        named.append((one.name, report(database, ran, summary, verbs=_VERBS, dry_run=dry_run, table=one.table)))
+    first = [] if backup is None else [f"backup: {plain(backup)}"]
+    return of_all(named, first, database=database, dry_run=dry_run, backup=backup)

@@ -8,6 +8,7 @@ import re
 import click
 
 from agentdb.cli.output import Answer, answers, as_document
+from agentdb.cli.sets import folder_of_new_migrations
 from agentdb.errors import AlreadyExistsError, InvalidArgumentError, StorageError
 
 _SLUG = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
@@ -42,13 +43,19 @@ MIGRATION = Migration(
 @click.command(short_help="Begin a migration: a pair of SQL files, or a module.")
 @click.argument("name")
 @click.option(
-    "--migrations", "folder", metavar="FOLDER", default="migrations", show_default=True, help="Where to put it."
+    "--migrations",
+    "folder",
+    metavar="FOLDER",
+    help="Where to put it.  [default: the folder that pyproject.toml names, else migrations]",
+)
+@click.option(
+    "--set", "set_name", metavar="NAME", help="Put it into the folder of this set, of those that pyproject.toml names."
 )
 @click.option(
     "--sql/--module", "as_sql", default=True, help="NNN_name.up.sql and .down.sql (default), or mNNN_name.py."
 )
 @answers
-def new(name: str, folder: str, as_sql: bool) -> Answer:
+def new(name: str, folder: str | None, set_name: str | None, as_sql: bool) -> Answer:
     """Write the skeleton of the next migration into a folder of migrations.
 
     NAME says what it does, in lower-case words joined by underscores: add_notes. Nothing is overwritten. The skeleton
@@ -60,9 +67,13 @@ def new(name: str, folder: str, as_sql: bool) -> Answer:
     """
     if not _SLUG.fullmatch(name):
         raise InvalidArgumentError(
-            f"{name!r} is no name for a migration",
+            f"{name!r} is not a name for a migration",
             remedy=f"Use lower-case words joined by underscores, as in {_suggestion(name)}.",
         )
+    if folder is not None and set_name is not None:
+        raise click.UsageError("--set and --migrations both say where to put it; give one of the two.")
+    if folder is None:
+        folder = folder_of_new_migrations(set_name)
     if not os.path.isdir(folder):
         raise InvalidArgumentError(
             f"there is no folder {folder}",

@@ -27,6 +27,27 @@ class Answer:
     script: str = ""
 
 
+def of_all(named: Sequence[tuple[str, Answer]], first: Iterable[str] = (), **shared: Any) -> Answer:
+    """The answer of a command that went over several sets: each one's name as a heading, and its lines below.
+
+    named: the name of each set and its answer. first: lines that are of all sets. shared: the keys of the document that are
+    of all sets; the others are under `sets`, as they are for one set alone. All are valid where each one is.
+    """
+    if len(named) == 1:
+        return named[0][1]
+    lines = list(first)
+    for name, answer in named:
+        lines += [*([""] if lines else []), f"{plain(name)}:", *answer.lines]
+    documents = [answer.document for _, answer in named]
+    if all("is_valid" in document for document in documents):
+        shared["is_valid"] = all(document["is_valid"] for document in documents)
+    own = [
+        {"set": name, **{key: value for key, value in document.items() if key == "is_valid" or key not in shared}}
+        for (name, _), document in zip(named, documents, strict=True)
+    ]
+    return Answer(lines, as_document(**shared, sets=own), all(answer.good for _, answer in named))
+
+
 def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     """Give a command its --json, and print its answer."""
 
@@ -61,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def milliseconds(time: float | None) -> str:
-    """A time as it is read; empty where there is none, or where a hand has written something else."""
+    """A time as it is read; empty where there is none, or where the row holds something else."""
     return f"{time:,.1f} ms" if isinstance(time, (int, float)) else ""
 
 

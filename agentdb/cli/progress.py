@@ -23,8 +23,8 @@ _BAR = 24
 
 
 class Progress:
-    """Counts statements, and pages of a copy. Silent where the stream is no terminal; wiped off when it ends, so that
-    results stand alone."""
+    """Counts statements, and pages of a copy. Silent where the stream is no terminal; erased when it ends, so that only
+    results are left."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         found: TextIO | None = sys.stderr if stream is None else stream  # None where it is closed

@@ -5,24 +5,29 @@ from __future__ import annotations
 from agentdb.errors import REMEDIES
 
 _HERE = {
-    "backup_failed": "Nothing was changed. Make room or give the right to write there, or keep backups in another place with "
-    "--backup-dir FOLDER; --no-backup makes none.",
-    "backup_no_space": "Free some space there, or keep backups in another place with --backup-dir FOLDER; --no-backup makes "
-    "none.",
+    "backup_failed": "Nothing was changed. Free some space there, or allow this user to write there. --backup-dir FOLDER keeps "
+    "backups in another folder; --no-backup makes none.",
+    "backup_no_space": "Nothing was changed. Free some space there. --backup-dir FOLDER keeps backups in another folder; "
+    "--no-backup makes none.",
     "busy": "Another process is writing. Try again, or wait longer with --busy-timeout.",
-    "wrong_migration_set": "Name the table of these migrations with --table, or the migrations of this table with --migrations. "
-    "If it is the right one, their texts and descriptions were edited: restore them.",
-    "foreign_table": "This table belongs to something else: name another with --table.",
+    "changed_meanwhile": "See what is applied now with `agentdb status`. Then decide again.",
+    "wrong_migration_set": "Name the tracking table of these migrations with --table, or the migrations of this table with "
+    "--migrations. If both are right, the texts and descriptions were edited: restore them.",
+    "foreign_table": "This table belongs to another program. Name another one with --table.",
     "out_of_order": "Give the new migration a number above the newest applied one, or add --allow-out-of-order.",
-    "unknown_migration": "Name the migrations that it was made with (--migrations, --table), update to a build that has them, "
-    "or roll them back with `agentdb rollback`, which works from the recorded downs.",
-    "interrupted_migration": "Run `agentdb migrate`, which goes on behind what is done. If all of it is done "
-    "already, `agentdb repair mark-applied` says so.",
-    "interrupted_rollback": "Finish it first: run `agentdb rollback`. If it is rolled back already, "
-    "`agentdb repair mark-reverted` says so.",
-    "checksum_mismatch": "Restore the migration's original text, and put the change into a new migration. If the text is right "
-    "as it is, `agentdb repair accept-checksum` says so.",
-    "nothing_to_repair": "Look at what is applied, with `agentdb status`.",
+    "unknown_migration": "Name the migrations that it was made with (--migrations, --table), or update to a build that has "
+    "them. Or roll them back with `agentdb rollback`, which uses the recorded downs.",
+    "interrupted_migration": "Run `agentdb migrate`: it continues after the statements that are done. If all of it is done "
+    "already, record that with `agentdb repair mark-applied`.",
+    "interrupted_rollback": "Complete it first with `agentdb rollback`. If it is rolled back already, record that with "
+    "`agentdb repair mark-reverted`.",
+    "begun_otherwise": "Run the build that began it; it continues there. Or complete it by hand, and record that with `agentdb "
+    "repair mark-applied`. Or undo by hand what is done, and record that with `agentdb repair mark-reverted`.",
+    "checksum_mismatch": "Restore the original text of the migration, and put the change into a new migration. If the new text "
+    "is right, record it with `agentdb repair accept-checksum`.",
+    "nothing_to_repair": "See what is applied with `agentdb status`.",
+    "not_filled": "Give rows for it in a JSON file, with --fixtures FILE.",
+    "bad_fixture": "Correct the rows in the file of --fixtures.",
 }
 
 

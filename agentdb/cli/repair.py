@@ -7,7 +7,7 @@ import click
 from agentdb.cli import interruptible, open_database
 from agentdb.cli.options import database_options
 from agentdb.cli.output import Answer, answers, as_document, plain
-from agentdb.engine.migration import Migration
+from agentdb.cli.sets import SelectedSet, only
 from agentdb.engine.migrator import AsyncMigrator
 from agentdb.engine.results import MigrationSummary
 
@@ -24,7 +24,7 @@ _ACTIONS = {
 }
 
 
-@click.command(short_help="Mend what the database remembers; runs no migration.")
+@click.command(short_help="Correct what the database remembers; runs no migration.")
 @click.argument("action", type=click.Choice(list(_ACTIONS)))
 @click.argument("migration", metavar="ID")
 @database_options
@@ -34,8 +34,7 @@ def repair(
     action: str,
     migration: str,
     database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
+    sets: tuple[SelectedSet, ...],
     busy_timeout: float,
     on_connect: OnConnect | None,
     reason: str,
@@ -55,9 +54,11 @@ def repair(
       pending (ids that are left)
     """
 
+    one = only(sets, "repair")
+
     async def mend() -> MigrationSummary:
         async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
-            migrator = AsyncMigrator(client, migrations, table=table)
+            migrator = AsyncMigrator(client, one.migrations, table=one.table)
             await getattr(migrator, action.replace("-", "_"))(migration, reason=reason)
             return await migrator.get_migration_summary()
 

@@ -12,7 +12,7 @@ from agentdb.cli.options import backup_options, database_options, range_options
 from agentdb.cli.output import Answer, answers
 from agentdb.cli.progress import Progress
 from agentdb.cli.run_report import agreed, report
-from agentdb.engine.migration import Migration
+from agentdb.cli.sets import SelectedSet, only
 from agentdb.engine.migrator import AsyncMigrator, Migrator
 from agentdb.engine.results import MigrationResult, MigrationSummary
 from agentdb.errors import InvalidArgumentError
@@ -28,13 +28,12 @@ _VERBS = ("roll back", "rolled back")
 @database_options
 @range_options("Roll back N migrations.", "Roll back all above this one, which stays applied.")
 @click.option("--dry-run", is_flag=True, help="Show what would run; open read-only.")
-@click.option("--yes", is_flag=True, help="Do not ask. Required where stdin is no terminal.")
+@click.option("--yes", is_flag=True, help="Do not ask. Required where stdin is not a terminal.")
 @backup_options
 @answers
 def rollback(
     database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
+    sets: tuple[SelectedSet, ...],
     busy_timeout: float,
     on_connect: OnConnect | None,
     limit: int | None,
@@ -56,18 +55,19 @@ def rollback(
       results: [{id, description, success, executed_at,
                  execution_time (ms), dry_run, statements}]
     """
+    one = only(sets, "rollback")
     if limit is None and target is None:
         limit = 1
     asking = not yes and not dry_run
     planned: list[MigrationResult] | None = None
     if asking and not (sys.stdin is not None and sys.stdin.isatty()):
         raise InvalidArgumentError(
-            "rollback asks first, and stdin is no terminal; nothing was rolled back",
+            "rollback asks first, and stdin is not a terminal; nothing was rolled back",
             remedy="Look at what would run with --dry-run, then pass --yes.",
         )
     if dry_run or asking:
         with open_database.to_read(database, busy_timeout, on_connect) as client:
-            reader = Migrator(client, migrations, table=table)
+            reader = Migrator(client, one.migrations, table=one.table)
             previews = reader.rollback(limit, target, dry_run=True)
             summary = reader.get_migration_summary()
         if dry_run:
@@ -81,7 +81,7 @@ def rollback(
     async def downgrade() -> tuple[list[MigrationResult], MigrationSummary]:
         async with open_database.to_write(database, busy_timeout, on_connect, must_exist=True) as client:
             with progress:
-                migrator = AsyncMigrator(client, migrations, table=table, on_event=progress, **backups)
+                migrator = AsyncMigrator(client, one.migrations, table=one.table, on_event=progress, **backups)
                 results = await migrator.rollback(limit, target, planned=planned)
             return results, await migrator.get_migration_summary()
 

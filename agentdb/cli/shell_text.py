@@ -32,7 +32,8 @@ def check(migration_id: str, statements: list[str]) -> None:
     for number, sql in enumerate(statements, 1):
         if not _is_one(sql):
             raise MigrationError(
-                f"statement {number} of migration {migration_id} cannot stand in a script: it is not one whole SQL statement",
+                f"statement {number} of migration {migration_id} cannot be in a script: "
+                "it is not one whole SQL statement",
                 code="not_for_a_script",
                 migration_id=migration_id,
                 statement_number=number,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 import click
 from click.core import ParameterSource
 
 from agentdb.cli import open_database
 from agentdb.cli.options import database_options, range_options, upgrade_options
-from agentdb.cli.output import Answer, answers, as_document, counted
+from agentdb.cli.output import Answer, answers, as_document, counted, plain
 from agentdb.cli.script import downgrade, script, upgrade
+from agentdb.cli.sets import SelectedSet, of_set, only
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner, rollback_plan
 from agentdb.engine.guards.wrong_set import check_set
@@ -19,10 +24,11 @@ from agentdb.engine.migrator import Migrator
 from agentdb.engine.preview import expanded
 from agentdb.operations.runners import run
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.clients.local.sync_client import LocalClient
+    from agentdb.engine.migration import Item
+    from agentdb.engine.rollback_plan import Reversal
 
 
 @click.command(short_help="What would run, as a script for the sqlite3 shell.")
@@ -36,8 +42,7 @@ if TYPE_CHECKING:
 @answers
 def sql(
     database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
+    sets: tuple[SelectedSet, ...],
     busy_timeout: float,
     on_connect: OnConnect | None,
     everything: bool,
@@ -58,65 +63,98 @@ def sql(
     JSON
       database (null with --all), direction ("up" or "down"),
       migrations (ids, in the order in which they run), script
+      of several sets: in place of migrations
+      sets: [{set, table, migrations}]
     """
     if everything and click.get_current_context().get_parameter_source("database") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--all looks at no DATABASE; give one of the two.")
-    history = History(table)
+    if down or limit is not None or target is not None:
+        only(sets, "--down" if down else "--limit" if limit is not None else "--target")
+    rules: dict[str, Any] = {"limit": limit, "target": target}
+    if not down:
+        rules |= {"checksums": not no_checksums, "allow_out_of_order": allow_out_of_order}
     with _opened(database, busy_timeout, on_connect, everything=everything, down=down) as client:
-        registered = Migrator(client, migrations, table=table).migrations
-        rows = run(client, history.read())
-        if not everything and not down:
-            run(client, check_set(history, registered))
-        if everything and down:
-            rows = [Row.of(migration.id, migration.checksum) for migration in registered]
-        if down:
-            last = 1 if limit is None and target is None else limit
-            reversals = rollback_plan.plan_downgrade(registered, rows, limit=last, target=target)
-            ids = [reversal.recorded_id for reversal in reversals]
-            made = [migration.up for migration in registered] if everything else []
-            recorded = {row.id: row for row in rows}
-            done = [planner.done_before(recorded[r.recorded_id], DOWN, r.statements) for r in reversals]
-            left = [r.statements[number:] for r, number in zip(reversals, done, strict=True)]
-            texts = run(client, expanded([*made, *left]))[len(made) :]
-            parts = [
-                downgrade(history, reversal, statements, recorded[reversal.recorded_id])
-                for reversal, statements in zip(reversals, texts, strict=True)
-            ]
-        else:
-            plan = planner.plan_upgrade(
-                registered,
-                rows,
-                limit=limit,
-                target=target,
-                checksums=not no_checksums,
-                allow_out_of_order=allow_out_of_order,
-            )
-            begun = {planner.recorded_number(row): row for row in rows if row.in_progress == UP}
-            done = [planner.done_before(begun[m.number], UP, m.up) if m.number in begun else 0 for m in plan]
-            ids = [migration.id for migration in plan]
-            texts = run(client, expanded([m.up[number:] for m, number in zip(plan, done, strict=True)]))
-            parts = [
-                upgrade(
-                    history,
-                    migration,
-                    statements,
-                    use_transaction=migration.use_transaction and not (no_transaction and migration.foreign_keys),
-                    begun=begun.get(migration.number),
+        runs: list[_Run] = []
+        for one in sets:
+            with of_set(one, sets):
+                runs += (
+                    _downgrades(client, one, rules, everything) if down else _upgrades(client, one, rules, everything)
                 )
-                for migration, statements in zip(plan, texts, strict=True)
-            ]
+        # Before the first down of --all stands what the ups have made.
+        ups = sorted(sets[0].migrations, key=lambda migration: migration.number) if everything and down else []
+        texts = run(client, expanded([*[migration.up for migration in ups], *[one.left for one in runs]]))[len(ups) :]
+    parts: list[list[str]] = []
+    headed: str | None = None
+    for one_run, statements in zip(runs, texts, strict=True):
+        part = one_run.written(statements, no_transaction)
+        if len(sets) > 1 and one_run.set.name != headed:
+            headed = one_run.set.name
+            part = [f"-- The set {plain(headed)}, tracking table {plain(one_run.set.table)}", "", *part]
+        parts.append(part)
     place = "no database" if everything else database
-    text = script(f"agentdb {'rollback' if down else 'migrate'}, {place}: {counted(len(ids), 'migration')}", parts)
-    return Answer(
-        (),
-        as_document(
-            database=None if everything else database,
-            direction="down" if down else "up",
-            migrations=ids,
-            script=text,
-        ),
-        script=text,
-    )
+    text = script(f"agentdb {'rollback' if down else 'migrate'}, {place}: {counted(len(runs), 'migration')}", parts)
+    shared = {"database": None if everything else database, "direction": "down" if down else "up"}
+    if len(sets) == 1:
+        return Answer((), as_document(**shared, migrations=[one.id for one in runs], script=text), script=text)
+    listed = [
+        as_document(set=one.name, table=one.table, migrations=[found.id for found in runs if found.set is one])
+        for one in sets
+    ]
+    return Answer((), as_document(**shared, sets=listed, script=text), script=text)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One up or down that a script holds. left: what is still to be run of it."""
+
+    set: SelectedSet
+    id: str
+    left: Sequence[Item]
+    written: Callable[[Sequence[str], bool], list[str]]
+
+
+def _upgrades(client: LocalClient, one: SelectedSet, rules: dict[str, Any], everything: bool) -> list[_Run]:
+    history = History(one.table)
+    rows = run(client, history.read())
+    registered = Migrator(client, one.migrations, table=one.table).migrations
+    if not everything:
+        run(client, check_set(history, registered))
+    begun = {planner.recorded_number(row): row for row in rows if row.in_progress == UP}
+
+    def of(migration: Migration) -> _Run:
+        row = begun.get(migration.number)
+        done = planner.done_before(row, UP, migration.up) if row is not None else 0
+
+        def written(statements: Sequence[str], no_transaction: bool) -> list[str]:
+            use_transaction = migration.use_transaction and not (no_transaction and migration.foreign_keys)
+            return upgrade(history, migration, statements, use_transaction=use_transaction, begun=row)
+
+        return _Run(one, migration.id, migration.up[done:], written)
+
+    return [of(migration) for migration in planner.plan_upgrade(registered, rows, **rules)]
+
+
+def _downgrades(client: LocalClient, one: SelectedSet, rules: dict[str, Any], everything: bool) -> list[_Run]:
+    history = History(one.table)
+    registered = Migrator(client, one.migrations, table=one.table).migrations
+    rows = run(client, history.read())
+    if everything:
+        rows = [Row.of(migration.id, migration.checksum) for migration in registered]
+    recorded = {row.id: row for row in rows}
+    if rules["limit"] is None and rules["target"] is None:
+        rules = {**rules, "limit": 1}
+
+    def of(reversal: Reversal) -> _Run:
+        row = recorded[reversal.recorded_id]
+        done = planner.done_before(row, DOWN, reversal.statements)
+        return _Run(
+            one,
+            reversal.recorded_id,
+            reversal.statements[done:],
+            lambda statements, _: downgrade(history, reversal, statements, row),
+        )
+
+    return [of(reversal) for reversal in rollback_plan.plan_downgrade(registered, rows, **rules)]
 
 
 def _opened(

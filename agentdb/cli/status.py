@@ -16,8 +16,10 @@ from agentdb.cli.output import (
     lines_of_findings,
     migration_document,
     milliseconds,
+    of_all,
     plain,
 )
+from agentdb.cli.sets import SelectedSet, of_set
 from agentdb.engine.guards.wrong_set import check_set
 from agentdb.engine.history import History
 from agentdb.engine.history_row import UP, Row
@@ -31,6 +33,7 @@ from agentdb.operations.runners import run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.clients.local.sync_client import LocalClient
 
 
 @click.command(short_help="What is applied, what is pending, and whether the two fit.")
@@ -39,8 +42,7 @@ if TYPE_CHECKING:
 @answers
 def status(
     database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
+    sets: tuple[SelectedSet, ...],
     busy_timeout: float,
     on_connect: OnConnect | None,
     check: bool,
@@ -57,13 +59,23 @@ def status(
                  checksum, in_progress}],
       pending: [{id, description}],
       errors, warnings: [{code, message, remedy, migration}]
+      of several sets: database, is_valid (of all), and
+      sets: [{set, table, and so on, as above}]
     """
+    named: list[tuple[str, Answer]] = []
     with open_database.to_read(database, busy_timeout, on_connect) as client:
-        history = History(table)
-        rows = run(client, history.read())
-        migrator = Migrator(client, migrations, table=table)
-        run(client, check_set(history, migrator.migrations))
-        findings = migrator.validate_migrations()
+        for one in sets:
+            with of_set(one, sets):
+                named.append((one.name, _status(database, client, one, check)))
+    return of_all(named, database=database)
+
+
+def _status(database: str, client: LocalClient, one: SelectedSet, check: bool) -> Answer:
+    history = History(one.table)
+    rows = run(client, history.read())
+    migrator = Migrator(client, one.migrations, table=one.table)
+    run(client, check_set(history, migrator.migrations))
+    findings = migrator.validate_migrations()
     rows.sort(key=_order)
     applied = [row for row in rows if row.in_progress != UP]
     pending, _ = survey(migrator.migrations, rows, checksums=False)
@@ -76,7 +88,7 @@ def status(
         ],
         as_document(
             database=database,
-            table=table,
+            table=one.table,
             current_version=version,
             is_valid=findings.is_valid,
             applied=[_row_document(row) for row in applied],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import click
 
 from agentdb.cli import open_database
-from agentdb.cli.options import SKIPPED, busy_timeout_option, load, migrations_option, on_connect_option, table_option
-from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, plain
+from agentdb.cli.options import busy_timeout_option, on_connect_option, selection_options
+from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, of_all, plain
+from agentdb.cli.sets import SelectedSet, load, of_set, select
 from agentdb.engine.guards.wrong_set import check_set
 from agentdb.engine.history import History
 from agentdb.engine.migration import Migration
@@ -23,17 +26,7 @@ if TYPE_CHECKING:
     from agentdb.engine.proof.fixtures import Fixtures
 
 
-class _Validate(click.Command):
-    """Has the files that are no migrations told to it."""
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
-        if parent is not None:
-            parent.meta[SKIPPED] = []
-        return super().make_context(info_name, args, parent, **extra)
-
-
-@click.command(cls=_Validate, short_help="Prove the migrations themselves: every up and every down runs.")
-@migrations_option
+@click.command(short_help="Prove the migrations themselves: every up and every down runs.")
 @click.option(
     "--base",
     metavar="MODULE_OR_FOLDER",
@@ -47,7 +40,7 @@ class _Validate(click.Command):
     help='Rows for tables that cannot be filled from their definition: a JSON file, {"table": [{"column": value}]}.',
 )
 @click.option("--database", metavar="DATABASE", help="Compare the migrations with this database, too.")
-@table_option
+@selection_options
 @busy_timeout_option
 @click.option(
     "--every-version",
@@ -58,35 +51,69 @@ class _Validate(click.Command):
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @answers
 def validate(
-    migrations: tuple[Migration, ...],
+    source: str | None,
+    set_name: str | None,
+    table: str | None,
     base: tuple[Migration, ...],
     fixtures: Fixtures | None,
     database: str | None,
-    table: str,
     busy_timeout: float,
     every_version: bool,
     on_connect: OnConnect | None,
     strict: bool,
 ) -> Answer:
-    """Prove migrations in memory, for a CI: that they can be registered, that every up and every down runs, and that up,
-    down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to the
-    newest without losing one, and back. A table that cannot be filled is a warning.
+    """Prove migrations in memory, for a CI.
 
-    With --database they are also compared with what that database has applied; it is opened read-only.
+    It proves that they can be registered, that every up and every down runs, and that up, down, up gives the schema
+    that up gave. It also proves that a database at any earlier version, with rows in every table, is upgraded to the
+    newest and rolled back without losing a row. A table that cannot be filled is a warning.
+
+    With --database they are also compared with what that database has applied; it is opened read-only. Of several sets
+    each is proved on top of those before it.
 
     \b
     JSON
       is_valid, migrations (ids), database,
       errors, warnings: [{code, message, remedy, migration}]
+      of several sets: database, is_valid (of all), and
+      sets: [{set, migrations, and so on, as above}]
     """
-    proof = validate_migrations(migrations, base, fixtures, every_version=every_version, on_connect=on_connect)
+    sets = select(source, set_name, table, reports_skipped=True)
+    named: list[tuple[str, Answer]] = []
+    before = [base] if base else []
+    for one in sets:
+        with of_set(one, sets):
+            proof = validate_migrations(
+                one.migrations, _in_one_row(before), fixtures, every_version=every_version, on_connect=on_connect
+            )
+            against = None
+            if database is not None and not any(finding.code == "duplicate_id" for finding in proof.errors):
+                against = _against(database, one, busy_timeout, on_connect)
+        named.append((one.name, _verdict(one, proof, database, against, strict)))
+        before.append(one.migrations)
+    return of_all(named, database=database)
+
+
+def _in_one_row(groups: Sequence[tuple[Migration, ...]]) -> tuple[Migration, ...]:
+    """What is there before a set, as migrations of one tracking table. Those of several sets get new numbers."""
+    if len(groups) == 1:
+        return groups[0]
+    return tuple(
+        [
+            Migration.recorded(str(number), m.description, m.up, m.down, m.use_transaction, m.foreign_keys)
+            for number, m in enumerate(chain.from_iterable(groups), 1)
+        ]
+    )
+
+
+def _verdict(
+    one: SelectedSet, proof: ValidationResult, database: str | None, against: ValidationResult | None, strict: bool
+) -> Answer:
     errors, warnings = list(proof.errors), list(proof.warnings)
     warnings += [
-        Finding("skipped_file", f"the file {name} is no migration; it was left out")
-        for name in click.get_current_context().meta.get(SKIPPED, ())
+        Finding("skipped_file", f"the file {name} is not a migration; it was left out") for name in one.skipped
     ]
-    if database is not None and not any(finding.code == "duplicate_id" for finding in errors):
-        against = _against(database, migrations, table, busy_timeout, on_connect)
+    if against is not None:
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]
     good = not errors and not (strict and warnings)
@@ -95,12 +122,12 @@ def validate(
     return Answer(
         [
             *lines_of_findings(errors, warnings),
-            f"{counted(len(migrations), 'migration')}{beside}: {verdict}; "
+            f"{counted(len(one.migrations), 'migration')}{beside}: {verdict}; "
             f"{counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}.",
         ],
         as_document(
             is_valid=good,
-            migrations=[migration.id for migration in migrations],
+            migrations=[migration.id for migration in one.migrations],
             database=database,
             errors=[finding_document(finding) for finding in errors],
             warnings=[finding_document(finding) for finding in warnings],
@@ -119,14 +146,8 @@ def _fixtures(path: str) -> Any:
         raise click.UsageError(f"the fixtures of {path} cannot be read: {error}") from error
 
 
-def _against(
-    database: str,
-    migrations: tuple[Migration, ...],
-    table: str,
-    busy_timeout: float,
-    on_connect: OnConnect | None,
-) -> ValidationResult:
+def _against(database: str, one: SelectedSet, busy_timeout: float, on_connect: OnConnect | None) -> ValidationResult:
     with open_database.to_read(database, busy_timeout, on_connect) as client:
-        migrator = Migrator(client, migrations, table=table)
-        run(client, check_set(History(table), migrator.migrations))
+        migrator = Migrator(client, one.migrations, table=one.table)
+        run(client, check_set(History(one.table), migrator.migrations))
         return migrator.validate_migrations()

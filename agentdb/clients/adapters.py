@@ -1,7 +1,7 @@
 """Clients that libsql-client made, accepted wherever agentdb takes a client.
 
-Its `file:` clients open a new connection for every call, on which foreign keys are off; so agentdb opens a client of its
-own on the same path, for as long as an operation takes, and both see the same committed rows.
+Its `file:` clients open a new connection for every call, and foreign keys are off on it. So agentdb opens a client of
+its own on the same path for each operation. Both see the same committed rows.
 """
 
 from __future__ import annotations

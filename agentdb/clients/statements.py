@@ -108,7 +108,9 @@ def kind_of(sql: str) -> str:
 def _kind_of(sql: str) -> str:
     word = verb(sql)
     if word in TRANSACTION_CONTROL:
-        raise InvalidArgumentError(f"{word} is no statement for a client: {shorten(sql)}", code="transaction_control")
+        raise InvalidArgumentError(
+            f"{word} is not a statement for a client: {shorten(sql)}", code="transaction_control"
+        )
     kind = _KINDS.get(word, OTHER)
     if kind is PRAGMA and switches_foreign_keys(sql):
         raise InvalidArgumentError(f"this switches foreign keys: {shorten(sql)}", code="foreign_keys_stay_on")

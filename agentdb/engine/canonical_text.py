@@ -43,7 +43,7 @@ def is_encodable(text: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """Text as it stands between the quotes of canonical JSON."""
+    """Text as it is between the quotes of canonical JSON."""
     # Not the json module: its import costs every start 4 ms. RFC 8785: the shortest escapes, everything else as it is.
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     if not text.isprintable():

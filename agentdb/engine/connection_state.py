@@ -36,8 +36,8 @@ def is_setting(item: Item) -> bool:
 def run_again(items: Sequence[Item]) -> list[Item]:
     """Of the statements that an earlier process had done, those that a new connection needs, in their order.
 
-    What they put into the TEMP schema is made again only where nothing else was done since: made from rows that the
-    migration has changed meanwhile, it would be another thing, and what is copied back from it would be lost.
+    What they put into the TEMP schema is made again only where nothing else was done since. Otherwise it would be made
+    from rows that the migration has changed already, and the original rows could not be copied back.
     """
     is_scratch_only = all(is_setting(item) or _creates_temporary(item) for item in items)
     return [item for item in items if is_setting(item) or (is_scratch_only and _creates_temporary(item))]

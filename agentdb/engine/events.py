@@ -36,7 +36,7 @@ class BackedUp(Record):
 
 
 class Restoring(Record):
-    """A backup is being copied to stand in the place of `path`; as BackingUp."""
+    """A backup is being copied, to replace `path`; as BackingUp."""
 
     path: str
     done: int

@@ -49,7 +49,7 @@ def apply(
 ) -> Steps[MigrationResult | None]:
     """Apply one migration and record it. None where another process has done so meanwhile.
 
-    recorded_id: of the row of a migration that was begun and not finished, which is written anew; else its own.
+    recorded_id: of the row of a migration that was begun and not finished, which is written again; else its own.
     create_table: the tracking table was not there. application_id: to mark the file with, or None: nothing is applied yet.
     told: whether anybody hears the events. applied_after: the newest applied id, where this one is out of order.
 
@@ -87,7 +87,7 @@ def _is_applied(history: History, run: Run, checksums: bool) -> Steps[bool]:
         run.row = row
         if row is not None and not row.is_struck_out:
             run.done = done_before(row, run.direction, run.items)
-            log(WARNING, "migration %s was begun before; it goes on behind statement %d", migration.label, run.done)
+            log(WARNING, "migration %s was begun before; it continues after statement %d", migration.label, run.done)
         if run.application_id is not None:
             yield from _mark_file(history, run.application_id)
         return False

@@ -35,8 +35,8 @@ def _guarded(table: str, name: str) -> str:
 
     A view may have no end, a generated column no bounds, and a virtual table, which has no root page, computes what it
     likes. The right side of a LEFT JOIN is not looked at before the left side has a row, and SQLite may not put a view's
-    own tables in front of it. An empty table gives one row of NULLs; no row at all means that the guard let nothing
-    through: where `as` stands in the definition, behind the name, it may be that of a generated column.
+    own tables in front of it. An empty table gives one row of NULLs. No row at all means that the guard refused the
+    table: its definition has an `as` behind the name, which may be that of a generated column.
     """
     literal = table.replace("'", "''")
     return (
@@ -185,7 +185,7 @@ class History:
         return len(others) > 0
 
     def shape(self) -> Steps[list[Key]]:
-        """The definitions of the table and of what hangs on it: indexes and triggers."""
+        """The definitions of the table and of its indexes and triggers."""
         return (yield from execute(_DEFINITIONS, (self.table,))).tuples
 
     def has_places(self) -> Steps[bool]:
@@ -233,7 +233,7 @@ class History:
         yield from execute(self.sql.write, values)
 
     def settle(self, row: Row, execution_time: float) -> Steps[bool]:
-        """A migration outside a transaction has come to its end. `execution_time` in milliseconds.
+        """A migration outside a transaction is complete. `execution_time` in milliseconds.
 
         False where another process has seen to that.
         """
@@ -258,7 +258,7 @@ class History:
         yield from execute(self.sql.note, {"id": row.id, "note": note, "in_progress": in_progress})
 
     def accept(self, migration_id: str, migration: Migration) -> Steps[None]:
-        """Take a migration, as this build has it, for the one that was applied: its texts, and how to take it back."""
+        """Take a migration, as this build has it, for the one that was applied: its texts, and how to roll it back."""
         yield from execute(self.sql.accept, {**recorded_of(migration), "id": migration_id})
 
     def forget(self, row: Row, at: str) -> Steps[None]:

@@ -69,7 +69,7 @@ class Row(tuple["Any", ...]):
 
     @property
     def down(self) -> str | None:
-        """The statements that take it back, a JSON array."""
+        """The statements that roll it back, a JSON array."""
         return self._get(5)  # type: ignore[no-any-return]
 
     @property
@@ -110,7 +110,7 @@ class Row(tuple["Any", ...]):
 
     @property
     def applied_after(self) -> str | None:
-        """Where this one was applied out of order: the newest id that was applied already, a dot, and the how-manieth it is
+        """Where this one was applied out of order: the newest id that was applied already, a dot, and its position
         behind that; as in 005.2. No clock tells the order."""
         return self._get(12)  # type: ignore[no-any-return]
 

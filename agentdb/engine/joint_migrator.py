@@ -35,8 +35,24 @@ class JointMigrator(Operations[W]):
                 )
 
     @operation
-    def migrate(self) -> Steps[list[MigrationResult]]:
-        """Apply what is pending of each, in their order. Errors as in Migrator.migrate()."""
+    def migrate(
+        self, dry_run: bool = False, use_transaction: bool = True, validate_checksums: bool = True
+    ) -> Steps[list[MigrationResult]]:
+        """Apply what is pending of each, in their order. Arguments and errors as in Migrator.migrate()."""
         first = self._migrators[0]
         sets = [migrator.of_this_database() for migrator in self._migrators]
-        return (yield from upgrade(sets, backup=first.backup_rules, told=self._on_event is not None))
+        if dry_run:
+            for one in sets:
+                yield from one.survey(limit=None, target=None, checksums=validate_checksums)
+            from agentdb.engine.preview import previews
+
+            return (yield from previews([(migration, migration.up) for one in sets for migration in one.plan]))
+        return (
+            yield from upgrade(
+                sets,
+                use_transaction=use_transaction,
+                checksums=validate_checksums,
+                backup=first.backup_rules,
+                told=self._on_event is not None,
+            )
+        )

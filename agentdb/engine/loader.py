@@ -36,7 +36,7 @@ _LISTS = ("allows_loss", "accepts")
 _SKELETON = "-- agentdb: skeleton"
 _LINES = (
     "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
-    "`allows_loss=TABLE, TABLE` and `accepts=CHECKSUM`. They stand in the up file, before the first statement."
+    "`allows_loss=TABLE, TABLE` and `accepts=CHECKSUM`. They must be in the up file, before the first statement."
 )
 
 
@@ -58,7 +58,7 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
     skipped: list[str] = []
     migrations = load_and_tell(source, skipped)
     for name in skipped:
-        log(WARNING, "%s in %s is no migration; it was left out", name, source)
+        log(WARNING, "%s in %s is not a migration; it was left out", name, source)
     return migrations
 
 
@@ -211,7 +211,7 @@ def _read(file: Traversable) -> str:
 def _check_regular(file: Traversable) -> None:
     """A pipe would be waited for, and a device may have no end. Raises InvalidMigrationError `bad_migration_file`."""
     if not file.is_file():
-        raise _bad(file.name, "is no regular file", "Put a file there, or a link to one.")
+        raise _bad(file.name, "is not a regular file", "Put a file there, or a link to one.")
 
 
 def _meant(text: str) -> Iterator[tuple[bool, int, str]]:
@@ -239,15 +239,16 @@ def _directives(text: str, name: str) -> dict[str, Any]:
     for is_first, at, line in _meant(text):
         where = f"{name}, line {at},"
         if not is_first:
-            raise _bad(where, f"says {line!r} behind the first statement, where it does not count", _LINES)
+            raise _bad(where, f"says {line!r} after the first statement, where it has no effect", _LINES)
         if not line.startswith(_DIRECTIVE):
-            raise _bad(where, f"says {line!r}, which is no directive: those begin with `{_DIRECTIVE}`", _LINES)
+            raise _bad(where, f"says {line!r}, which is not a directive: those begin with `{_DIRECTIVE}`", _LINES)
         if line == _SKELETON:
             found["skeleton"] = True
             continue
         key, _, value = [part.strip() for part in line.removeprefix(_DIRECTIVE).partition("=")]
         if key in found:
-            raise _bad(where, f"says {key} twice", "One line for each; several tables stand in one, with commas.")
+            remedy = "Write one line for each flag. One line may name several tables, with commas."
+            raise _bad(where, f"says {key} twice", remedy)
         if key in _SWITCHES and value in ("true", "false"):
             found[key] = value == "true"
         elif key in _LISTS and all(names := [table.strip() for table in value.split(",")]):

@@ -38,7 +38,7 @@ def number_of(migration_id: object) -> int:
     ):
         return int(migration_id)
     raise InvalidMigrationError(
-        f"{migration_id!r} is no migration id", code="invalid_id", migration_id=str(migration_id)
+        f"{migration_id!r} is not a migration id", code="invalid_id", migration_id=str(migration_id)
     )
 
 
@@ -232,7 +232,7 @@ _PLAIN_CHARACTERS = bytes(code for code in range(32, 127) if code not in b'"\\')
 
 
 def _joined_if_plain(statements: tuple[Any, ...]) -> str | None:
-    """The statements as the canonical JSON has them, but for line feeds, where all is in order at a glance; else None.
+    """The statements as the canonical JSON has them, except for line feeds, where all is in order at a glance; else None.
 
     Every start makes every migration, and few hold more than this: plain characters, no blank at the end of a line, and
     a beginning that is never transaction control.
@@ -302,7 +302,7 @@ def check_statement(id: str, part: str, position: int, sql: object) -> Item:
         code = "no_statement" if number == 0 else "many_statements"
         raise _refused(id, part, position, text, f"holds {number or 'no'} statement{'s' * (number > 1)}", code)
     if has_stray_end:
-        raise _refused(id, part, position, text, "has something behind its `;`", "many_statements")
+        raise _refused(id, part, position, text, "has something after its `;`", "many_statements")
     word = keyword(text)
     if word in TRANSACTION_CONTROL:
         raise _refused(id, part, position, text, f"is {word}", "control_statement")

@@ -96,7 +96,7 @@ class Run:
         return self.row is not None and not self.row.is_struck_out
 
     def execute_all(self) -> Steps[None]:
-        """Every item that is not done, as it stands: without a look at what becomes of the rows; see guarded()."""
+        """Every item that is not done, without the guard of rows; see guarded()."""
         for number, item in self._left():
             yield from self._execute_item(item)
             if self.told:
@@ -120,7 +120,7 @@ class Run:
         names = lost([item for item in done if item not in again], self.items[self.done :])
         if names:
             raise StatementError(
-                f"what it kept in the TEMP schema went with the process that ran it: {', '.join(names)}",
+                f"the process that began it has ended, and these TEMP tables of it are lost: {', '.join(names)}",
                 code="temporary_gone",
             )
         for item in again:
@@ -159,7 +159,7 @@ class Run:
         """Every item that is not done, each in a transaction of its own that records it as done, where it can have one.
 
         So a process that takes up what another has left, or that runs beside it, does each once. False where another
-        process has come to the end meanwhile.
+        process has completed it meanwhile.
         """
         from agentdb.engine.guards.losses import is_bare
 
@@ -310,13 +310,13 @@ class Run:
 
             remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
         if self.is_outside and number and number > 1:
-            next_time = "the next start goes on here" if self.direction == UP else "the next rollback goes on here"
+            next_time = "the next start continues here" if self.direction == UP else "the next rollback continues here"
             remedy += f" It ran outside a transaction: the statements before it stay done, and {next_time}."
         if self.is_outside and self.is_repeated:
             remedy += (
-                " It was begun once before and did not end, so some of it may be there. If all of it is, "
-                f"mark_applied({self.migration.id!r}, reason=…) or `agentdb repair mark-applied {self.migration.id}` says so; "
-                "if you have taken it back by hand, mark_reverted() or `agentdb repair mark-reverted`."
+                " It was begun before and did not end, so part of it may be done. If all of it is done, record that with "
+                f"mark_applied({self.migration.id!r}, reason=…) or `agentdb repair mark-applied {self.migration.id}`. If you "
+                "have undone it by hand, record that with mark_reverted() or `agentdb repair mark-reverted`."
             )
         about: dict[str, Any] = {
             "code": error.code,
@@ -348,11 +348,11 @@ def _of_a_migration(error: AgentDBError, statement: str | None) -> str | None:
                 "the index; or create it without UNIQUE."
             )
         if words[:1] == ["UPDATE"] or "SELECT" in words:
-            return "Users have rows that do not keep this rule. Change them in the migration, before this statement."
+            return "Users have rows that violate this rule. Change them in the migration, before this statement."
     if "error in view" in error.message or "error in trigger" in error.message:
         return (
-            "A view or a trigger names the table while it is gone. Rebuild it with RebuildTable, which keeps both; or drop "
-            "them before, and create them again behind."
+            "A view or a trigger names a table that is missing at this statement. Rebuild the table with RebuildTable, which "
+            "keeps both. Or drop them before, and create them again at the end."
         )
     return None
 

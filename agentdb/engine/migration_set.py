@@ -56,16 +56,23 @@ def set_of(source: Any) -> MigrationSet:
     name = getattr(source, "__name__", None)
     if not hasattr(source, "MIGRATIONS") or type(name) is not str:
         raise InvalidArgumentError(
-            f"{source!r} is no MigrationSet, and no module with MIGRATIONS",
+            f"{source!r} is not a MigrationSet or a module with MIGRATIONS",
             remedy='Pass a list of sets: migrations=[MigrationSet("notes", [...])].',
         )
-    parts = [part for part in name.split(".") if part != "migrations"]
-    return MigrationSet(parts[-1] if parts else "host", source.MIGRATIONS, table=table_of(source))
+    return MigrationSet(set_name(name.split(".")), source.MIGRATIONS, table=table_of(source))
+
+
+def set_name(parts: Iterable[str]) -> str:
+    """The name of a set that has none, after the last part of its module or path that says whose it is: `notes_app` for
+    notes_app.migrations; `host` where no part does."""
+    named = [part for part in parts if part.strip("./\\") not in ("", "migrations")]
+    return named[-1] if named else "host"
 
 
 def table_of(source: object) -> str | None:
     """The tracking table that a set or a module names. Raises InvalidArgumentError for what is no name."""
-    table = getattr(source, "TABLE", None) if hasattr(source, "MIGRATIONS") else None
+    is_source = hasattr(source, "MIGRATIONS") or hasattr(source, "__path__")
+    table = getattr(source, "TABLE", None) if is_source else None
     if table is not None and (type(table) is not str or not table):
         raise InvalidArgumentError(f"TABLE of {source!r} is {table!r}; it is the name of a table")
     return table
@@ -76,7 +83,7 @@ def migrations_of(source: Any) -> tuple[Migration, ...]:
     listed = getattr(source, "MIGRATIONS", source)
     if isinstance(listed, (str, bytes, Migration)) or not hasattr(listed, "__iter__"):
         raise InvalidArgumentError(
-            f"{source!r} is no iterable of Migration, and no module with MIGRATIONS",
+            f"{source!r} is not an iterable of Migration or a module with MIGRATIONS",
             remedy="Pass migrations.MIGRATIONS, a list, or load_migrations(folder); one by one with add_migration().",
         )
     migrations = tuple(listed)

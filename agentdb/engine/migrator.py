@@ -1,4 +1,4 @@
-"""Migrator and AsyncMigrator: the faces of the engine, one body for both."""
+"""Migrator and AsyncMigrator: the public interface of the engine, one implementation for both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentdb.engine.history import History
 from agentdb.engine.history_row import DOWN, UP, Row
 from agentdb.engine.migration import Migration
 from agentdb.engine.migration_set import migrations_of, refuse_duplicate, table_of
-from agentdb.engine.results import MigrationResult, MigrationSummary, ValidationResult
+from agentdb.engine.results import MigrationSummary, ValidationResult
 from agentdb.engine.upgrade import SetUpgrade, upgrade
 from agentdb.errors import InvalidArgumentError
 from agentdb.operations import Async, Operations, Sync, W, atomically, emit, operation
@@ -23,22 +23,11 @@ if TYPE_CHECKING:
     from agentdb.clients.base import AnyClient, AsyncAnyClient
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.engine.backup.automatic import Rules
-    from agentdb.engine.migration import Item
     from agentdb.engine.migration_set import Migrations
+    from agentdb.engine.results import MigrationResult
     from agentdb.engine.rollback_plan import Reversal
     from agentdb.operations import Steps
     from agentdb.operations.runners import Callback
-
-
-def _previews(runs: list[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
-    """What a dry run returns."""
-    from agentdb.engine.preview import expanded
-
-    statements = yield from expanded([items for _, items in runs])
-    return [
-        MigrationResult(migration, True, dry_run=True, statements=sql)
-        for (migration, _), sql in zip(runs, statements, strict=True)
-    ]
 
 
 class MigratorOperations(Operations[W]):
@@ -166,15 +155,17 @@ class MigratorOperations(Operations[W]):
         Migrations of a newer build are accepted where all of them are backward compatible: then there is an event
         NewerSchemaAccepted and a warning in the log; else DatabaseTooNewError is raised.
 
-        Raises MigrationError where the database and the registered migrations do not fit (`checksum_mismatch`,
-        `unknown_migration`, `out_of_order`, …: nothing was run) or one fails (it is rolled back, `.results` holds the
-        earlier ones and it), BackupError where no backup could be made (nothing was run), BusyError where the write lock
-        was not to be had, InvalidArgumentError.
+        Raises MigrationError where the database and the registered migrations do not fit; then nothing was run
+        (`checksum_mismatch`, `unknown_migration`, `out_of_order`, …). Raises MigrationError where a migration fails; it
+        is rolled back, and `.results` holds the earlier ones and the failed one. Raises BackupError where no backup
+        could be made (nothing was run), BusyError where another writer held the lock, InvalidArgumentError.
         """
         one = self.of_this_database()
         if dry_run:
             yield from one.survey(limit=limit, target=target, checksums=validate_checksums)
-            return (yield from _previews([(migration, migration.up) for migration in one.plan]))
+            from agentdb.engine.preview import previews
+
+            return (yield from previews([(migration, migration.up) for migration in one.plan]))
         return (
             yield from upgrade(
                 (one,),
@@ -218,12 +209,13 @@ class MigratorOperations(Operations[W]):
         that is MigrationError `changed_meanwhile`.
 
         The registered down is used where this build has that migration with that checksum, else the one recorded when it
-        was applied: a build can roll back what it has never heard of. Recorded statements can change nothing but the
+        was applied: a build can roll back migrations that it does not have. Recorded statements can change nothing but the
         database itself. A backup is made before the first step, under the rules of migrate().
 
-        The range is one transaction, so that it is rolled back whole or not at all. Only where a migration of it runs
-        outside a transaction, or some work without foreign keys and others with them, it is several: then it is first tried
-        in one transaction that is undone, and the earlier ones stay rolled back where a later one fails all the same.
+        The range is one transaction, so that it is rolled back whole or not at all. It is several where a migration of
+        the range runs outside a transaction, or some work without foreign keys and others with them. Then the range is
+        first tried in one transaction that is undone. If a later one fails all the same, the earlier ones stay rolled
+        back.
 
         Raises MigrationError before the first step: `no_down`, `recorded_down_refused`; and where it fails: `data_loss`,
         `dependent_rows`, `view_broken`, what SQLite says, and `changed_meanwhile` where another process has changed what is
@@ -252,7 +244,9 @@ class MigratorOperations(Operations[W]):
 
         plan = plan_again((yield from self._history.read()))
         if dry_run:
-            return (yield from _previews([(reversal.migration, reversal.statements) for reversal in plan]))
+            from agentdb.engine.preview import previews
+
+            return (yield from previews([(reversal.migration, reversal.statements) for reversal in plan]))
         if planned is not None:
             rollback_plan.check_planned(plan, planned)
         yield from emit(Planned(DOWN, tuple([reversal.migration for reversal in plan])))
@@ -302,7 +296,7 @@ class MigratorOperations(Operations[W]):
 
     @operation
     def get_migration_summary(self) -> Steps[MigrationSummary]:
-        """Where the database stands. Reads only. Raises MigrationError `foreign_table`, `bad_id_in_table`."""
+        """The state of the database. Reads only. Raises MigrationError `foreign_table`, `bad_id_in_table`."""
         applied = (yield from self._history.read_keys()) or []
         settled = [row for row in map(Row, applied) if row.in_progress != UP]
         left, _ = planner.survey(self._registered(), applied, checksums=False)

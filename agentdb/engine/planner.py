@@ -72,7 +72,7 @@ def _of_development(row: Row) -> list[Finding]:
 
 
 def newer(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Row]:
-    """What a newer build has applied and this one can bear, in order. Wants full rows."""
+    """What a newer build has applied and this one accepts, in order. It needs full rows."""
     rows, _ = _by_number(applied)
     for migration in registered:
         rows.pop(migration.number, None)
@@ -125,7 +125,7 @@ def _brief(checksum: str | None) -> str:
 
 
 def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Finding]:
-    """What is worth a look and forbids nothing. Wants full rows."""
+    """The warnings: they forbid nothing. It needs full rows."""
     found = [*gaps(registered), *empty_ups(registered)]
     found += [
         Finding("newer_database", f"migration {row.id} is of a newer build, and backward compatible", row.id)
@@ -137,7 +137,7 @@ def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Fi
             found.append(
                 Finding(
                     "interrupted_migration",
-                    f"migration {row.id} was begun and not finished; the next start goes on with it",
+                    f"migration {row.id} was begun and not finished; the next start continues it",
                     row.id,
                 )
             )
@@ -145,7 +145,7 @@ def warnings(registered: Sequence[Migration], applied: Sequence[Row]) -> list[Fi
             found.append(
                 Finding(
                     "bad_value_in_table",
-                    f"the tracking table holds an execution_time of migration {row.id} that is no time",
+                    f"the tracking table holds an execution_time of migration {row.id} that is not a time",
                     row.id,
                 )
             )

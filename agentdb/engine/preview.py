@@ -1,11 +1,12 @@
 """What migrations would run, as SQL: for a dry run and for scripts.
 
-What a RebuildTable comes to hangs on the schema that it meets, and an earlier migration of the same run may make that. So
-the schema, without a row, is built in memory, and the migrations' definitions are run there.
+The statements of a RebuildTable depend on the schema, which an earlier migration of the same run may change. So the
+schema, without rows, is built in memory, and the migrations' definitions are run there.
 """
 
 from __future__ import annotations
 
+from agentdb.engine.results import MigrationResult
 from agentdb.errors import AgentDBError
 from agentdb.operations.requests import atomically, execute
 from agentdb.operations.runners import run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.base import ResultSet
-    from agentdb.engine.migration import Item
+    from agentdb.engine.migration import Item, Migration
     from agentdb.operations.requests import Steps
 
 #: What another database needs to have the same schema; FTS and R-tree make their own tables again.
@@ -28,6 +29,15 @@ _SCHEMA = (
 )
 _IS_ANALYZED = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
 _DEFINITIONS = ("CREATE", "ALTER", "DROP", "ANALYZE")
+
+
+def previews(runs: Sequence[tuple[Migration, tuple[Item, ...]]]) -> Steps[list[MigrationResult]]:
+    """What a dry run of these ups or downs returns."""
+    statements = yield from expanded([items for _, items in runs])
+    return [
+        MigrationResult(migration, True, dry_run=True, statements=sql)
+        for (migration, _), sql in zip(runs, statements, strict=True)
+    ]
 
 
 def expanded(runs: Sequence[Sequence[Item]]) -> Steps[list[tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""The tracking table, mended by hand: nothing is run, and every change says in the row's note who wanted it and why.
+"""The tracking table, corrected by hand: nothing is run, and every change says in the row's note who wanted it and why.
 
 A migration that is declared not to be applied keeps its row, struck out, for the sake of the note.
 """

@@ -28,7 +28,7 @@ class MigrationResult(Record):
 
 
 class MigrationSummary(Record):
-    """Where a database stands.
+    """The state of a database.
 
     current_version: the newest applied id, None if nothing is applied. total_migrations: the registered ones.
     applied_migrations: those that the database has, also those that this build does not know.

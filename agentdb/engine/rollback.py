@@ -3,8 +3,8 @@
 Those that may run in a transaction run in one together, with the same switch of foreign keys. So what refuses one of them,
 a loss, a row of a host, a view that would break, refuses all before anything has changed; and so does a process that dies.
 
-The backup is made before, and looked at again under the write lock of the first change: where another process has written
-since, it is made anew.
+The backup is made before, and compared again under the write lock of the first change. Where another process has
+written since, it is made again.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class Rollback:
     def run(self) -> Steps[list[MigrationResult]]:
         """Roll back what is planned; a result for each.
 
-        Raises MigrationError with the failed result in `.results`, behind those of earlier steps, which stay rolled back;
-        there are earlier ones only where a migration of the range runs outside a transaction, or some without foreign
-        keys. `changed_meanwhile` where the range is not what it was when it was planned.
+        Raises MigrationError with the failed result in `.results`, behind those of earlier steps, which stay rolled
+        back. There are earlier steps only where a migration of the range runs outside a transaction, or some without
+        foreign keys. `changed_meanwhile` where the range is not what it was when it was planned.
         """
         is_tried = False
         try:
@@ -370,7 +370,7 @@ class Rollback:
 
 
 def _segments(plan: Sequence[Reversal]) -> list[list[Reversal]]:
-    """Parts of the plan that can be in one transaction each; what runs outside one stands alone."""
+    """Parts of the plan that can be in one transaction each; what runs outside one is a part of its own."""
     parts: list[list[Reversal]] = []
     for (is_inside, _), grouped in groupby(plan, lambda r: (r.migration.use_transaction, r.migration.foreign_keys)):
         part = list(grouped)

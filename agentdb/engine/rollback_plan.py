@@ -34,7 +34,7 @@ def plan_downgrade(
     limit: int | None = None,
     target: str | None = None,
 ) -> list[Reversal]:
-    """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. Wants full rows.
+    """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. It needs full rows.
 
     Raises MigrationError before anything runs: `no_down` where one of them cannot be rolled back, `recorded_down_refused`
     where the recorded statements are none that a migration may have.
@@ -76,8 +76,8 @@ def plan_downgrade(
 
 
 def place_of(number: int, applied: Sequence[Row]) -> str | None:
-    """What to record of a migration that is applied next, where its number does not put it behind all that are applied: the
-    id that it comes behind, a dot, and the how-manieth it is there."""
+    """What to record of the next migration, where its number is not above all that are applied: the id that it comes
+    behind, a dot, and its position there."""
     living = [row for row in applied if not row.is_struck_out and row.in_progress != UP]
     last = max([_order(recorded_number(row), row) for row in living], default=None)
     if last is None or (number, 0, number) > last:
@@ -94,7 +94,7 @@ def check_planned(plan: Sequence[Reversal], planned: Sequence[MigrationResult]) 
         shown = [(result.migration.id, result.migration.checksum) for result in planned]
     except (AttributeError, TypeError):
         raise InvalidArgumentError(
-            "planned is no list of previews", remedy="Pass what rollback(…, dry_run=True) has returned."
+            "planned is not a list of previews", remedy="Pass what rollback(…, dry_run=True) has returned."
         ) from None
     found = [(reversal.migration.id, reversal.migration.checksum) for reversal in plan]
     if shown != found:
@@ -106,7 +106,7 @@ def check_planned(plan: Sequence[Reversal], planned: Sequence[MigrationResult]) 
 
 
 def _place(row: Row) -> tuple[int, int] | None:
-    """The number that a row was applied behind, out of order, and the how-manieth it was there."""
+    """The number that a row was applied behind, out of order, and its position there."""
     if row.applied_after is None:
         return None
     id, _, count = row.applied_after.partition(".")
@@ -117,7 +117,8 @@ def _place(row: Row) -> tuple[int, int] | None:
 
 
 def _order(number: int, row: Row) -> tuple[int, int, int]:
-    """What sorts migrations in the order in which they were applied: by number, but for those that came out of order."""
+    """A key that sorts migrations in the order in which they were applied: by number, except those that came out of
+    order."""
     place = _place(row)
     return (number, 0, number) if place is None else (*place, number)
 

@@ -48,7 +48,7 @@ class SetUpgrade:
         self._newer: list[Row] = []
 
     def survey(self, **rules: Any) -> Steps[None]:
-        """What is recorded, what is to be run, and what a newer build has applied that this one can bear. rules: `limit`,
+        """Read what is recorded, what is pending, and what a newer build has applied that this one accepts. rules: `limit`,
         `target` and `checksums` of planner.plan_upgrade().
 
         Raises MigrationError, InvalidArgumentError.
@@ -99,7 +99,7 @@ class SetUpgrade:
         """Say what a newer build has applied, where there is something."""
         if self._newer:
             ids = tuple([row.id for row in self._newer])
-            log(WARNING, "a newer build has applied %s, which this one can bear", ", ".join(ids))
+            log(WARNING, "a newer build has applied %s; all are backward compatible", ", ".join(ids))
             yield from emit(NewerSchemaAccepted(ids))
 
     def apply(

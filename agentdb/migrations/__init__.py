@@ -1,4 +1,4 @@
-"""The built-in migrations, in the order in which they are applied: the schema lives here and nowhere else."""
+"""The built-in migrations, in the order in which they are applied. They alone define the schema."""
 
 from __future__ import annotations
 

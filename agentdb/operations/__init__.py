@@ -1,4 +1,4 @@
-"""How one body serves sync and async callers: what a store, or a host's own, is written with."""
+"""How one implementation serves sync and async callers: what a store is written with, also one of a host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one body serves sync and async callers.
+"""How one implementation serves sync and async callers.
 
 A body is a generator that asks for things, by `yield from execute(…)` and its like, and never touches a connection: so it
 cannot block, and it can be tested with canned answers. Two runners drive it, one on a sync client, one on an async one:

@@ -1,4 +1,4 @@
-"""The two runners: they drive the steps of one body, on a sync client or on an async one."""
+"""The two runners: they run the steps of an operation, on a sync client or on an async one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _level(levels: list[tuple[Any, str | None]], request: object) -> tuple[Any, 
     """The innermost open level, for a request to end it. Raises InvalidArgumentError for anything that is no request."""
     if type(request) is not Commit and type(request) is not Rollback:
         raise InvalidArgumentError(
-            f"the body of an operation yielded {type(request).__name__}, which is no request",
+            f"the body of an operation yielded {type(request).__name__}, which is not a request",
             remedy="Ask by `yield from execute(…)`, batch(…), emit(…) or another operation's steps(…).",
         )
     if not levels:
@@ -80,7 +80,7 @@ def _begin(target: Any, request: Begin) -> tuple[Any, str | None]:
 
 
 def _refuse_options(request: Begin) -> None:
-    """Raises TransactionActiveError: inside a transaction SQLite ignores the switch of foreign keys, without a word."""
+    """Raises TransactionActiveError: inside a transaction SQLite silently ignores the switch of foreign keys."""
     if "foreign_keys" in request.options:
         raise TransactionActiveError(
             "foreign keys cannot be switched off inside a transaction that is open already",

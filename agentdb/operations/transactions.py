@@ -54,7 +54,7 @@ class Level:
         if not self._open:
             raise ClosedError("the transaction has ended", remedy="Begin another with db.transaction().")
         if self._inner is not None:
-            raise TransactionActiveError("the transaction was used beside the one that is open inside it")
+            raise TransactionActiveError("the transaction was used while another one is open inside it")
 
     def execute(self, stmt: Any, args: Any = None) -> Any:
         """As the transaction's."""
@@ -92,7 +92,7 @@ class Level:
         self._transaction.check_callback()
 
     def end(self, *, keep: bool) -> Any:
-        """Keep what was done, or take it back; in the async world, awaited."""
+        """Keep what was done, or roll it back; awaited where the client is async."""
         self._open = False
         if self._outer is not None:
             self._outer._inner = None
@@ -106,9 +106,9 @@ class Level:
 class Block:
     """What a `with` statement holds for the length of its block: it begins a level and ends it.
 
-    The block works on another object, the one behind `as`. An exception may strike before the first step of `__exit__`,
-    where no code can see it; then nothing refers to this one any more once that exception is handled, and the level ends
-    with it, however long the name behind `as` lives.
+    The block works on another object, the one behind `as`. An exception may come before the first step of `__exit__`,
+    where no code can see it. Once it is handled, nothing refers to this object any more, and the level ends with it.
+    The name behind `as` may live longer.
     """
 
     _begun: Level | None = None  # and not yet ended

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Worker:
-    """What a thread wants instead of a connection: something to interrupt."""
+    """What a thread needs instead of a connection: something to interrupt."""
 
     usable = True
 

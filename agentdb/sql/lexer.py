@@ -1,8 +1,8 @@
 """The tokens of SQL, and where one statement ends, by the rules of SQLite's own tokenizer.
 
 Text that SQLite would refuse anyway (an unterminated string, a variable without a name) gets an answer too: nothing
-here raises. One legal text is divided where SQLite would not divide it: among the arguments of CREATE VIRTUAL TABLE,
-where SQLite takes any token at all, a bare `;` ends the statement, as it does for sqlite3_complete().
+here raises. One legal text is divided where SQLite would not divide it. SQLite takes any token among the arguments of
+CREATE VIRTUAL TABLE; here a bare `;` ends the statement, as it does for sqlite3_complete().
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def keyword(sql: str) -> str:
 
 
 def verb(sql: str) -> str:
-    """Return what the first statement of `sql` does: its keyword, but for WITH the one behind the table expressions.
+    """Return what the first statement of `sql` does: its keyword, or for WITH the one behind the table expressions.
 
     'WITH' where none follows. For EXPLAIN it is 'EXPLAIN'.
     """

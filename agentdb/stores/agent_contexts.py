@@ -96,7 +96,7 @@ class AgentContextStore(Operations[W]):
         if (yield from self.exists.steps(session_id)):
             raise AlreadyExistsError(
                 f"session {session_id!r} has an agent context",
-                remedy="Go on with agent_contexts.switch(), or remove it with agent_contexts.delete() first.",
+                remedy="Continue with agent_contexts.switch(), or remove it with agent_contexts.delete() first.",
             )
         yield from execute(agent_contexts.INSERT, row)
         yield from execute(agent_contexts.INSERT_SWITCH, first)

@@ -144,7 +144,7 @@ def _encode_time(name: str, value: Any) -> str:
     if not isinstance(value, datetime):
         raise FieldError.of(name, value, f"is an aware datetime, not {type(value).__name__}", code="wrong_type")
     if value.utcoffset() is None:
-        raise FieldError.of(name, value, "has no time zone, so it is no moment", code="naive_datetime")
+        raise FieldError.of(name, value, "has no time zone, so it is not a point in time", code="naive_datetime")
     try:
         return time_text(value)
     except OverflowError:
@@ -192,7 +192,7 @@ def _check_json(name: str, value: Any) -> None:
                 for key in item:
                     if not isinstance(key, str):
                         raise FieldError.of(
-                            name, value, f"has a key that is no text, but {type(key).__name__}", code="not_json"
+                            name, value, f"has a key that is not text but {type(key).__name__}", code="not_json"
                         )
                 levels.append(iter(item.values()))
                 break

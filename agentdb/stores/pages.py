@@ -110,9 +110,9 @@ def _read(cursor: object, sql: str, args: Mapping[str, Any], length: int) -> tup
                 return tuple(key)
     except (ValueError, TypeError, RecursionError):
         pass
-    raise FieldError.of("cursor", cursor, "is none that this list gave", code="bad_cursor")
+    raise FieldError.of("cursor", cursor, "is not one that this list gave", code="bad_cursor")
 
 
 def _sum(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> int:
-    """Ties a cursor to its list and its filters: that of another would skip rows without a word."""
+    """Ties a cursor to its list and its filters: that of another would silently skip rows."""
     return crc32(ascii((key, sql, sorted(args.items()))).encode())

@@ -156,8 +156,8 @@ class SessionLogStore(Operations[W]):
     ) -> Steps[Page[SessionLog]]:
         """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
 
-        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
-        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        on_error: what is done with a row that is damaged, or in which raw SQL wrote what Python cannot hold. 'raise'
+        raises UnreadableRowError, which names it. 'placeholder' puts an Unreadable into its fields.
         """
         args = _of_session(session_id, include_deleted)
         sql = session_logs.PAGE_BACK if newest_first else session_logs.PAGE

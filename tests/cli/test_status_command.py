@@ -73,7 +73,9 @@ def test_what_does_not_fit_is_found_and_fails(cli: Any, write: Any, notes: Path)
         (notes / stem).unlink()
     result = cli("status", "n.db", "--migrations", notes, code=1)
     assert "error: migration 003 (stars) is applied and unknown to this build [unknown_migration]\n" in result.stdout
-    assert "\n  Restore the migration's original text, and put the change into a new migration. If " in result.stdout
+    assert (
+        "\n  Restore the original text of the migration, and put the change into a new migration. If " in result.stdout
+    )
     document = cli.json("status", "n.db", "--migrations", notes, code=1)
     assert document["is_valid"] is False
     assert [(finding["code"], finding["migration"]) for finding in document["errors"]] == [

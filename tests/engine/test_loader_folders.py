@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentdb import load_migrations
-from agentdb.cli.options import load
+from agentdb.cli.sets import load
 from agentdb.errors import InvalidMigrationError
 
 UP = "CREATE TABLE t (x);\n"
@@ -135,7 +135,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, name: str
         place.mkdir()
     else:
         place.symlink_to("/dev/zero" if kind == "device" else tmp_path / "gone")
-    with pytest.raises(InvalidMigrationError, match="is no regular file") as caught:
+    with pytest.raises(InvalidMigrationError, match="is not a regular file") as caught:
         load_migrations(tmp_path)
     assert caught.value.code == "bad_migration_file"
     assert name in caught.value.message

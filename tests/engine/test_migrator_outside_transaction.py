@@ -169,7 +169,7 @@ def test_an_interrupted_rollback_stops_migrate_until_it_is_finished(db: Database
     migrator.migrate(target="002")
     error = caught(migrator.rollback_last)
     assert (error.code, error.statement_number) == ("cannot_open", 2)
-    assert error.remedy.endswith("the statements before it stay done, and the next rollback goes on here.")
+    assert error.remedy.endswith("the statements before it stay done, and the next rollback continues here.")
     assert rows(path) == [("001", None), ("002", "down")]
     for call in (migrator.migrate, lambda: migrator.migrate(dry_run=True)):
         error = caught(call)
@@ -355,6 +355,6 @@ def test_what_was_struck_out_and_has_done_nothing_stays_struck_out(db: Database,
     migrator.mark_reverted("002", reason="by hand")
     bad = make(2, up="INSERT INTO nowhere VALUES (1)", use_transaction=False)
     error = caught(db.migrator([make(1), bad]).migrate)
-    assert "begun once before" not in error.remedy
+    assert "begun before" not in error.remedy
     assert ids([db.migrator([make(1), bad]).rollback_last(dry_run=True)]) == ["001"]
     assert ids(migrator.migrate()) == ["002"]

@@ -111,7 +111,7 @@ def test_a_down_that_fails_leaves_its_migration_applied_whole(db: Database, path
     assert (error.migration, error.statement, error.statement_number) == (bad, "DROP TABLE nowhere", 2)
     assert "rolling back migration 002 (make t2) failed, statement 2 of 2" in error.message
     assert error.message.endswith("; nothing was rolled back")
-    assert "begun once before" not in error.remedy
+    assert "begun before" not in error.remedy
     assert [(result.migration.number, result.success) for result in error.results] == [(2, False)]
     assert tables(path) == {"t1", "t2", "t3"}
     assert applied_ids(path) == ["001", "002", "003"]
@@ -251,7 +251,7 @@ def test_where_the_range_is_no_one_transaction_the_earlier_ones_stay_rolled_back
 def test_the_first_failure_outside_a_transaction_was_not_begun_before(db: Database) -> None:
     bad = make(1, down=["DROP TABLE nowhere"], use_transaction=False)
     db.migrator([bad]).migrate()
-    assert "begun once before" not in caught(db.migrator([bad]).rollback_last).remedy
+    assert "begun before" not in caught(db.migrator([bad]).rollback_last).remedy
 
 
 def test_a_view_that_the_rollback_would_break_forbids_it(db: Database, path: Path) -> None:

@@ -301,7 +301,7 @@ def test_a_body_that_yields_what_is_no_request_is_told_so_and_taken_back(world: 
             yield wrong
 
     for use in (Wrong(world.client).use, Wrong(world.client).use_alone):
-        with pytest.raises(InvalidArgumentError, match="no request"):
+        with pytest.raises(InvalidArgumentError, match="not a request"):
             world(use())
     assert world.values() == []
     world(world.client.execute(INSERT, ["next"]))

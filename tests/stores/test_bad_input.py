@@ -189,7 +189,7 @@ def check_field(stores: Facade, call: Callable[[], Any], field: str, value: Any,
     assert (error.field, error.code) == (field, code)
     assert error.value is value
     assert error.message.startswith(f"{field} ")
-    assert f"(a {type(value).__name__}" in error.message
+    assert f"({type(value).__name__}" in error.message
     assert len(error.message) < 300
     error.message.encode()
     assert error.remedy in str(error)

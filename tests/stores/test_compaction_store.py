@@ -296,7 +296,7 @@ def test_a_plan_takes_out_what_it_names_whatever_was_said_since(stores: Facade) 
     say(stores, *"efgh")
     assert shorten(stores, plan=plan).messages_removed == 2
     assert contents(stores) == ["in short", *"cdefgh"]
-    with pytest.raises(FieldError, match="no plan of session 'other'"):
+    with pytest.raises(FieldError, match="not a plan of session 'other'"):
         stores.compactions.compact("other", "in short", plan=plan)
 
 

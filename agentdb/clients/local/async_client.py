@@ -97,7 +97,7 @@ class AsyncLocalClient(Pool):
         return AsyncLocalTransaction(self, foreign_keys)
 
     async def close(self) -> None:
-        """Close. May be called twice. A statement that runs for another task comes to its end first; a transaction of
+        """Close. May be called twice. A statement that runs for another task ends first; a transaction of
         another task is rolled back at its next use."""
         if self._born != fork_safety.generation:
             self._closed = True

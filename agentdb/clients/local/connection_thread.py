@@ -58,8 +58,8 @@ class ConnectionThread:
     async def run(self, function: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
         """Run it on the connection's thread and return what it returns.
 
-        Where the caller is cancelled, a job that has not begun is dropped, and one that runs is interrupted (if
-        `interrupt`) and waited for: when the cancellation goes on, nothing of it is running any more.
+        Where the caller is cancelled, a job that has not begun is dropped. One that runs is interrupted (if
+        `interrupt`) and waited for, so nothing of it runs any more when the cancellation goes on.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()

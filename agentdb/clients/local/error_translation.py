@@ -118,7 +118,7 @@ def translate(error: Exception, path: str, sql: str = "", args: Any = ()) -> Age
         return StorageError(f"{text.format(path=path)}{where}", code=code, engine_code=engine_code)
     if family in ("FULL", "IOERR", "CANTOPEN") and _is_vacuum(sql) and not _is_full(path):
         return StorageError(
-            f"there is no room, or no right, in the folder where SQLite puts temporary files: {error}{where}",
+            f"the folder for SQLite's temporary files is full, or this user may not write there: {error}{where}",
             code="temp_folder_full",
             engine_code=engine_code,
         )

@@ -1,4 +1,4 @@
-"""How many may pass at a time, first come first served, each waiting no longer than it wants to."""
+"""How many may pass at a time, first come first served, each waiting up to a time of its own."""
 
 from __future__ import annotations
 

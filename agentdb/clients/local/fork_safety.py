@@ -1,8 +1,8 @@
 """What a fork does to open connections: in the child they are dead, and must not even be closed.
 
 SQLite forbids carrying a connection across a fork: its POSIX locks stay with the parent, while the child's SQLite still
-believes that it has them. Even a connection of the child's own is not safe then, if it is to the same file: it would rely
-on a lock that nobody holds, and rows that were acknowledged would be lost when the parent removes the -wal file.
+believes that it has them. A connection that the child opens to the same file is not safe either. It would rely on a
+lock that nobody holds, and committed rows would be lost when the parent removes the -wal file.
 
 So connections that nobody uses are closed before a fork (they are opened again when they are needed). Those in use are
 leaked in the child, every use of a client from before the fork is an error there, and so is opening such a file.

@@ -65,7 +65,7 @@ def is_of_shared_memory(error: AgentDBError) -> bool:
 def leave_wal(path: str, timeout: float, interrupted: Callable[[], bool]) -> bool:
     """Switch the file to the rollback journal, whatever its -wal holds included. False where it cannot be WAL that is at fault.
 
-    With the file locked for one connection SQLite needs no shared memory; that lock is not to be had while anybody uses
+    With the file locked for one connection SQLite needs no shared memory; that lock cannot be taken while anybody uses
     the file. No connection of the caller may be open.
 
     Raises BusyError, StatementError `interrupted`, or what SQLite says.

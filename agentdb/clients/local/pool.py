@@ -59,7 +59,7 @@ class Pool:
             self._check_callback()
         if self._owner is not None and self._owner == self._caller():
             raise TransactionActiveError(
-                f"the client of {self.path} was used beside the transaction that this thread or task has open on it"
+                f"the client of {self.path} was used while this thread or task has a transaction open on it"
             )
 
     def _check_callback(self) -> None:
@@ -103,7 +103,7 @@ class Pool:
 
 
 class TransactionBase:
-    """What a transaction has in common with its kind in the other world."""
+    """What the sync and the async transaction have in common."""
 
     _client: Any  # each world's own client
 

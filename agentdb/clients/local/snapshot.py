@@ -166,7 +166,7 @@ class Lock:
         self._held: sqlite3.Connection | None = None
 
     def acquire(self, patience: float, is_wanted: Callable[[], None]) -> bool:
-        """Wait for it. False where whoever has it has shown no sign of life for `patience` seconds; see beat().
+        """Wait for it. False where its owner has not renewed it for `patience` seconds; see beat().
 
         `is_wanted` is called again and again, and may raise.
         """

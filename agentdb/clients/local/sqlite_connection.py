@@ -260,7 +260,7 @@ class SqliteConnection:
         return True
 
     def _leave_wal(self, error: StorageError) -> bool:
-        """Back to the rollback journal where the -shm file cannot be had; then this connection is closed. False where that
+        """Go back to the rollback journal where the -shm file is not available; then this connection is closed. False where that
         is not what the error is about."""
         from agentdb.clients.local import journal_mode
 

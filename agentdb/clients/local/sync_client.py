@@ -1,7 +1,7 @@
 """A local file or ':memory:', for callers that wait.
 
-One writer at a time and a few readers beside it, on as many connections as are needed at once: a program with one thread
-has one connection, and a long read never delays a write.
+There is one writer at a time, with a few readers beside it. A connection is opened when it is needed: a program with
+one thread has one. A long read never delays a write.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class LocalClient(Pool):
 
         What belongs to one connection of SQLite (TEMP tables, ATTACH, most PRAGMAs) may not be there at the next call.
 
-        Raises InvalidArgumentError for what cannot be bound or is no single statement, BusyError where the lock was not
-        to be had, IntegrityError, StatementError or StorageError for what SQLite says, ClosedError,
+        Raises InvalidArgumentError for what cannot be bound or is no single statement, BusyError where another writer
+        held the lock, IntegrityError, StatementError or StorageError for what SQLite says, ClosedError,
         TransactionActiveError.
         """
         sql, values = statement_of(stmt, args)
@@ -119,7 +119,7 @@ class LocalClient(Pool):
         return transaction
 
     def close(self) -> None:
-        """Close. May be called twice. A statement that runs on another thread comes to its end first; a transaction of
+        """Close. May be called twice. A statement that runs on another thread ends first; a transaction of
         another thread is rolled back at its next use."""
         if self._born == fork_safety.generation:
             transaction = self._transaction and self._transaction()

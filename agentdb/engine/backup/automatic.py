@@ -1,9 +1,9 @@
 """The backup before an upgrade, or before a rollback.
 
-An upgrade is known by where it leads to and by whether it has come to its end: while it has not, a mark stands beside its
-backup, and whoever takes it up again, a process that started at the same time or the tenth start of a crash loop, makes
-no second one. So the first is kept, from before anything was changed. A start that comes later first makes sure that the
-backup is still what the database holds: an older build may have written to it since, or another file stand in its place.
+An upgrade is identified by its target. Until it is complete, a marker file is kept beside its backup. A process that
+begins the same upgrade again makes no second backup: one that started at the same time, or the tenth start of a crash
+loop. So the first backup is kept, from before any change. A later start first checks that the backup still equals the
+database, because an older build may have written since, or the file may be another one.
 
 No lock file of ours and no row can outlive a killed process: see agentdb.clients.local.snapshot.Lock.
 """
@@ -51,7 +51,7 @@ NOTHING = "0"
 
 
 class UpgradeBackup(CopyTask):
-    """The backup that stands before one upgrade: found, or made."""
+    """The backup from before one upgrade: found, or made."""
 
     #: Whether rows go that no migration can bring back, as in a rollback: then no earlier backup is relied on unseen.
     _destroys = False
@@ -214,7 +214,7 @@ class _Look(CopyTask):
 
 
 class _Settle(CopyTask):
-    """The upgrade has come to its end."""
+    """The upgrade is complete."""
 
     def __init__(self, rules: Rules, history: History) -> None:
         folder = rules[0]
@@ -283,5 +283,5 @@ def is_current(task: RollbackBackup) -> Steps[bool]:
 
 
 def after_upgrade(history: History, rules: Rules) -> Steps[None]:
-    """The upgrade has come to its end: the next one has a backup of its own."""
+    """The upgrade is complete: the next one has a backup of its own."""
     yield from ask_for(_Settle(rules, history))

@@ -3,7 +3,7 @@
 The copy is made and checked beside the database. Then its content is written into the database's own file, under an
 exclusive lock: whoever opens the file at any moment has the one file there is, and waits. A rename could not do that: who
 had opened the old file would find the -wal of the new one by its name. What was there is copied first, under the same lock:
-it stands beside it as `DATABASE.replaced-0001`, until somebody removes it.
+it is kept beside it as `DATABASE.replaced-0001`, until somebody removes it.
 """
 
 from __future__ import annotations

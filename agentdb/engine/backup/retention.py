@@ -1,4 +1,4 @@
-"""The row of backups of one database's upgrades: their names, and the marks of those that have not come to their end."""
+"""The row of backups of one database's upgrades: their names, and the marks of those that are not complete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UpgradeBackupFile(Record):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether its upgrade has not come to its end."""
+        """Whether its upgrade is not complete."""
         return os.path.exists(self.path + _MARK)
 
     @property
@@ -93,7 +93,7 @@ class BackupSeries:
             give_to_owner(self.folder, self._database)
 
     def settle(self) -> None:
-        """An upgrade has come to its end, and whatever was tried before is over with it."""
+        """An upgrade is complete, and so are all earlier attempts."""
         for name in self._marks():
             remove(name)
 
@@ -105,7 +105,7 @@ class BackupSeries:
                 remove(name)
 
     def prune(self, kept: int) -> None:
-        """Keep the newest ones, and the first of an upgrade that has not come to its end: it is from before any change."""
+        """Keep the newest ones, and the first of an upgrade that is not complete: it is from before any change."""
         all_of_them = self.backups()
         first = next((backup for backup in all_of_them if backup.is_unfinished), None)
         for backup in all_of_them[:-kept]:

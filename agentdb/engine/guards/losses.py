@@ -1,12 +1,11 @@
 """Sees what a migration would lose, by counting inside its transaction, and refuses it.
 
-`PRAGMA foreign_key_check` is blind to the commonest loss of all: a table that is rebuilt with foreign keys on runs ON
-DELETE CASCADE and SET NULL on its children, and rows that are gone dangle nowhere.
+`PRAGMA foreign_key_check` does not see the commonest loss: a table that is rebuilt with foreign keys on runs ON DELETE
+CASCADE and SET NULL on its children. Deleted rows violate no foreign key.
 
-Counted are the rows of every table, and in every nullable column of a foreign key the values that are not NULL; of
-full-text and R-tree tables those that keep rows of their own, or an index that is nowhere else. What equal counts cannot
-prove: that the rows are the same ones; that any other column still holds what it held; that rows which went were not made
-up for by others that came.
+It counts the rows of every table, and the values that are not NULL in every nullable foreign-key column. Full-text and
+R-tree tables count where they keep rows of their own, or the only copy of an index. Equal counts do not prove that the
+rows are the same, or that other columns still hold the same values. New rows can hide the loss of others.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _asked = count(1)
 
 
 def schema_of(kind: str) -> Steps[list[tuple[str, str, str]]]:
-    """(name, table, sql) of each, in the order in which they were made; the order in which triggers fire hangs on it."""
+    """(name, table, sql) of each, in the order in which they were made; the order in which triggers fire depends on it."""
     found = yield from execute(
         "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL ORDER BY rowid", (kind,)
     )

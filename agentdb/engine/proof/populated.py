@@ -1,7 +1,7 @@
 """The proof of a populated upgrade: from every version there was, with rows in every table, to the newest; and back.
 
-What passes on empty tables fails in the field: ADD COLUMN with a default that is no constant, a NOT NULL that old rows do
-not keep, a rebuild that empties the tables that refer to it.
+Some migrations pass on empty tables and fail on those of users. Examples are ADD COLUMN with a default that is not
+constant, a NOT NULL that old rows violate, and a rebuild that empties the tables that refer to it.
 
 One database comes through all versions, so that the work grows with the number of migrations and not with its square. At
 each version the tables that are new, changed, or empty by now get rows, beside those that are carried on from the

@@ -38,23 +38,25 @@ def validate_migrations(
     every_version: bool = False,
     on_connect: OnConnect | None = None,
 ) -> ValidationResult:
-    """Prove migrations, for an application's CI: that they can be registered, that every up and every down runs, that up,
-    down, up gives the schema that up gave; and that a database at any earlier version, with rows in every table, comes to
-    the newest without losing one, to the schema that a new file has, and back again.
+    """Prove migrations, for an application's CI.
+
+    It proves that they can be registered, that every up and every down runs, and that up, down, up gives the schema
+    that up gave. It also proves that a database at any earlier version, with rows in every table, is upgraded to the
+    newest and rolled back. No row may be lost, and the schema must be that of a new file.
 
     migrations: an iterable of Migration, or a module that has MIGRATIONS. base: migrations that are there before, for a
-    host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows for tables that cannot be
-    filled from their definition alone, instead of generated ones: {"table": [{"column": value}]}, where columns that a
-    version does not have are left out; or in place of the list what gives one for the id of a version. An empty list leaves
-    the table empty. on_connect: as for create_client_sync(), for migrations that use functions, collations or extensions of
-    the application.
+    host application whose tables refer to agentdb's: `base=agentdb.migrations`. fixtures: rows instead of generated
+    ones, for tables that cannot be filled from their definition alone: {"table": [{"column": value}]}. Columns that a
+    version does not have are left out. In place of the list there may be a function that returns one for the id of a
+    version. An empty list leaves the table empty. on_connect: as for create_client_sync(), for migrations that use
+    functions, collations or extensions of the application.
 
     The rows are made at each version and carried on through one database, so that the work grows with the number of
-    migrations. every_version: upgrade also a database of its own from each version, filled anew, with all that is pending at
-    once; the work grows with the square. Only that finds what rows of earlier versions hide: a migration that fails where
-    a table has rows of one version alone, or where its only row, or all of a small set of values, is of that version; or
-    that works on rows which an earlier step has changed, and on no others. What a down breaks, or leaves undone, is said
-    of that migration; the ups are proved on from a fresh build.
+    migrations. every_version: also upgrade a database of its own from each version, with new rows and all that is
+    pending at once. The work then grows with the square. Only this finds what rows of earlier versions hide: a
+    migration that fails where all rows of a table, or all values of a small set, are of one version. The same holds for
+    one that works only on rows which an earlier step has changed. What a down breaks, or leaves undone, is reported of
+    that migration. The later ups are proved from a fresh build.
 
     Errors: `duplicate_id`, `up_failed`, `down_failed`, `not_repeatable`; with rows: `populated_up_failed`, `data_loss`,
     `schema_differs`, `dangling_references`, `populated_down_failed`, `dependent_rows`, `bad_fixture`. Warnings: `gap`,

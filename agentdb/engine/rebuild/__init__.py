@@ -1,1 +1,1 @@
-"""RebuildTable: a table made anew with its rows kept."""
+"""RebuildTable: a table that is made again with its rows kept."""

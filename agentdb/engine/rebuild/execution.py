@@ -117,10 +117,13 @@ def rebuild(item: RebuildTable, change: Change) -> Steps[None]:
             if kind == "trigger" and folded(table) == folded(old.name):
                 for column in _watched(sql, gone):
                     raise _refused(
-                        item, f"the trigger {name} waits for an UPDATE OF {column}, which goes: it would never fire"
+                        item,
+                        f"the trigger {name} waits for an UPDATE OF {column}, which is dropped: it would never fire",
                     )
             for column in _literal_soon(sql, gone, shown):
-                raise _refused(item, f'the {kind} {name} names "{column}", which goes: SQLite would take it for a text')
+                raise _refused(
+                    item, f'the {kind} {name} names "{column}", which is dropped: SQLite would take it for a text'
+                )
             try:
                 yield from change(sql)
             except StatementError as error:
@@ -198,11 +201,11 @@ def _copy(item: RebuildTable, old: _Table, new: _Table) -> str:
     given = {folded(name): expression for name, expression in item.columns.items()}
     for name in item.columns:
         if folded(name) not in new.columns or new.columns[folded(name)][1]:
-            raise _refused(item, f"columns names {name!r}, which is no column of the new table that can be written")
+            raise _refused(item, f"columns names {name!r}, which is not a column of the new table that can be written")
         for text in _mistyped(item.columns[name], old):
             raise _refused(
                 item,
-                f'what columns has for {name!r} names "{text}", which is no column of the old table: SQLite would take it '
+                f'what columns has for {name!r} names "{text}", which is not a column of the old table: SQLite would take it '
                 f"for a text; write {literal(text)} where one is meant",
             )
     targets: list[str] = []
@@ -256,14 +259,14 @@ def _check_search_index(item: RebuildTable, old: _Table, new: _Table, index: Sea
     if found_by is not None and _origin(item, old, new, index.key) != found_by:
         raise _refused(
             item,
-            f"the search index {index.name} finds its rows by {index.key}, which would not be the same any more; drop it "
-            "before, and make it again behind",
+            f"the search index {index.name} finds its rows by {index.key}, which would change; drop it "
+            "before, and create it again at the end",
         )
     for column in index.columns:
         if folded(column) in old.columns and folded(column) not in new.columns:
             raise _refused(
                 item,
-                f"the search index {index.name} reads {column}, which goes; drop it before, and make it again behind",
+                f"the search index {index.name} reads {column}, which is dropped; drop it before, and create it again at the end",
             )
 
 

@@ -1,4 +1,4 @@
-"""RebuildTable: a table that is made anew with its rows kept, as an item of an up or a down.
+"""RebuildTable: a table that is made again with its rows kept, as an item of an up or a down.
 
 SQLite can add, rename and drop a column, and nothing else: a new CHECK, a type, a NOT NULL, another foreign key need a
 new table. Written by hand that loses, sooner or later, the rows of the children, an index, a trigger, STRICT, or the ids
@@ -27,9 +27,9 @@ _VALUES = ("NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP")
 
 
 class RebuildTable(Record):
-    """Make a table anew and keep its rows.
+    """Make a table again and keep its rows.
 
-    table: its name. create: the whole CREATE TABLE of what it shall be, under the same name. columns: {new column: SQL
+    table: its name. create: the whole CREATE TABLE of the new table, under the same name. columns: {new column: SQL
     expression over the old row}; every other column of the new table is copied from the old one of its name, or, where
     there was none, has its default. Columns that `create` leaves out, and no expression reads, are gone.
 
@@ -52,7 +52,7 @@ class RebuildTable(Record):
             raise _refused(table, f"create is a {type(create).__name__}, not SQL")
         create = canonical(create)
         if "\0" in create or not is_encodable(create):
-            raise _refused(table, "create holds what is no text")
+            raise _refused(table, "create holds a value that is not text")
         if count(create) != 1 or has_stray_end(create):
             raise _refused(table, "create is not one statement")
         if columns is not None and not hasattr(columns, "items"):
@@ -65,7 +65,7 @@ class RebuildTable(Record):
             if count(f"SELECT {expression}") != 1 or ";" in [t.text for t in tokens(expression) if t.kind == OTHER]:
                 raise _refused(table, f"what columns has for {name!r} is not one expression")
             if not expression or "\0" in name + expression or not is_encodable(name + expression):
-                raise _refused(table, f"what columns has for {name!r} is no SQL expression")
+                raise _refused(table, f"what columns has for {name!r} is not an SQL expression")
             expressions[name] = expression
         if len(set(map(folded, expressions))) < len(expressions):
             raise _refused(table, "columns has one name twice; SQLite does not tell A from a")
@@ -79,14 +79,14 @@ class RebuildTable(Record):
         if len(found) < 4 or not (found[0].is_word("CREATE") and found[1].is_word("TABLE")):
             raise _refused(self.table, "create does not begin with CREATE TABLE")
         if found[at].is_word("IF") and found[at + 1].is_word("NOT"):
-            raise _refused(self.table, "create says IF NOT EXISTS; it is there, and is to be made anew")
+            raise _refused(self.table, "create says IF NOT EXISTS; the table is there, and is to be made again")
         where = name_at(found, at)
         if where is None or folded(found[where].text) != folded(self.table):
             raise _refused(self.table, "create makes a table of another name")
         if where > at and folded(found[at].text) != "main":
             raise _refused(self.table, f"create makes a table in {found[at].text!r}; only those of main are rebuilt")
         if where + 1 >= len(found) or found[where + 1].text != "(" or found[where + 1].kind != OTHER:
-            raise _refused(self.table, "create does not list its columns behind the name")
+            raise _refused(self.table, "create does not list its columns after the name")
         return found[at].start, found[where].end
 
     def create_as(self, name: str, options: tuple[str, ...]) -> str:
@@ -166,7 +166,7 @@ def from_form(form: object, migration_id: str) -> RebuildTable:
     if isinstance(form, dict) and _is_known(form):
         try:
             if type(form["columns"]) is not dict:
-                raise _refused(form["table"], "columns is no object")
+                raise _refused(form["table"], "columns is not an object")
             return RebuildTable(form["table"], form["create"], form["columns"])
         except InvalidMigrationError as error:
             raise MigrationError(

@@ -1,6 +1,6 @@
 """What ANALYZE has found out about a table and its indexes, kept through a rebuild.
 
-Dropping the old table forgets it, and queries over the new one would be planned as if nobody had ever counted.
+Dropping the old table forgets it, and queries over the new one would be planned without them.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class Line:
 def removable(lines: Sequence[Line], *, keep_last: int, protect_tokens: int) -> list[int]:
     """The positions of the lines to take out, in their order; `lines` are a whole conversation, in its order.
 
-    What stays: the last `keep_last`, as long a tail as has at most `protect_tokens`, and what is preserved; with each of
-    them whole the group of calls and results that it belongs to; and groups with a call that has no result yet.
+    What stays: the last `keep_last`, the longest tail of at most `protect_tokens`, and what is preserved. Each of them
+    keeps the whole group of calls and results that it belongs to. Groups with a call that has no result yet stay, too.
     """
     stays = [line.is_preserved for line in lines]
     tail = 0
@@ -165,8 +165,8 @@ def pruned(payload: Any, words: str) -> Any:
 
 
 def pruned_message(role: str, content: str | None, payload: Any, words: str) -> tuple[str | None, Any] | None:
-    """A message's content and payload with `words` in place of what tools gave, and of nothing else; None where it has
-    nothing of a tool, or a payload of a form that this does not know."""
+    """A message's content and payload with `words` in place of what tools gave, and of nothing else. None where it has
+    nothing of a tool, or a payload of an unknown form."""
     left = None if payload is None else pruned(payload, words)
     if (left is None) is not (payload is None):
         return None

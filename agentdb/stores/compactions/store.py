@@ -83,9 +83,9 @@ class CompactionStore(Operations[W]):
         `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for
         the record.
 
-        Raises IntegrityError `plan_outdated` where a message of the plan has changed, has gone, is preserved now, or has
-        been given a result that the plan does not have; NotFoundError; FieldError as plan(), and for a plan that was altered
-        to take what is preserved, or a call without its result.
+        Raises IntegrityError `plan_outdated` where a message of the plan was changed or removed, is preserved now, or
+        has a result that the plan does not have. Raises FieldError as plan() does, and for a plan that was altered to
+        take what is preserved, or a call without its result. Raises NotFoundError.
         """
         began = perf_counter()
         _check_limits(keep_last, protect_tokens)
@@ -132,9 +132,9 @@ class CompactionStore(Operations[W]):
         strategy: str = "prune_tool_outputs",
     ) -> Steps[CompactionEvent | None]:
         """Put `replacement` in the place of what tools gave, where that has at least `min_tokens` tokens, and keep the
-        originals until it is restored. The messages keep their ids, seqs and times. What compact() would never take, for
-        `keep_last`, `protect_tokens` and what is preserved, stays as it is; so does a payload of an unknown form,
-        and what stands beside the results of tools in a message that is none.
+        originals until it is restored. The messages keep their ids, seqs and times. What compact() never takes stays as
+        it is: the last `keep_last`, `protect_tokens`, and what is preserved. A payload of an unknown form stays as it
+        is, too. So does what is beside the results of tools in a message of another role.
 
         Returns the event, None where there is nothing to prune. Raises NotFoundError, FieldError.
         """
@@ -261,7 +261,7 @@ def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Ste
     """The lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another session, or
     of messages that no plan takes."""
     if not isinstance(plan, CompactionPlan) or plan.session_id != session_id:
-        raise FieldError.of("plan", plan, f"is no plan of session {session_id!r}", code="wrong_type")
+        raise FieldError.of("plan", plan, f"is not a plan of session {session_id!r}", code="wrong_type")
     args = {"session_id": session_id, "ids": dumps([message.id for message in plan.messages])}
     if (yield from MESSAGE.many(compactions.MESSAGES, args)) != plan.messages:
         raise IntegrityError(f"messages of session {session_id!r} have changed since the plan", code="plan_outdated")

@@ -1,4 +1,4 @@
-"""What a compaction is: values, and how they stand in a row."""
+"""What a compaction is: values, and how a row holds them."""
 
 from __future__ import annotations
 

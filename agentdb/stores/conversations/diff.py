@@ -1,4 +1,4 @@
-"""What of a conversation stays when it is saved anew: pure functions."""
+"""What of a conversation stays when it is saved again: pure functions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _MANY = 1_000_000
 def kept(old: Sequence[Hashable], new: Sequence[Hashable], many: int = _MANY) -> dict[int, int]:
     """Which position of `old` each position of `new` has its item from; those of `new` that are not there are new.
 
-    The items in front that are the same, those at the end, and between them as many as there can be in the same order;
-    where more than `many` pairs of them are equal, rare items first, and the others where they adjoin what is kept.
+    Kept are the equal items at the front and at the end. Between them as many are kept as there can be in the same
+    order. Where more than `many` pairs of them are equal, rare items come first, and the others where they adjoin what
+    is kept.
     """
     pairs: dict[int, int] = {}
     front, ends = _same_ends(pairs, old, new, (0, 0), (len(old), len(new)))
@@ -81,8 +82,8 @@ def places(
 ) -> list[int]:
     """A seq for each of `length` new positions, growing; `seqs` are those of the old ones.
 
-    What is kept keeps its seq. What comes between two kept ones takes seqs that are free there, and not `taken`; where
-    they are too few, it and all behind it move to the end, behind `last_seq`, as what comes last does.
+    What is kept keeps its seq. What comes between two kept ones takes seqs that are free there, and not `taken`. Where
+    they are too few, it and all behind it move to the end, behind `last_seq`. What comes last goes there, too.
     """
     chosen: list[int] = []
     position = 0

@@ -28,9 +28,9 @@ _KNOWN = frozenset(
 
 
 class Said:
-    """A message of a caller, checked. `row` is what a new message has; `notes` are the columns beside its text that the
-    caller gave, of token_count, usage_json and metadata_json; `extra` is what joins the metadata that are there, where
-    the caller gave none; `key` is what makes two messages the same, `id` which of them it is, or None."""
+    """A message of a caller, checked. `row` is what a new message has. `notes` are the columns that the caller gave of
+    token_count, usage_json and metadata_json. `extra` is added to the metadata that are there, where the caller gave
+    none. `key` is what makes two messages the same, `id` which of them it is, or None."""
 
     __slots__ = ("extra", "id", "is_system", "key", "notes", "row")
 
@@ -159,6 +159,6 @@ def moment(name: str, value: Any) -> str:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            why = "is no time in ISO 8601, as in 2024-05-17T12:30:15+02:00"
+            why = "is not a time in ISO 8601, as in 2024-05-17T12:30:15+02:00"
             raise FieldError.of(name, value, why, code="wrong_type") from None
     return str(TIME.encode(name, value))

@@ -93,14 +93,14 @@ class ConversationStore(Operations[W]):
     ) -> Steps[None]:
         """Let a conversation be these messages; without a session it is made, a deleted one comes back.
 
-        A message has role and content (text, None, or a list of blocks), and may have name, tool_call_id, tool_calls,
-        token_count (else it is estimated: four bytes are a token), usage, metadata and timestamp (else it is now). Other
-        keys join what is under "extra" in its metadata.
+        A message has role and content (text, None, or a list of blocks). It may have name, tool_call_id, tool_calls,
+        token_count, usage, metadata and timestamp. Without token_count it is estimated, a token for four bytes; without
+        timestamp it is now. Other keys join what is under "extra" in its metadata.
 
         What is compared is the context, as load_session() gives it. What stayed the same keeps id, seq and time: the same in
         role, content, name, tool_call_id and tool_calls; of several that are, the one whose id the dict has, as those of
         get_messages_paginated() have. What is not among the messages any more is marked as removed; a changed one is
-        removed, and added anew in its place. Something new between two that stayed takes a seq that is free there; where
+        removed, and added again in its place. Something new between two that stayed takes a seq that is free there; where
         there is none, it and all behind it get new seqs at the end, and keep their ids and times. What a compaction took
         out and is among these comes back into the context; a compaction of which nothing is left is restored.
 
@@ -327,4 +327,4 @@ def _before(name: str, amount: object, *, hours: int) -> str:
     try:
         return time_text(datetime.now(UTC) - timedelta(hours=amount * hours))
     except OverflowError:
-        raise FieldError.of(name, amount, "goes back before the year 1", code="too_large") from None
+        raise FieldError.of(name, amount, "is before the year 1", code="too_large") from None

@@ -115,14 +115,14 @@ def _by_expression(expression: str, scope: dict[str, Any], limit: int) -> Steps[
     if "\0" in expression:
         raise FieldError.of("text", expression, "holds a NUL character", code="bad_search")
     if expression.startswith("*"):  # what follows would be a command, answered with a number of its own as the id
-        raise FieldError.of("text", expression, "is no FTS5 expression", code="bad_search")
+        raise FieldError.of("text", expression, "is not an FTS5 expression", code="bad_search")
     try:
         matches = yield from execute(message_search.MATCH, {**scope, "expression": expression, "limit": limit})
     except StatementError as error:
         if error.code != "statement_failed" or error.message.startswith("no such table"):
             raise
         why = error.message.partition(" in: ")[0]
-        raise FieldError.of("text", expression, f"is no FTS5 expression ({why})", code="bad_search") from error
+        raise FieldError.of("text", expression, f"is not an FTS5 expression: {why}", code="bad_search") from error
     ranks = dict(matches.tuples)
     messages = yield from _messages(list(ranks))
     if not messages:
@@ -161,8 +161,8 @@ def _among(ids: list[int], words: Sequence[str], limit: int) -> Steps[list[int]]
 def _scan(
     sql: str, scope: dict[str, Any], words: Sequence[str], limit: int, most: int, found: Container[int], told: bool
 ) -> Steps[dict[int, int]]:
-    """The newest messages that hold every one of the folded words, each with its seq: at most `limit`, of the first `most`
-    that there are, beside those that are found already, and where `told` beside those that are all ASCII."""
+    """The newest messages that hold every one of the folded words, each with its seq: at most `limit`, of the first
+    `most`. Those that are `found` already are left out, and where `told` those that are all ASCII."""
     args: dict[str, Any] = {**scope, "cursor_id": _BEHIND_ALL, "cursor_seq": BY_SEQ.behind_all[0]}
     kept: dict[int, int] = {}
     while most > 0 and len(kept) < limit:

@@ -182,8 +182,8 @@ class MessageStore(Operations[W]):
     ) -> Steps[Page[Message]]:
         """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
 
-        on_error: what is done with a row that cannot be read, because it is damaged or raw SQL wrote what Python cannot
-        hold: 'raise' UnreadableRowError, which names it; or put a 'placeholder', an Unreadable, into its fields.
+        on_error: what is done with a row that is damaged, or in which raw SQL wrote what Python cannot hold. 'raise'
+        raises UnreadableRowError, which names it. 'placeholder' puts an Unreadable into its fields.
         """
         sql = messages.PAGE_BACK if newest_first else messages.PAGE
         args = _of_session(session_id, include_deleted)
@@ -288,7 +288,7 @@ class MessageStore(Operations[W]):
         file from being emptied: then call it again later.
 
         Until then the search index keeps sequences of three characters of them, and the -wal file whole pages. The index is
-        merged into one piece, which takes as long as writing it anew. With secure_delete='on', the default, no byte of the
+        merged into one piece, which takes as long as writing it again. With secure_delete='on', the default, no byte of the
         file has the text then; what was deleted with 'off' or 'fast' before needs a VACUUM. Backups keep what they have.
 
         Not for inside a transaction: the -wal file cannot be emptied there.
@@ -300,7 +300,7 @@ class MessageStore(Operations[W]):
 
     @operation
     def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
-        """Where a conversation stands, without reading its messages; None if there is no such session."""
+        """The state of a conversation, without reading its messages; None if there is no such session."""
         return (yield from MESSAGE_STATS.one(messages.STATS, _of_session(session_id, include_deleted)))
 
     @operation
@@ -320,15 +320,15 @@ class MessageStore(Operations[W]):
 
         Words are what white space parts; case does not count, and a word is found inside others too, so also in the
         middle of Chinese, Japanese or Korean. Words of three characters and more are looked up in the index, the best
-        rank first. Words of one or two characters are not in it, and it tells é from e: where there is no longer word,
-        where the index finds nothing, and where it finds fewer than `limit` and a word has a letter that may carry an
-        accent, the newest `scan` messages (0: none) are read too, and compared without case and accents; what they hold
-        comes behind, the newest first. Beside a longer word, a short one is looked for in the `scan` best messages that
+        rank first. Words of one or two characters are not in it, and it tells é from e. So the newest `scan` messages
+        (0: none) are read too in three cases: there is no longer word; the index finds nothing; it finds fewer than
+        `limit`, and a letter may have an accent. They are compared without case and accents, and come behind, the
+        newest first. Beside a longer word, a short one is looked for in the `scan` best messages that
         hold the longer one. What stands behind a NUL character is looked for in the newest `scan` messages that hold one.
 
         syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), and nothing is scanned.
 
-        Raises FieldError: for a text without a word, for a malformed expression (`bad_search`), for limits.
+        Raises FieldError: for an empty text, for a malformed expression (`bad_search`), for limits.
         """
         from agentdb.stores.messages.search import search
 

@@ -1,4 +1,4 @@
-"""What a message is: values, and how they stand in a row."""
+"""What a message is: values, and how a row holds them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStats(Values):
-    """Where a conversation stands. `message_count` and `total_tokens` are of the transcript, `context_tokens` of the
+    """The state of a conversation. `message_count` and `total_tokens` are of the transcript, `context_tokens` of the
     context. `last_activity_at` moves with each message, `last_message_at` is the time of the last one that is there; both
     are None where there was none."""
 

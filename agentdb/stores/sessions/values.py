@@ -1,4 +1,4 @@
-"""What a session is, and what is shown of one: values, and how they stand in a row."""
+"""What a session is, and what is shown of one: values, and how a row holds them."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def test_a_name_that_is_mistyped_in_double_quotes_does_not_become_a_text_in_ever
 ) -> None:
     before = snapshot(path)
     error = refused(notes, RebuildTable("notes", REBUILD.create, {"text": expression}))
-    assert (error.code, '"aa", which is no column' in error.message) == ("rebuild_refused", True)
+    assert (error.code, '"aa", which is not a column' in error.message) == ("rebuild_refused", True)
     assert snapshot(path) == before
 
 
@@ -262,7 +262,7 @@ def test_a_column_that_goes_does_not_become_a_text_somewhere_else(notes: Databas
     notes.execute(thing)
     before = snapshot(path)
     without = f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT CHECK', 'sort TEXT CHECK').replace('kind', 'sort')})"
-    assert "which goes" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
+    assert "which is dropped" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
     assert snapshot(path) == before
     upgrade(notes, "DROP " + " ".join(thing.split()[1:3]), RebuildTable("notes", without, {"sort": "kind"}))
 
@@ -282,7 +282,7 @@ def test_what_sqlite_would_let_go_silent_is_refused(
         notes.execute(thing.format(name))
     before = snapshot(path)
     without = f"CREATE TABLE notes ({COLUMNS.replace('kind TEXT CHECK', 'sort TEXT CHECK').replace('kind', 'sort')})"
-    assert "which goes" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
+    assert "which is dropped" in refused(notes, RebuildTable("notes", without, {"sort": "kind"})).message
     assert snapshot(path) == before
 
 
@@ -426,7 +426,7 @@ def test_a_search_index_finds_the_same_rows_whatever_becomes_of_the_key(
         (BY_COLUMN, "(id INT, body TEXT)", {"id": "n"}, "finds its rows by id"),
         (BY_COLUMN, "(other INTEGER PRIMARY KEY, body TEXT)", {"other": "id"}, "finds its rows by id"),
         (BY_NUMBER, "(id INTEGER PRIMARY KEY, n INT, body TEXT)", {"n": "'n'"}, "finds its rows by n"),
-        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which goes"),
+        (BY_ROWID, "(id INTEGER PRIMARY KEY, text TEXT)", {"text": "body"}, "reads body, which is dropped"),
     ],
 )
 def test_a_search_index_that_would_find_other_rows_is_in_the_way(
@@ -574,8 +574,8 @@ def test_a_form_of_a_newer_build_is_named(notes: Database, path: Path, form: dic
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        ({"columns": None}, "columns is no object"),
-        ({"columns": [1]}, "columns is no object"),
+        ({"columns": None}, "columns is not an object"),
+        ({"columns": [1]}, "columns is not an object"),
         ({"columns": {"text": 1}}, "both are text"),
         ({"columns": {"text": "1; 2"}}, "not one expression"),
         ({"table": None}, "the name of the table is None"),

@@ -1,0 +1,193 @@
+"""Situations of the stores, as they happen to an application. Their texts are in error_table.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from error_situations import caught, situation
+
+from agentdb import AgentDB
+from agentdb.errors import AgentDBError
+
+
+@contextmanager
+def conversation(path: Path, *contents: str, **given: Any) -> Iterator[AgentDB]:
+    """A database with the agent `a`, its session `s`, and what was said in it."""
+    with AgentDB.open(path) as db:
+        db.agents.create(id="a", name="Researcher", model="large")
+        db.sessions.create(id="s", main_agent_id="a")
+        for content in contents:
+            db.messages.append("s", role="user", content=content, token_count=10, **given)
+        yield db
+
+
+# -- fields
+
+
+@situation
+def an_agent_without_a_model(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.create, name="Writer", model=None)
+
+
+@situation
+def a_name_that_is_a_number(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.create, name=5, model="large")
+
+
+@situation
+def half_a_character(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.messages.append, "s", role="user", content="half \ud83d")
+
+
+@situation
+def more_steps_than_a_column_holds(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.update, "a", max_steps=2**63)
+
+
+@situation
+def fewer_steps_than_none(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.update, "a", max_steps=-1)
+
+
+@situation
+def a_time_without_its_zone(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.sessions.update, "s", started_at=datetime(2026, 1, 1))
+
+
+@situation
+def metadata_that_json_cannot_hold(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.update, "a", metadata={"skills": {"search"}})
+
+
+@situation
+def a_status_that_there_is_not(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.sessions.update_status, "s", "finished")
+
+
+@situation
+def a_parent_in_another_session(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.sessions.create(id="t", main_agent_id="a")
+        parent = db.session_logs.append("s", role="user", type="message", content="one")
+        return caught(db.session_logs.append, "t", role="user", type="message", content="two", parent_id=parent.id)
+
+
+@situation
+def a_malformed_search(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        return caught(db.messages.search, '"tides', syntax=True)
+
+
+@situation
+def a_cursor_of_nowhere(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.messages.page, "s", cursor="page 2")
+
+
+# -- rows
+
+
+@situation
+def a_row_that_cannot_be_read(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        db.client.execute(
+            "UPDATE messages SET metadata_json = '{\"n\": ' || replace(hex(zeroblob(3000)), '00', '77') || '}'"
+        )
+        return caught(db.messages.load, "s")
+
+
+@situation
+def a_message_for_a_hidden_session(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.sessions.soft_delete("s")
+        return caught(db.messages.append, "s", role="user", content="Hello?")
+
+
+@situation
+def a_session_at_the_last_seq(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        db.client.execute("UPDATE sessions SET last_seq = 9007199254740991")
+        return caught(db.messages.append, "s", role="user", content="Why?")
+
+
+@situation
+def a_plan_from_before_an_edit(path: Path) -> AgentDBError:
+    with conversation(path, *"abcdef") as db:
+        plan = db.compactions.plan("s", keep_last=2, protect_tokens=0)
+        db.messages.update(plan.messages[0].id, content="edited")
+        return caught(db.compactions.compact, "s", "Six letters.", plan=plan)
+
+
+@situation
+def a_compaction_that_is_restored_twice(path: Path) -> AgentDBError:
+    with conversation(path, *"abcdef") as db:
+        event = db.compactions.compact("s", "Six letters.", keep_last=2, protect_tokens=0)
+        db.compactions.restore(event.id)
+        return caught(db.compactions.restore, event.id)
+
+
+@situation
+def a_compaction_restored_before_a_newer_one(path: Path) -> AgentDBError:
+    with conversation(path, *"abcdef") as db:
+        first = db.compactions.compact("s", "Four letters.", keep_last=4, protect_tokens=0)
+        db.compactions.compact("s", "Six letters.", keep_last=2, protect_tokens=0)
+        return caught(db.compactions.restore, first.id)
+
+
+@situation
+def a_pruned_output_that_was_edited(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        for _ in range(2):
+            db.messages.append("s", role="tool", content="x" * 9000, tool_call_id="1")
+        event = db.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0)
+        assert event is not None
+        db.messages.update(db.messages.load("s")[0].id, content="edited")
+        return caught(db.compactions.restore, event.id)
+
+
+@situation
+def a_removed_message_whose_place_is_taken(path: Path) -> AgentDBError:
+    with conversation(path, *"abc") as db:
+        removed = db.messages.load("s")[1].id
+        said = db.conversations.load_session("s")["messages"]
+        db.conversations.save_session("s", [said[0], {"role": "user", "content": "B"}, said[2]])
+        return caught(db.messages.restore, removed)
+
+
+@situation
+def a_session_that_is_its_own_ancestor(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.sessions.create(id="t", main_agent_id="a", parent_session_id="s")
+        return caught(db.sessions.update, "s", parent_session_id="t")
+
+
+@situation
+def an_agent_that_has_sessions(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.delete, "a")
+
+
+@situation
+def the_default_agent(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.agents.create(id="d", name="Default", model="large")
+        db.agents.set_default("d")
+        return caught(db.agents.delete, "d")
+
+
+@situation
+def an_id_that_is_taken(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.agents.create, id="a", name="Writer", model="large")

@@ -14,6 +14,7 @@ import agentdb
 ROOT = Path(agentdb.__file__).parent
 #: From the lowest to the highest; those of one layer may not import each other either.
 LAYERS: list[tuple[str, ...]] = [
+    ("error_remedies",),
     ("errors", "frozen", "logs", "queries"),
     ("sql",),
     ("clients",),

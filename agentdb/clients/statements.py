@@ -61,19 +61,22 @@ def statement_of(stmt: InStatement, args: InArgs = None) -> tuple[str, Any]:
     if type(args) is tuple or type(args) is list:
         if _PLAIN.issuperset(map(type, args)):
             return sql, args
-    elif type(args) is dict and _PLAIN_AND_FLOAT.issuperset(map(type, args.values())) and _is_plain(args):
+    elif type(args) is dict and _is_plain(args):
         return sql, args
     return sql, check_args(args, sql)
 
 
 def _is_plain(args: dict[Any, Any]) -> bool:
-    """Whether the names are bare, and no number is infinite or NaN."""
+    """Whether the names are bare, the values what SQLite stores, and no number infinite or NaN."""
+    types = set(map(type, args.values()))
+    if not types <= _PLAIN_AND_FLOAT:
+        return False
     try:
         if not all(map(str.isidentifier, args)):
             return False
     except TypeError:  # a name is no text
         return False
-    return all(value - value == 0 for value in args.values() if type(value) is float)
+    return float not in types or all(value - value == 0 for value in args.values() if type(value) is float)
 
 
 def statements_of(stmts: Iterable[InStatement]) -> tuple[list[Prepared], bool]:

@@ -16,6 +16,7 @@ from agentdb.errors import (
 )
 from agentdb.logs import INFO, WARNING, log
 from agentdb.operations import atomically, emit, execute
+from agentdb.operations.requests import script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ def _mark_file(history: History, application_id: int) -> Steps[None]:
 def _apply_inside(
     history: History, run: Run, create_table: bool, checksums: bool, app_version: str | None
 ) -> Steps[bool]:
+    if run.is_plain and not create_table and run.application_id is None:
+        statements = run.statements(history, app_version)
+        if (yield from script(statements, unless=history.any_row(run.recorded_id))):
+            return True
+
     def body() -> Steps[bool]:
         if create_table:
             yield from history.create()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from agentdb.engine.canonical_text import is_encodable
-from agentdb.engine.history_row import DONE, DOWN, STRUCK_OUT, UP, Row, mark_of, recorded_of
+from agentdb.engine.history_row import DONE, DOWN, STRUCK_OUT, UP, Row, as_json, mark_of, recorded_of
 from agentdb.errors import InvalidArgumentError, MigrationError, StatementError
 from agentdb.operations import execute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from agentdb.engine.history_row import Key
     from agentdb.engine.history_statements import Statements
     from agentdb.engine.migration import Item, Migration
@@ -199,6 +201,33 @@ class History:
             return None
         checksum, in_progress, note = result.tuples[0]
         return Row.noted(migration_id, note, checksum, in_progress)
+
+    def any_row(self, migration_id: str) -> tuple[str, Any]:
+        """The SELECT that gives a row where the table has this id, in any state."""
+        return self.sql.any_row, (migration_id,)
+
+    def insertion(
+        self,
+        migration: Migration,
+        applied_at: str,
+        execution_time: float,
+        app_version: str | None,
+        applied_after: str | None,
+    ) -> tuple[str, Any]:
+        """The INSERT of what write() writes, for a migration whose flags, but backward_compatible, are the defaults, and whose
+        id is not in the table."""
+        return self.sql.insertion, (
+            migration.id,
+            migration.description,
+            applied_at,
+            execution_time,
+            migration.checksum,
+            as_json(migration.up),
+            as_json(migration.down),
+            migration.backward_compatible,
+            app_version,
+            applied_after,
+        )
 
     def write(
         self,

@@ -52,12 +52,17 @@ class Statements:
         self.read_full = f"SELECT {', '.join([f'm.{column}' for column in _FULL])} {guarded}"
         self.places = f"SELECT 1 FROM {name} WHERE applied_after IS NOT NULL LIMIT 1"
         self.find = f"SELECT checksum, in_progress, note FROM {name} WHERE id = :id"
+        self.any_row = f"SELECT 1 FROM {name} WHERE id = ?"
         self.create = f"CREATE TABLE IF NOT EXISTS {name} ({_COLUMNS}) STRICT, WITHOUT ROWID"
         self.write = (
             f"INSERT INTO {name} (id, description, applied_at, execution_time, checksum, up, down, use_transaction, "
             "foreign_keys, backward_compatible, app_version, applied_after, in_progress, note) VALUES "
             "(:id, :description, :applied_at, :execution_time, :checksum, :up, :down, :use_transaction, :foreign_keys, "
             ":backward_compatible, :app_version, :applied_after, :in_progress, :note)"
+        )
+        self.insertion = (
+            f"INSERT INTO {name} (id, description, applied_at, execution_time, checksum, up, down, backward_compatible, "
+            "app_version, applied_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
         self.settle = (
             f"UPDATE {name} SET in_progress = NULL, note = :note, execution_time = :execution_time "

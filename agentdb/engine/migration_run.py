@@ -14,7 +14,7 @@ from agentdb.operations.requests import confined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, TypeVar
 
     from agentdb.clients.base import ResultSet
@@ -34,6 +34,18 @@ NOTHING_DONE = "; nothing was rolled back"
 class Run:
     """One migration on its way, one direction: what it is, when it began, and how far it has come."""
 
+    row: Row | None = None  # what is recorded of it already
+    is_outside = False  # of a transaction
+    done = 0  # statements that an earlier run outside a transaction has done
+    drops: Mapping[str, str] = {}  # statements that drop a table for good, and which
+    number = 0
+    statement: str | None = None
+    application_id: int | None = None
+    confined = False  # its statements are recorded ones
+    applied_after: str | None = None
+    ended: float | None = None
+    at: datetime | None = None
+
     def __init__(
         self,
         direction: Direction,
@@ -48,21 +60,10 @@ class Run:
         self.ran: list[str] = []
         self.recorded_id = recorded_id  # as the build that wrote the row spelled it: '1' is '001'
         self.told = told  # whether anybody hears of it
-        self.row: Row | None = None  # what is recorded of it already
-        self.is_outside = False  # of a transaction
-        self.done = 0  # statements that an earlier run outside a transaction has done
-        self.drops: dict[str, str] = {}  # statements that drop a table for good, and which
-        self.number = 0
-        self.statement: str | None = None
-        self.application_id: int | None = None
-        self.confined = False  # its statements are recorded ones
-        self.applied_after: str | None = None
         self.only_creates = all(type(item) is str and item[:7] == "CREATE " for item in items)
         #: Whether it may leave something on the connection: what only creates tables costs no look.
-        self.leaves_something = not self.only_creates or any("temp" in str(item).lower() for item in items)
+        self.leaves_something = not self.only_creates or "temp" in " ".join(texts(items)).lower()
         self.began = perf_counter()
-        self.ended: float | None = None
-        self.at: datetime | None = None
 
     def begin(self) -> None:
         """The write lock is ours, so it begins now: the wait for it is not part of it."""
@@ -73,6 +74,24 @@ class Run:
     def end(self) -> None:
         """Its part of a longer transaction is done: what follows is not part of it."""
         self.ended = perf_counter()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be one script: it needs no guard, leaves nothing on the connection, and nobody hears of it."""
+        return not self.told and not self.leaves_something and self.migration.foreign_keys
+
+    def statements(self, history: History, app_version: str | None) -> Iterator[tuple[str, Any]]:
+        """What a script of it consists of: its items, and then its row."""
+        self.begin()
+        items = texts(self.items)
+        for number, item in enumerate(items, 1):
+            self.number = number
+            self.statement = item
+            yield item, ()
+        self.number = 0
+        self.statement = None
+        self.ran = list(items)
+        yield history.insertion(self.migration, self.timestamp, self.milliseconds, app_version, self.applied_after)
 
     def on_own_connection(self, steps: Steps[T]) -> Steps[T]:
         """The steps, and then a new connection where something was left on theirs."""

@@ -48,6 +48,16 @@ class Batch:
         self.stmts = stmts
 
 
+class Script:
+    """Statements of one write transaction, each taken when the one before has run; none of them where `unless` gives a row."""
+
+    __slots__ = ("statements", "unless")
+
+    def __init__(self, statements: Iterable[tuple[str, Any]], unless: tuple[str, Any]) -> None:
+        self.statements = statements
+        self.unless = unless
+
+
 class Begin:
     """A transaction; inside one, a savepoint. Without foreign keys only where none is open, confined only where one is."""
 
@@ -101,6 +111,16 @@ def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
     """Ask for statements that happen all or not at all."""
     results: list[ResultSet] = yield Batch(stmts)
     return results
+
+
+def script(statements: Iterable[tuple[str, Any]], *, unless: tuple[str, Any]) -> Steps[bool]:
+    """Ask for a write transaction of statements that give nothing: all of them or nothing. Not inside a transaction.
+
+    statements: SQL and arguments; a generator goes on where its statements run, and must not call anything of the caller's.
+    unless: a SELECT; where it gives a row, nothing is done, and this returns False.
+    """
+    done: bool = yield Script(statements, unless)
+    return done
 
 
 def emit(event: object) -> Steps[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.operations.requests import Backup, Batch, Begin, Commit, Emit, Execute, Renew, Rollback
+from agentdb.operations.requests import Backup, Batch, Begin, Commit, Emit, Execute, Renew, Rollback, Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     _deliver(target, on_event, request.event)
                 elif type(request) is Begin:
                     levels.append(_begin(levels[-1][0] if levels else target, request))
+                elif type(request) is Script:
+                    answer = target.script(request.statements, request.unless)
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
@@ -151,6 +153,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     await _deliver_async(target, on_event, request.event)
                 elif type(request) is Begin:
                     levels.append(await _begin_async(levels[-1][0] if levels else target, request))
+                elif type(request) is Script:
+                    answer = await target.script(request.statements, request.unless)
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentdb.stores.fields import Field
 
 E = TypeVar("E")
-_Step: TypeAlias = "tuple[Callable[[Any, Any], None], int, Field]"
+_Step: TypeAlias = "tuple[Callable[[Any, Any], None], int, Callable[[Any], Any] | None, Field]"
 #: A frozen dataclass is filled through its slots, as its own __init__ would, at half the cost.
 _new: Callable[[type[Any]], Any] = object.__new__
 
@@ -119,10 +119,14 @@ class Entity(Generic[E]):
         for name, field in self.columns.items():
             if name in given:
                 value = given[name]
-                if value is None and not field.nullable and (make := _MADE.get(name)) is not None:
+                if value is not None:
+                    row[field.column or name] = field.encode(name, value)
+                elif field.nullable:
+                    row[field.column or name] = None
+                elif (make := _MADE.get(name)) is not None:
                     row[name] = (row.get("created_at") if name == "updated_at" else None) or make()
                 else:
-                    row[self._names[name]] = field.encode(name, value)
+                    field.encode(name, value)  # raises
         return row
 
     def changes(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +158,7 @@ class Entity(Generic[E]):
         # Column by column: then all that repeats per row is done by map() and not by a loop.
         entities = [_new(self.kind) for _ in rows]
         values = list(zip(*rows, strict=True))
-        for set_, index, field in self._plan(columns):
+        for set_, index, _, field in self._plan(columns):
             deque(map(set_, entities, field.decode_all(values[index])), maxlen=0)
         return entities
 
@@ -166,8 +170,9 @@ class Entity(Generic[E]):
         """One row, with the names of its columns. Raises UnreadableRowError."""
         entity: E = _new(self.kind)
         try:
-            for set_, index, field in self._plans.get(columns) or self._plan(columns):
-                set_(entity, row[index] if field.decode is None else field.decode(row[index]))
+            for set_, index, decode, field in self._plans.get(columns) or self._plan(columns):
+                value = row[index]
+                set_(entity, value if decode is None or (value is None and field.nullable) else decode(value))
         except (ValueError, TypeError, RecursionError):
             return self._decode_carefully(columns, row, "raise")
         return entity
@@ -176,12 +181,12 @@ class Entity(Generic[E]):
         """One row, of which a value may be unreadable: with a placeholder in its place, or an error that names it."""
         entity: E = _new(self.kind)
         id = row[columns.index(self._key)] if self._key in columns else None
-        for set_, index, field in self._plan(columns):
+        for set_, index, decode, field in self._plan(columns):
             value = row[index]
             try:
                 if type(value) is bytes:
                     raise ValueError("its text is not UTF-8")
-                value = value if field.decode is None else field.decode(value)
+                value = value if decode is None or (value is None and field.nullable) else decode(value)
             except (ValueError, TypeError, RecursionError) as error:
                 problem = (self.table, id, columns[index], _reason(error))
                 if on_error == "raise":
@@ -195,7 +200,7 @@ class Entity(Generic[E]):
         plan = self._plans.get(columns)
         if plan is None:
             plan = self._plans[columns] = [
-                (self.kind.__dict__[name].__set__, columns.index(self._names[name]), field)
+                (self.kind.__dict__[name].__set__, columns.index(self._names[name]), field.decode, field)
                 for name, field in self.columns.items()
             ]
         return plan

@@ -45,8 +45,8 @@ MAX_TOKENS = 2**53 - 1
 
 
 class Field:
-    """One kind of column. `decode` is None where SQLite's value is the caller's value. `column` is the column's name where
-    it is not the field's."""
+    """One kind of column. `decode` is None where SQLite's value is the caller's value; where the column is `nullable`, NULL
+    is None and not decoded. `column` is the column's name where it is not the field's."""
 
     column: str | None = None
 
@@ -67,14 +67,16 @@ class Field:
 
     def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
         """What decode() gives, for each value of a column."""
-        return values if self.decode is None else map(self.decode, values)
+        decode = self.decode
+        if decode is None or (self.nullable and values.count(None) == len(values)):
+            return values
+        if self.nullable:
+            return [None if value is None else decode(value) for value in values]
+        return map(decode, values)
 
     def or_none(self) -> Field:
         """The same, or NULL."""
-        decode = self.decode
-        return type(self)(
-            self._encode, decode and (lambda value: value if value is None else decode(value)), nullable=True
-        )
+        return type(self)(self._encode, self.decode, nullable=True)
 
     def stored_as(self, column: str) -> Field:
         """The same, in a column of another name: `metadata=JSON_OBJECT.or_none().stored_as("metadata_json")`."""
@@ -86,9 +88,10 @@ class Field:
 class _JsonField(Field):
     def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
         """Parsed together, as one array: quicker, and a key that every row has is one string in memory."""
-        if values.count(None) == len(values):
+        missing = values.count(None) if self.nullable else 0
+        if missing and missing == len(values):
             return values
-        texts = ["null" if value is None else value for value in values]
+        texts = ["null" if value is None else value for value in values] if missing else values
         try:
             if max(map(len, texts)) > 2 * MAX_READ_DEPTH:
                 for each in texts:
@@ -161,7 +164,19 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+def _json_encoder() -> Callable[[Any], str]:
+    """JSONEncoder.encode(), but with one C encoder for all values: it makes one for each, which costs as much again."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without it
+        return encoder.encode
+    quoted = json.encoder.encode_basestring
+    # What is circular is refused by _check_json(), as too deep.
+    chunks = make(None, encoder.default, quoted, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_dumps = _json_encoder()
 #: Brackets of JSON, and its strings, whose brackets are none.
 _BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -180,8 +195,18 @@ def _encode_json(name: str, value: Any) -> str:
     return text
 
 
+_TEXT_ALONE = frozenset((str,))
+_SIMPLE = frozenset((str, int, bool, type(None)))
+
+
 def _check_json(name: str, value: Any) -> None:
     """Refuse what json would store as something else or not at all: NaN, keys that are no text, any other object."""
+    if (
+        type(value) is dict
+        and _SIMPLE.issuperset(map(type, value.values()))
+        and _TEXT_ALONE.issuperset(map(type, value))
+    ):
+        return
     # Depth first: what holds itself is too deep on the first way down, however often it does.
     levels = [iter((value,))]
     while levels:

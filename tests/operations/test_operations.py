@@ -36,7 +36,7 @@ from agentdb.operations import (
     execute,
     operation,
 )
-from agentdb.operations.requests import Batch, Begin, Commit, Emit, Execute, Rollback
+from agentdb.operations.requests import Batch, Begin, Commit, Emit, Execute, Rollback, script
 from agentdb.stores import SessionStore
 
 INSERT = "INSERT INTO t (v) VALUES (?)"
@@ -97,6 +97,20 @@ class Notes(Operations[W]):
     def add_all(self, *values: Any) -> Steps[int]:
         results = yield from batch([(INSERT, [value]) for value in values])
         return sum(result.rows_affected for result in results)
+
+    @operation
+    def add_unless(self, there: Any, *values: Any, seen: list[Any] | None = None) -> Steps[bool]:
+        def statements() -> Iterator[tuple[str, Any]]:
+            for value in values:
+                yield INSERT, (value,)
+                if seen is not None:
+                    seen.append(value)
+
+        return (yield from script(statements(), unless=("SELECT 1 FROM t WHERE v = ?", (there,))))
+
+    @atomic
+    def add_unless_inside(self) -> Steps[bool]:
+        return (yield from self.add_unless.steps("a", "b"))
 
     @atomic
     def add_and_tell(self, *values: Any) -> Steps[None]:
@@ -228,6 +242,23 @@ def test_atomic_is_all_or_nothing(world: World) -> None:
             world(use())
         assert world.values() == []
     assert world(notes.add("a")) == 1
+
+
+def test_a_script_is_all_or_nothing_and_goes_on_from_statement_to_statement(world: World) -> None:
+    notes: Any = Notes(world.client)
+    seen: list[Any] = []
+    assert world(notes.add_unless("a", "a", "b", seen=seen)) is True
+    assert (world.values(), seen) == (["a", "b"], ["a", "b"])
+    seen.clear()
+    with pytest.raises(IntegrityError):
+        world(notes.add_unless("c", "c", "bad", "d", seen=seen))
+    assert (world.values(), seen) == (["a", "b"], ["c"]), "the next one is taken when the one before has run"
+    assert world(notes.add_unless("a", "d", seen=seen)) is False
+    assert (world.values(), seen) == (["a", "b"], ["c"])
+    with pytest.raises(TransactionActiveError):
+        world(notes.add_unless_inside())
+    assert world.values() == ["a", "b"]
+    world(notes.add("e"))
 
 
 def test_an_exception_in_an_inner_one_caught_by_the_outer_takes_back_the_inner_alone(world: World) -> None:

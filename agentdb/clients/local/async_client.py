@@ -88,6 +88,15 @@ class AsyncLocalClient(Pool):
         finally:
             self._leave(semaphore, thread)
 
+    async def script(self, statements: Iterable[tuple[str, Any]], unless: tuple[str, Any]) -> bool:
+        """As LocalClient.script(); the statements are taken on the connection's thread."""
+        self._check()
+        semaphore, thread = await self._enter(writing=True)
+        try:
+            return await thread.run(thread.connection.script, statements, unless)
+        finally:
+            self._leave(semaphore, thread)
+
     def transaction(self, *, foreign_keys: bool = True) -> AsyncLocalTransaction:
         """A write transaction. It begins (BEGIN IMMEDIATE) at `async with`, or at its first statement.
 

@@ -14,6 +14,7 @@ from agentdb.logs import WARNING, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from agentdb.clients.statements import Prepared
@@ -52,6 +53,28 @@ class Connection(SqliteConnection):
             self.rollback()
             raise
         return results
+
+    def script(self, statements: Iterable[tuple[str, Any]], unless: tuple[str, Any]) -> bool:
+        """Run statements in one transaction, each taken when the one before has run: all, or none. False, and nothing is
+        done, where the SELECT `unless` gives a row."""
+        self.begin()
+        try:
+            if self.execute(*unless).tuples:
+                self.rollback()
+                return False
+            execute = self._sqlite.execute
+            for sql, args in statements:
+                if self._interrupted:  # between two of them, where SQLite has nothing to stop
+                    raise StatementError(f"interrupted inside a transaction on {self.path}", code="interrupted")
+                try:
+                    execute(sql, args)
+                except FAULTS as error:
+                    self._try_again(error, sql, args)
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        return True
 
     def execute_inside(self, sql: str, args: Any, kind: str) -> ResultSet:
         """Run one statement of the open transaction. Raises ClosedError where there is none any more."""

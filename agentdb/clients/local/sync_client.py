@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from agentdb.clients.base import InArgs, InStatement, ResultSet
     from agentdb.clients.local.fair_semaphore import Token
@@ -106,6 +106,21 @@ class LocalClient(Pool):
                 self._give(connection)
         finally:
             semaphore.leave(token)
+
+    def script(self, statements: Iterable[tuple[str, Any]], unless: tuple[str, Any]) -> bool:
+        """As Connection.script(), for an engine of migrations: its statements are taken as they are."""
+        self._check()
+        token = self._write_semaphore.enter(self.settings.busy_timeout)
+        if token is None:
+            raise self._busy()
+        try:
+            connection = self._take()
+            try:
+                return connection.script(statements, unless)
+            finally:
+                self._give(connection)
+        finally:
+            self._write_semaphore.leave(token)
 
     def transaction(self, *, foreign_keys: bool = True) -> LocalTransaction:
         """Begin a write transaction (BEGIN IMMEDIATE): commit() keeps it, close() without it rolls back.

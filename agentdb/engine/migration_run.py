@@ -14,7 +14,7 @@ from agentdb.operations.requests import confined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar
 
     from agentdb.clients.base import ResultSet
@@ -311,7 +311,7 @@ class Run:
         if is_enforced and self.only_creates:
             yield from self.execute_all()
             return
-        from agentdb.engine.guards import losses, references
+        from agentdb.engine.guards import references
 
         left = self.items[self.done :]
         if self.direction == DOWN:
@@ -322,42 +322,25 @@ class Run:
         yield from self.execute_all()
         ran = self._known_items() if self.steps else left
         if counts is not None:
-            yield from losses.check(counts, ran, self._consent(), self._dropped())
+            yield from self._check_losses(counts, ran)
         if dangling is not None:
             yield from references.check_dangling(dangling, ran)
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
-        from agentdb.engine.guards import losses
 
         counts = yield from _counted((sql,))
         yield from self._execute_item(sql)
         if counts is not None:
-            yield from losses.check(counts, (sql,), self._consent(), self._dropped())
+            yield from self._check_losses(counts, (sql,))
 
-    def _dropped(self) -> Iterable[str]:
-        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
-        whose name another statement of it gives to something that it creates."""
-        if self.direction != UP:
-            return ()
-        from agentdb.engine.guards.references import drops
-        from agentdb.engine.guards.taken_names import created
-        from agentdb.sql.statement_tables import folded
+    def _check_losses(self, counts: Counts, ran: Sequence[Item]) -> Steps[None]:
+        from agentdb.engine.guards.consent import consented, dropped
+        from agentdb.engine.guards.losses import check
 
-        named = drops(self._known_items() if self.steps else self.items).values()
-        if not self.is_outside:
-            return named
-        made = [created(item) for item in self.items if isinstance(item, str)]
-        living = {folded(one[0]) for one in made if one is not None}
-        return [name for name in named if folded(name) not in living]
-
-    def _consent(self) -> Iterable[str]:
-        """What it may lose: what it says when it is applied, and what its down names when it is rolled back."""
-        if self.direction == UP:
-            return self.migration.allows_loss
-        from agentdb.engine.guards.losses import consent_of
-
-        return consent_of(self._known_items() if self.steps else self.items)
+        items = self._known_items() if self.steps else self.items
+        gone = dropped(items, is_outside=self.is_outside) if self.direction == UP else ()
+        yield from check(counts, ran, consented(self.direction, self.migration, items), gone)
 
     def result(self, error: Exception | None = None) -> MigrationResult:
         statements = tuple(self.ran) if error is None else texts(self.items)
@@ -369,7 +352,7 @@ class Run:
         doing = "applying" if self.direction == UP else "rolling back"
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
-        if number in self.steps:
+        if number is not None and number in self.steps:
             where += f" ({self.steps[number].step.label})"
         rows = 0 if self.backfill is None else self.backfill.rows
         has_begun = self.is_outside and (rows or (number and number > 1))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agentdb.clients.libsql_names import Value as Value
     from agentdb.database import AgentDB as AgentDB
     from agentdb.database import AsyncAgentDB as AsyncAgentDB
+    from agentdb.engine.backfill.specification import Backfill as Backfill
     from agentdb.engine.backup.on_demand import backup as backup
     from agentdb.engine.backup.restore import restore as restore
     from agentdb.engine.loader import load_migrations as load_migrations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentdb.engine.migrator import AsyncMigrator as AsyncMigrator
     from agentdb.engine.migrator import Migrator as Migrator
     from agentdb.engine.proof.validation import validate_migrations as validate_migrations
+    from agentdb.engine.python_step.specification import PythonStep as PythonStep
     from agentdb.engine.rebuild.specification import RebuildTable as RebuildTable
     from agentdb.engine.results import Finding as Finding
     from agentdb.engine.results import MigrationResult as MigrationResult
@@ -46,6 +48,7 @@ _EXPORTS = {
     "Async": "operations",
     "AsyncAgentDB": "database",
     "AsyncMigrator": "engine.migrator",
+    "Backfill": "engine.backfill.specification",
     "Client": "clients.libsql_names",
     "ClientSync": "clients.libsql_names",
     "Finding": "engine.results",
@@ -58,6 +61,7 @@ _EXPORTS = {
     "MigrationResult": "engine.results",
     "MigrationSummary": "engine.results",
     "Migrator": "engine.migrator",
+    "PythonStep": "engine.python_step.specification",
     "RebuildTable": "engine.rebuild.specification",
     "ResultSet": "clients.base",
     "Row": "clients.base",
@@ -79,6 +83,7 @@ __all__ = [
     "Async",
     "AsyncAgentDB",
     "AsyncMigrator",
+    "Backfill",
     "Client",
     "ClientSync",
     "Finding",
@@ -90,6 +95,7 @@ __all__ = [
     "MigrationResult",
     "MigrationSummary",
     "Migrator",
+    "PythonStep",
     "RebuildTable",
     "ResultSet",
     "Row",

@@ -86,6 +86,10 @@ REMEDIES: dict[str, str] = {
     "migrator.",
     "rebuild_refused": "Nothing was changed. Correct the RebuildTable, or the statements before it.",
     "unknown_form": "Nothing was run. Roll it back with the build that applied it, or with a newer one.",
+    "python_step_missing": "Nothing was run. Use a version of the application that has this step.",
+    "python_step_failed": "Correct the step. Its migration was rolled back whole.",
+    "python_step_refused": "Correct the step: it may only use `yield from execute(…)` and `yield from batch(…)`.",
+    "backfill_refused": "Nothing of it was done. A Backfill sets columns of an ordinary table, and none of its key.",
     # migrations: what a database says to them
     "checksum_mismatch": "Restore the original text of the migration, and put the change into a new migration. If the new text "
     "is right, record it with accept_checksum() or `agentdb repair accept-checksum`.",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from error_situations import (
@@ -24,12 +25,23 @@ from error_situations import (
     told,
 )
 
-from agentdb import AgentDB, Migration, MigrationSet, Migrator, create_client_sync, migrations, validate_migrations
+from agentdb import (
+    AgentDB,
+    Backfill,
+    Migration,
+    MigrationSet,
+    Migrator,
+    PythonStep,
+    create_client_sync,
+    migrations,
+    validate_migrations,
+)
 from agentdb.cli.group import agentdb
 from agentdb.clients.local.error_translation import translate
 from agentdb.engine.development_builds import BUILDS
 from agentdb.engine.results import Finding
 from agentdb.errors import AgentDBError
+from agentdb.operations import Steps, execute
 
 SECOND = step(2, "CREATE TABLE u (x)", "DROP TABLE u")
 POSIX_ONLY |= {"a_temporary_folder_that_is_full", "a_file_that_was_replaced"}
@@ -68,6 +80,50 @@ def a_file_that_is_no_migration(path: Path) -> str:
     (finding,) = json.loads(done.stdout)["warnings"]
     assert finding["code"] == "skipped_file"
     return as_a_person_reads(Finding(finding["code"], finding["message"]))
+
+
+# -- Python in migrations, and batches
+
+
+def asks_for_text() -> Any:
+    yield "SELECT 1"
+
+
+def raises() -> Steps[None]:
+    yield from execute("SELECT 1")
+    raise ValueError("the name has no space")
+
+
+def asks() -> Steps[None]:
+    yield from execute("SELECT 1")
+
+
+@situation
+def a_python_step_of_another_build(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        Migrator(client, [TABLE, step(2, "SELECT 1", PythonStep("join_names", asks, version=2))]).migrate()
+        return caught(Migrator(client, [TABLE], backup=False).rollback_last)
+
+
+@situation
+def a_python_step_that_raises(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        return caught(Migrator(client, [TABLE, step(2, PythonStep("split_names", raises))], backup=False).migrate)
+
+
+@situation
+def a_python_step_that_yields_text(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        return caught(
+            Migrator(client, [TABLE, step(2, PythonStep("split_names", asks_for_text))], backup=False).migrate
+        )
+
+
+@situation
+def a_backfill_of_a_view(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        view = step(2, "CREATE VIEW v AS SELECT * FROM t")
+        return caught(Migrator(client, [TABLE, view, step(3, Backfill("v", "x = 1"))], backup=False).migrate)
 
 
 # -- a database and a build that do not fit

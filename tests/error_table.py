@@ -360,6 +360,22 @@ Nothing was changed. Correct the RebuildTable, or the statements before it. [reb
 migration 002 was recorded in a form that this build does not know ('split_table', version 1)
 Nothing was run. Roll it back with the build that applied it, or with a newer one. [unknown_form]
 
+== python_step_missing: a python step of another build
+rolling back migration 002 (step 2) needs the Python step 'join_names', version 2, which this build does not have; nothing was rolled back
+Nothing was run. Use a version of the application that has this step. [python_step_missing]
+
+== python_step_failed: a python step that raises
+applying migration 002 (step 2) failed, statement 1 of 1 (Python step 'split_names', version 1): it raised ValueError: the name has no space
+Correct the step. Its migration was rolled back whole. [python_step_failed]
+
+== python_step_refused: a python step that yields text
+applying migration 002 (step 2) failed, statement 1 of 1 (Python step 'split_names', version 1): it yielded a str, which is not a statement
+Correct the step: it may only use `yield from execute(…)` and `yield from batch(…)`. [python_step_refused]
+
+== backfill_refused: a backfill of a view
+applying migration 003 (step 3) failed, statement 1 of 1: the Backfill of 'v' was not begun: it is a view; only the rows of ordinary tables have a key
+Nothing of it was done. A Backfill sets columns of an ordinary table, and none of its key. [backfill_refused]
+
 == checksum_mismatch: an edited migration
 the SQL of migration 001 (notes) is not what was applied (recorded v1:0ff036cb9c7b…, here v1:851f8169d425…); nothing was run
 Restore the original text of the migration, and put the change into a new migration. If the new text is right, record it with accept_checksum() or `agentdb repair accept-checksum`. [checksum_mismatch]

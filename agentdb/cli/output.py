@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say. `good` decides between the exit codes 0 and 1; a script is printed byte for byte."""
+    """What a command has to say. `good` decides between the exit codes 0 and 1; a script is printed byte for byte; a notice
+    goes to stderr, beside text alone."""
 
     lines: Sequence[str]
     document: dict[str, Any]
     good: bool = True
     script: str = ""
+    notice: str = ""
 
 
 def of_all(named: Sequence[tuple[str, Answer]], first: Iterable[str] = (), **shared: Any) -> Answer:
@@ -61,6 +63,8 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
             if answer.lines:
                 click.echo("\n".join(answer.lines))
             click.echo(answer.script.encode(), nl=False)
+            if answer.notice:
+                click.echo(answer.notice, err=True)
         click.get_current_context().exit(0 if answer.good else 1)
 
     return run

@@ -8,7 +8,7 @@ import sys
 from time import monotonic
 
 from agentdb.cli.output import plain
-from agentdb.engine.events import BackedUp, BackingUp, Planned, Restoring, Started, StatementDone
+from agentdb.engine.events import BackedUp, BackingUp, Planned, Restoring, Started, StatementDone, StatementProgress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Progress:
         elif isinstance(event, (BackingUp, Restoring)):
             what = "backing up" if isinstance(event, BackingUp) else "restoring"
             self._show(event.done, event.total or 1, f"{event.done:,}/{event.total:,} pages", what)
+        elif isinstance(event, StatementProgress):
+            self._draw(f"{event.rows:,}/{event.of:,} rows  {event.migration.label}", at_once=False)
         elif isinstance(event, StatementDone):
             self._done += 1
             self._draw(event.migration.label, at_once=self._done == self._total)

@@ -93,6 +93,15 @@ def upgrade(
     return [*lines, *record, "COMMIT;", *each, *_written(history.settle(row, _UNKNOWN))]
 
 
+def unfinished(label: str, command: str) -> list[str]:
+    """Stands in the place of a migration that a script cannot run, and of those after it. command: what can run it."""
+    return [
+        f"-- {plain(label)}",
+        "-- The sqlite3 shell cannot run this one: a part of it runs in Python, or it is a Backfill that was begun before.",
+        f"-- The script ends here. Then run `{command}`.",
+    ]
+
+
 def _one_by_one(
     history: History, row: Row, direction: str, items: tuple[Item, ...], statements: Sequence[str]
 ) -> list[str]:
@@ -100,6 +109,8 @@ def _one_by_one(
     lines: list[str] = []
     for number, sql in enumerate(statements, len(items) - len(statements) + 1):
         recorded = _written(history.progress(row, direction, items[:number]))
+        if not isinstance(items[number - 1], str):
+            lines.append("-- In one transaction, where the command makes one for each batch.")
         lines += [closed(sql), *recorded] if is_bare(sql) else ["BEGIN IMMEDIATE;", closed(sql), *recorded, "COMMIT;"]
     return lines
 

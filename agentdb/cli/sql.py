@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from agentdb.cli import open_database
 from agentdb.cli.options import database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers, as_document, counted, plain
-from agentdb.cli.script import downgrade, script, upgrade
+from agentdb.cli.script import downgrade, script, unfinished, upgrade
 from agentdb.cli.sets import SelectedSet, of_set, only
 from agentdb.clients.location import MEMORY
 from agentdb.engine import planner, rollback_plan
@@ -59,10 +59,15 @@ def sql(
     the state that the command would have left. The database is opened read-only; a file that does not exist has
     everything pending.
 
+    The shell cannot run a PythonStep, and it cannot continue a Backfill that was begun. The script ends before the first
+    migration that has one to run. Then the exit code is 1.
+
     \b
     JSON
       database (null with --all), direction ("up" or "down"),
-      migrations (ids, in the order in which they run), script
+      migrations (ids, in the order in which they run),
+      stopped_at (the id of the first one that a script cannot run, or null),
+      script
       of several sets: in place of migrations
       sets: [{set, table, migrations}]
     """
@@ -80,6 +85,9 @@ def sql(
                 runs += (
                     _downgrades(client, one, rules, everything) if down else _upgrades(client, one, rules, everything)
                 )
+        stopped = next((one for one in runs if one.needs_command), None)
+        if stopped is not None:
+            runs = runs[: runs.index(stopped)]
         # Before the first down of --all stands what the ups have made.
         ups = sorted(sets[0].migrations, key=lambda migration: migration.number) if everything and down else []
         texts = run(client, expanded([*[migration.up for migration in ups], *[one.left for one in runs]]))[len(ups) :]
@@ -91,26 +99,41 @@ def sql(
             headed = one_run.set.name
             part = [f"-- The set {plain(headed)}, tracking table {plain(one_run.set.table)}", "", *part]
         parts.append(part)
+    notice = ""
+    if stopped is not None:
+        command = "agentdb rollback" if down else "agentdb migrate"
+        parts.append(unfinished(stopped.label, command))
+        notice = f"The script ends before migration {plain(stopped.label)}. The sqlite3 shell cannot run it; `{command}` can."
     place = "no database" if everything else database
     text = script(f"agentdb {'rollback' if down else 'migrate'}, {place}: {counted(len(runs), 'migration')}", parts)
     shared = {"database": None if everything else database, "direction": "down" if down else "up"}
     if len(sets) == 1:
-        return Answer((), as_document(**shared, migrations=[one.id for one in runs], script=text), script=text)
+        ids = [one.id for one in runs]
+        document = as_document(**shared, migrations=ids, stopped_at=stopped and stopped.id, script=text)
+        return Answer((), document, stopped is None, script=text, notice=notice)
     listed = [
         as_document(set=one.name, table=one.table, migrations=[found.id for found in runs if found.set is one])
         for one in sets
     ]
-    return Answer((), as_document(**shared, sets=listed, script=text), script=text)
+    document = as_document(**shared, sets=listed, stopped_at=stopped and stopped.id, script=text)
+    return Answer((), document, stopped is None, script=text, notice=notice)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One up or down that a script holds. left: what is still to be run of it."""
+    """One up or down that a script holds. left: what is still to be run of it. is_halfway: a part of the first item is done."""
 
     set: SelectedSet
     id: str
+    label: str
     left: Sequence[Item]
     written: Callable[[Sequence[str], bool], list[str]]
+    is_halfway: bool = False
+
+    @property
+    def needs_command(self) -> bool:
+        """Whether no script can do it."""
+        return self.is_halfway or any(not isinstance(item, str) and item.is_opaque for item in self.left)
 
 
 def _upgrades(client: LocalClient, one: SelectedSet, rules: dict[str, Any], everything: bool) -> list[_Run]:
@@ -126,10 +149,11 @@ def _upgrades(client: LocalClient, one: SelectedSet, rules: dict[str, Any], ever
         done = planner.done_before(row, UP, migration.up) if row is not None else 0
 
         def written(statements: Sequence[str], no_transaction: bool) -> list[str]:
-            use_transaction = migration.use_transaction and not (no_transaction and migration.foreign_keys)
+            use_transaction = migration.use_transaction and (not no_transaction or migration.needs_transaction)
             return upgrade(history, migration, statements, use_transaction=use_transaction, begun=row)
 
-        return _Run(one, migration.id, migration.up[done:], written)
+        is_halfway = row is not None and row.position is not None
+        return _Run(one, migration.id, migration.label, migration.up[done:], written, is_halfway)
 
     return [of(migration) for migration in planner.plan_upgrade(registered, rows, **rules)]
 
@@ -150,6 +174,7 @@ def _downgrades(client: LocalClient, one: SelectedSet, rules: dict[str, Any], ev
         return _Run(
             one,
             reversal.recorded_id,
+            reversal.migration.label,
             reversal.statements[done:],
             lambda statements, _: downgrade(history, reversal, statements, row),
         )

@@ -79,7 +79,7 @@ def _creates_temporary(item: Item) -> str | None:
 
 def is_left_behind(items: Iterable[Item]) -> bool:
     """Whether these leave something on the connection, that whatever uses it next would find."""
-    return any(is_setting(item) or _is_temporary(item) for item in items)
+    return any(is_setting(item) or _is_temporary(item) if isinstance(item, str) else item.is_opaque for item in items)
 
 
 def leave_temporary() -> Steps[None]:

@@ -73,6 +73,18 @@ class StatementDone(Record):
     total: int
 
 
+class StatementProgress(Record):
+    """One batch of a Backfill, which is statement `number` of `total`, is done and committed: `rows` of about `of` rows were
+    looked at so far. Told outside the write lock."""
+
+    direction: Direction
+    migration: Migration
+    number: int
+    total: int
+    rows: int
+    of: int
+
+
 class Applied(Record):
     """One migration is applied, and committed."""
 
@@ -102,6 +114,7 @@ if TYPE_CHECKING:
         | Restored
         | Started
         | StatementDone
+        | StatementProgress
         | Applied
         | Reverted
         | Finished

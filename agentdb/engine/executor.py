@@ -163,8 +163,10 @@ def _apply_outside(
             applied_after=run.applied_after,
         )
         run.recorded_id = run.migration.id
-        if run.done:
-            yield from history.progress((yield from _found(history, run)), UP, run.items[: run.done])
+        position = run.row.position if run.row is not None else None
+        if run.done or position is not None:
+            found = yield from _found(history, run)
+            yield from history.progress(found, UP, run.items[: run.done], position)
         return True
 
     if not (yield from atomically(begin())):
@@ -185,7 +187,7 @@ def _apply_outside(
 def _withdraw(history: History, run: Run) -> Steps[None]:
     """Take the row of a migration out, of which nothing is done; another process may be at it by now."""
     row = yield from _found(history, run)
-    if row.in_progress == UP and not row.statements_done(UP):
+    if row.in_progress == UP and not row.statements_done(UP) and row.position is None:
         if run.row is not None:  # it was there for the sake of its note
             yield from history.restore(Row.noted(row.id, run.row.note, None, UP))
         else:

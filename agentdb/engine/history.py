@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentdb.engine.canonical_text import is_encodable
-from agentdb.engine.history_row import DONE, DOWN, STRUCK_OUT, UP, Row, as_json, mark_of, recorded_of
+from agentdb.engine.history_row import DONE, DOWN, POSITION, STRUCK_OUT, UP, Row, as_json, mark_of, recorded_of
 from agentdb.errors import InvalidArgumentError, MigrationError, StatementError
 from agentdb.operations import execute
 
@@ -271,10 +271,13 @@ class History:
         )
         return settled.rows_affected == 1
 
-    def progress(self, row: Row, direction: str, done: tuple[Item, ...]) -> Steps[None]:
-        """A migration outside a transaction is under way, and these of its statements are done."""
+    def progress(self, row: Row, direction: str, done: tuple[Item, ...], position: str | None = None) -> Steps[None]:
+        """A migration outside a transaction is under way, and these of its statements are done. position: where the next one
+        stands, if a part of it is done."""
         note = f"{row.own_note}\n" if row.own_note else ""
         line = f"{direction}: {len(done)}{DONE}{mark_of(done)}"
+        if position is not None:
+            line += f"{POSITION}{position}"
         yield from execute(self.sql.note, {"id": row.id, "note": f"{note}{line}", "in_progress": direction})
 
     def restore(self, row: Row) -> Steps[None]:

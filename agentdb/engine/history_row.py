@@ -19,6 +19,8 @@ DOWN: Literal["down"] = "down"
 STRUCK_OUT = " mark_reverted: "
 #: What stands in the last line of a note while a migration outside a transaction is under way; see History.progress().
 DONE = " statements done, "
+#: What stands behind the fingerprint there, in front of the position of a Backfill.
+POSITION = "; the next one at "
 _ENDLESS = float("inf")
 _quoted: Callable[[Any], str] | None = None
 _encode: Callable[[object], str] | None = None
@@ -114,13 +116,15 @@ class Row(tuple["Any", ...]):
         behind that; as in 005.2. No clock tells the order."""
         return self._get(12)  # type: ignore[no-any-return]
 
-    def _progress(self) -> tuple[str, int, str] | None:
-        """Direction, number and fingerprint of the statements that are done, where the last line of the note tells that."""
+    def _progress(self) -> tuple[str, int, str, str | None] | None:
+        """Direction, number and fingerprint of the statements that are done, where the last line of the note tells that; and
+        where the next one stands, if a part of it is done."""
         direction, _, rest = (self.note or "").rpartition("\n")[2].partition(": ")
         number, _, mark = rest.partition(DONE)
         # Other scripts have digits, too; and int() refuses very long numbers.
         if direction in (UP, DOWN) and number.isdecimal() and number.isascii() and len(number) < 10:
-            return (direction, int(number), mark) if len(mark) == _MARK_LENGTH else None
+            mark, _, position = mark.partition(POSITION)
+            return (direction, int(number), mark, position or None) if len(mark) == _MARK_LENGTH else None
         return None
 
     @property
@@ -136,9 +140,21 @@ class Row(tuple["Any", ...]):
 
     def done_of(self, direction: str, items: tuple[Item, ...]) -> int | None:
         """How many of these are done. None where those that are done are others."""
-        done = self.statements_done(direction)
+        found = self._progress() if self.in_progress == direction else None
+        if found is None or found[0] != direction:
+            return 0
+        _, done, mark, position = found
+        if position is not None:
+            item = items[done] if done < len(items) else ""
+            if isinstance(item, str) or not item.fits(position):
+                return None
+        return done if not done or mark == mark_of(items[:done]) else None
+
+    @property
+    def position(self) -> str | None:
+        """Where a Backfill stands, a part of whose rows is done; see agentdb.engine.backfill.position."""
         found = self._progress()
-        return done if not done or (found is not None and found[2] == mark_of(items[:done])) else None
+        return found[3] if found is not None and found[0] == self.in_progress else None
 
     @property
     def is_struck_out(self) -> bool:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, TypeAlias
 
+    from agentdb.engine.backfill.specification import Backfill
+    from agentdb.engine.python_step.specification import PythonStep
     from agentdb.engine.rebuild.specification import RebuildTable
 
     #: An item of an up or a down: a statement, or what becomes several when it is run.
-    Item: TypeAlias = str | RebuildTable
+    Item: TypeAlias = str | RebuildTable | PythonStep | Backfill
 
 #: The checksum of a row that somebody put into the tracking table by hand.
 MANUAL = "manual"
@@ -45,11 +47,11 @@ def number_of(migration_id: object) -> int:
 class Migration(Record):
     """One numbered step of a schema.
 
-    id: digits; compared as a number. up: a statement, or a sequence of single statements and RebuildTable; one that is
-    empty, or only a comment, does nothing, and validation warns of it. down: what
+    id: digits; compared as a number. up: a statement, or a sequence of single statements, RebuildTable, PythonStep and
+    Backfill; one that is empty, or only a comment, does nothing, and validation warns of it. down: what
     undoes it; empty means that it cannot be rolled back. created_at: when it was written, for people. use_transaction:
     False for VACUUM and its like, which then may run more than once if the process dies in between; other statements of it
-    have a transaction each, and run once.
+    have a transaction each, and run once. A Backfill implies it; RebuildTable and PythonStep need a transaction.
 
     foreign_keys: False runs up and down without them, and rolls back if a reference dangles that did not before; a
     RebuildTable implies it. allows_loss: what the up may lose rows of, or values of a nullable foreign-key column of:
@@ -109,9 +111,14 @@ class Migration(Record):
         if downs and _joined_if_plain(downs) is None:
             downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
             is_plain = False
+        items = [] if is_plain else [item for item in (*ups, *downs) if not isinstance(item, str)]
+        if items:
+            from agentdb.engine.item import check_items
+
+            use_transaction = check_items(id, ups, downs, use_transaction)
         if use_transaction and not is_plain:
-            for part, items in (("up", ups), ("down", downs)):
-                _refuse_without_effect(id, part, items)
+            for part, one in (("up", ups), ("down", downs)):
+                refuse_without_effect(id, part, one)
         state = self.__dict__
         state["id"] = id
         state["description"] = description
@@ -125,8 +132,8 @@ class Migration(Record):
             self._set_flags(foreign_keys, allows_loss, backward_compatible)
         if accepts is not _NOTHING:
             self._set_accepts(accepts)
-        if not is_plain and not all(type(item) is str for item in (*ups, *downs)):
-            state["foreign_keys"] = False  # a rebuild is among them
+        if items and any(item.without_foreign_keys for item in items):
+            state["foreign_keys"] = False
         if not use_transaction and not self.foreign_keys:
             raise InvalidMigrationError(
                 f"migration {id} works without foreign keys, so it cannot do without a transaction", migration_id=id
@@ -171,20 +178,25 @@ class Migration(Record):
     ) -> Migration:
         """A migration as a database remembers it; this build may never have had it."""
         migration = cls.__new__(cls)
-        is_plain = all(type(item) is str for item in (*up, *down))
+        items = [item for item in (*up, *down) if not isinstance(item, str)]
         migration.__dict__.update(
             id=id,
             description=description,
             up=up,
             down=down,
             created_at=None,
-            # A rebuild implies both, whatever somebody has written into the row.
-            use_transaction=use_transaction or not is_plain,
-            foreign_keys=foreign_keys and is_plain,
+            # Such items imply both, whatever somebody has written into the row.
+            use_transaction=any(item.in_transaction for item in items) if items else use_transaction,
+            foreign_keys=foreign_keys and not any(item.without_foreign_keys for item in items),
             number=(number := number_of(id)),
             checksum=_checksum(number, up, None),
         )
         return migration
+
+    @property
+    def needs_transaction(self) -> bool:
+        """Whether its up cannot run outside a transaction."""
+        return not self.foreign_keys or any(not isinstance(item, str) and item.in_transaction for item in self.up)
 
     #: Whether it was loaded from SQL files, which have lines where Migration has arguments; see agentdb.engine.loader.
     _is_of_file = False
@@ -284,10 +296,10 @@ def _is_text(text: str) -> bool:
 def check_statement(id: str, part: str, position: int, sql: object) -> Item:
     """A statement as it is run, in its canonical text. Raises InvalidMigrationError for what no migration may have."""
     if type(sql) is not str:
-        from agentdb.engine.rebuild.specification import RebuildTable
+        from agentdb.engine.item import MigrationItem
 
-        if isinstance(sql, RebuildTable):
-            return sql
+        if isinstance(sql, MigrationItem):
+            return sql  # type: ignore[return-value]  # its subclasses are those of Item
         raise InvalidMigrationError(
             f"statement {position} of the {part} of migration {id} is a {type(sql).__name__}, not SQL",
             migration_id=id,
@@ -314,7 +326,7 @@ def check_statement(id: str, part: str, position: int, sql: object) -> Item:
     return text
 
 
-def _refuse_without_effect(id: str, part: str, items: Iterable[Item]) -> None:
+def refuse_without_effect(id: str, part: str, items: Iterable[Item]) -> None:
     """Raises InvalidMigrationError for a PRAGMA that SQLite ignores inside a transaction."""
     for position, item in enumerate(items, 1):
         if type(item) is str and keyword(item) == "PRAGMA":

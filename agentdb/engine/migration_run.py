@@ -5,24 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from time import perf_counter
 
-from agentdb.engine.events import StatementDone
+from agentdb.engine.events import StatementDone, StatementProgress
 from agentdb.engine.history_row import DOWN, UP
 from agentdb.engine.results import MigrationResult
-from agentdb.errors import AgentDBError, GuardError, IntegrityError, MigrationError, StatementError
+from agentdb.errors import AgentDBError, GuardError, MigrationError, StatementError
 from agentdb.operations import atomically, emit, execute
 from agentdb.operations.requests import confined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeVar
 
     from agentdb.clients.base import ResultSet
+    from agentdb.engine.backfill.execution import BackfillRun
+    from agentdb.engine.backfill.specification import Backfill
     from agentdb.engine.events import Direction
     from agentdb.engine.guards.losses import Counts
     from agentdb.engine.history import History
     from agentdb.engine.history_row import Row
     from agentdb.engine.migration import Item, Migration
+    from agentdb.engine.python_step.execution import StepRun
+    from agentdb.engine.python_step.specification import PythonStep
     from agentdb.operations import Steps
 
     T = TypeVar("T")
@@ -40,6 +44,8 @@ class Run:
     drops: Mapping[str, str] = {}  # statements that drop a table for good, and which
     number = 0
     statement: str | None = None
+    steps: Mapping[int, StepRun] = {}  # by the number of the item
+    backfill: BackfillRun | None = None  # the one that is in progress
     application_id: int | None = None
     confined = False  # its statements are recorded ones
     applied_after: str | None = None
@@ -128,7 +134,7 @@ class Run:
         if self.leaves_something:
             from agentdb.engine.connection_state import drop_temporary
 
-            yield from drop_temporary(self.items)
+            yield from drop_temporary(self._known_items())
 
     def _set_again(self) -> Steps[None]:
         """What an earlier process had set on its connection, in its order: ours has none of it."""
@@ -157,7 +163,7 @@ class Run:
                 yield number, item
 
     def _execute_item(self, item: Item) -> Steps[None]:
-        if type(item) is str:
+        if isinstance(item, str):
             self.statement = item
             if item in self.drops:  # by then it may have been renamed, or others have come to refer to it
                 from agentdb.engine.guards.references import check_dependents
@@ -165,11 +171,33 @@ class Run:
                 yield from check_dependents((item,), self.drops.values())
             yield from execute(item)
             self.ran.append(item)
+            return
+        self.statement = None
+        if item.is_opaque:
+            yield from self._execute_step(item)  # type: ignore[arg-type]
         else:
             from agentdb.engine.rebuild.execution import rebuild
 
-            self.statement = None
             yield from rebuild(item, self.change)  # type: ignore[arg-type]
+
+    def _execute_step(self, step: PythonStep) -> Steps[None]:
+        from agentdb.engine.python_step.execution import StepRun
+
+        running = StepRun(step, self.migration, self.direction, self.number)
+        self.steps = {**self.steps, self.number: running}
+        try:
+            yield from running.run(self.drops.values())
+        finally:
+            self.statement = running.statement
+        self.ran.append(str(step))
+
+    def _known_items(self) -> list[Item]:
+        """The items that are not done, with what each Python step has executed in its place."""
+        found: list[Item] = []
+        for number, item in enumerate(self.items, 1):
+            if number > self.done:
+                found += self.steps[number].texts if number in self.steps else (item,)
+        return found
 
     def _tell_done(self, number: int) -> Steps[None]:
         yield from emit(StatementDone(self.direction, self.migration, number, len(self.items)))
@@ -191,7 +219,9 @@ class Run:
             yield from self._set_again()
         for number, item in self._left():
             self.statement = str(item)
-            if is_bare(str(item)):
+            if not isinstance(item, str):
+                is_wanted = yield from self._backfill(history, number, item)  # type: ignore[arg-type]
+            elif is_bare(item):
                 is_wanted = yield from self._is_wanted(history, number)
                 if is_wanted:
                     yield from self._execute_item(item)
@@ -207,6 +237,30 @@ class Run:
         self.statement = None
         yield from self._drop_temporary()
         return True
+
+    def _backfill(self, history: History, number: int, item: Backfill) -> Steps[bool | None]:
+        from agentdb.engine.backfill.execution import BackfillRun
+
+        def tell(rows: int, of: int) -> Steps[None]:
+            yield from emit(StatementProgress(self.direction, self.migration, number, len(self.items), rows, of))
+
+        running = self.backfill = BackfillRun(
+            item,
+            number,
+            history=history,
+            migration=self.migration,
+            items=self.items,
+            recorded_id=self.recorded_id,
+            direction=self.direction,
+        )
+        try:
+            is_last = yield from running.run(tell if self.told else None)
+        finally:
+            self.statement = running.statement
+        self.backfill = None
+        if is_last:
+            self.ran.append(str(item))
+        return is_last
 
     def _is_wanted(self, history: History, number: int) -> Steps[bool | None]:
         """Whether this item is not done yet. None where the whole is, or where another build has others under way."""
@@ -257,7 +311,7 @@ class Run:
         if is_enforced and self.only_creates:
             yield from self.execute_all()
             return
-        from agentdb.engine.guards import losses, references
+        from agentdb.engine.guards import references
 
         left = self.items[self.done :]
         if self.direction == DOWN:
@@ -266,43 +320,27 @@ class Run:
         counts = yield from _counted(left)
         dangling = None if is_enforced else (yield from references.dangling())
         yield from self.execute_all()
+        ran = self._known_items() if self.steps else left
         if counts is not None:
-            yield from losses.check(counts, left, self._consent(), self._dropped())
+            yield from self._check_losses(counts, ran)
         if dangling is not None:
-            yield from references.check_dangling(dangling, left)
+            yield from references.check_dangling(dangling, ran)
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
-        from agentdb.engine.guards import losses
 
         counts = yield from _counted((sql,))
         yield from self._execute_item(sql)
         if counts is not None:
-            yield from losses.check(counts, (sql,), self._consent(), self._dropped())
+            yield from self._check_losses(counts, (sql,))
 
-    def _dropped(self) -> Iterable[str]:
-        """The tables that an up drops by name. Outside a transaction, where each statement is looked at alone, not those
-        whose name another statement of it gives to something that it creates."""
-        if self.direction != UP:
-            return ()
-        from agentdb.engine.guards.references import drops
-        from agentdb.engine.guards.taken_names import created
-        from agentdb.sql.statement_tables import folded
+    def _check_losses(self, counts: Counts, ran: Sequence[Item]) -> Steps[None]:
+        from agentdb.engine.guards.consent import consented, dropped
+        from agentdb.engine.guards.losses import check
 
-        named = drops(self.items).values()
-        if not self.is_outside:
-            return named
-        made = [created(item) for item in self.items if isinstance(item, str)]
-        living = {folded(one[0]) for one in made if one is not None}
-        return [name for name in named if folded(name) not in living]
-
-    def _consent(self) -> Iterable[str]:
-        """What it may lose: what it says when it is applied, and what its down names when it is rolled back."""
-        if self.direction == UP:
-            return self.migration.allows_loss
-        from agentdb.engine.guards.losses import consent_of
-
-        return consent_of(self.items)
+        items = self._known_items() if self.steps else self.items
+        gone = dropped(items, is_outside=self.is_outside) if self.direction == UP else ()
+        yield from check(counts, ran, consented(self.direction, self.migration, items), gone)
 
     def result(self, error: Exception | None = None) -> MigrationResult:
         statements = tuple(self.ran) if error is None else texts(self.items)
@@ -314,6 +352,10 @@ class Run:
         doing = "applying" if self.direction == UP else "rolling back"
         number = self.number or None
         where = f", statement {number} of {len(self.items)}" if number else ""
+        if number is not None and number in self.steps:
+            where += f" ({self.steps[number].step.label})"
+        rows = 0 if self.backfill is None else self.backfill.rows
+        has_begun = self.is_outside and (rows or (number and number > 1))
         remedy = error.remedy
         if self.direction == DOWN and error.code == "data_loss":
             remedy = (
@@ -321,16 +363,19 @@ class Run:
                 "A table that it drops by name may go with its own rows."
             )
         if self.direction == UP:
-            remedy = _of_a_migration(error, self.statement) or remedy
-        if (how_far and how_far != NOTHING_DONE) or (self.is_outside and number and number > 1):
+            from agentdb.engine.remedies import of_a_migration
+
+            remedy = of_a_migration(error, self.statement) or remedy
+        if (how_far and how_far != NOTHING_DONE) or has_begun:
             remedy = remedy.removeprefix("Nothing was changed. ")
         if self.migration.is_of_file:
             from agentdb.engine.file_remedies import in_file
 
             remedy = in_file(remedy, error.tables if isinstance(error, GuardError) else ())
-        if self.is_outside and number and number > 1:
+        if has_begun:
             next_time = "the next start continues here" if self.direction == UP else "the next rollback continues here"
-            remedy += f" It ran outside a transaction: the statements before it stay done, and {next_time}."
+            stays = f"what is done of it stays done, {rows} rows" if rows else "the statements before it stay done"
+            remedy += f" It ran outside a transaction: {stays}, and {next_time}."
         if self.is_outside and self.is_repeated:
             remedy += (
                 " It was begun before and did not end, so part of it may be done. If all of it is done, record that with "
@@ -353,27 +398,6 @@ class Run:
             failure = MigrationError(message, **about)
         failure.results = (self.result(failure),)
         return failure
-
-
-def _of_a_migration(error: AgentDBError, statement: str | None) -> str | None:
-    """What to do next where an error speaks of rows that users have, or of a rebuild by hand: nobody can use another value."""
-    if isinstance(error, IntegrityError) and statement is not None:
-        from agentdb.sql.lexer import tokens
-
-        words = [token.text.upper() for token in tokens(statement[:10_000]) if token.is_name]
-        if words[:1] == ["CREATE"]:
-            return (
-                "Users have rows that are not unique. Merge or delete the duplicates in the migration, before it creates "
-                "the index; or create it without UNIQUE."
-            )
-        if words[:1] == ["UPDATE"] or "SELECT" in words:
-            return "Users have rows that violate this rule. Change them in the migration, before this statement."
-    if "error in view" in error.message or "error in trigger" in error.message:
-        return (
-            "A view or a trigger names a table that is missing at this statement. Rebuild the table with RebuildTable, which "
-            "keeps both. Or drop them before, and create them again at the end."
-        )
-    return None
 
 
 def _counted(items: tuple[Item, ...]) -> Steps[Counts | None]:

@@ -71,6 +71,10 @@ def _statements(twin: Any, item: Item) -> list[str]:
         if Statement(item).verb.startswith(_DEFINITIONS):
             _try(twin, item)
         return [item]
+    from agentdb.engine.rebuild.specification import RebuildTable
+
+    if not isinstance(item, RebuildTable):
+        return [str(item)]
     from agentdb.engine.rebuild.execution import rebuild
 
     ran: list[str] = []

@@ -30,6 +30,8 @@ def checked(migration_id: str, items: tuple[Item, ...]) -> tuple[Item, ...]:
             if not word or word in _REFUSED or (word == "VACUUM" and any(t.is_word("INTO") for t in tokens(item))):
                 what = "VACUUM INTO" if word == "VACUUM" else word or "no SQL"
                 raise _refused(migration_id, position, f"statement {position} of it is {what}")
+        elif not item.in_transaction:
+            raise _refused(migration_id, position, f"statement {position} of it is a {type(item).__name__}")
         found.append(item)
     return tuple(found)
 

@@ -37,7 +37,7 @@ def plan_downgrade(
     """What rollback() runs: what was applied last comes first. `target` and what has a lower number stay. It needs full rows.
 
     Raises MigrationError before anything runs: `no_down` where one of them cannot be rolled back, `recorded_down_refused`
-    where the recorded statements are none that a migration may have.
+    where the recorded statements are none that a migration may have, `python_step_missing` where this build lacks a step.
     """
     check_limit(limit)
     rows: dict[int, Row] = {}
@@ -128,6 +128,8 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
     down = recorded_down(row.id, _items(row, row.down))
+    if any(not isinstance(item, str) and item.is_opaque for item in down):
+        down = _with_bodies(migration, row, down)
     try:
         up = _items(row, row.up)
     except MigrationError:  # of a newer build; what takes it back is another thing
@@ -141,6 +143,29 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
         row.foreign_keys,
     )
     return Reversal(recorded, row.id, recorded.down, True)
+
+
+def _with_bodies(migration: Migration | None, row: Row, down: tuple[Item, ...]) -> tuple[Item, ...]:
+    """A recorded down with the bodies of its Python steps. They are those of the same name and version in the registered down,
+    if that belongs to the same migration. Raises MigrationError `python_step_missing`."""
+    known = {}
+    if migration is not None and migration.is_of(row.checksum):
+        known = {item: item for item in migration.down if not isinstance(item, str) and item.is_opaque}
+    found: list[Item] = []
+    for item in down:
+        if not isinstance(item, str) and item.is_opaque:
+            if item not in known:
+                about = f" ({row.description})" if row.description else ""
+                raise MigrationError(
+                    f"rolling back migration {row.id}{about} needs the {item.label}, which this build does not have; "  # type: ignore[union-attr]
+                    "nothing was rolled back",
+                    code="python_step_missing",
+                    migration=migration,
+                    migration_id=row.id,
+                )
+            item = known[item]
+        found.append(item)
+    return tuple(found)
 
 
 def _items(row: Row, text: str | None) -> tuple[Item, ...]:
@@ -162,7 +187,7 @@ def _items(row: Row, text: str | None) -> tuple[Item, ...]:
         )
     if all(isinstance(item, str) for item in statements):
         return tuple(statements)
-    from agentdb.engine.rebuild.specification import from_form
+    from agentdb.engine.recorded_items import from_form
 
     return tuple([item if isinstance(item, str) else from_form(item, row.id) for item in statements])
 

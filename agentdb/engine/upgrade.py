@@ -131,8 +131,8 @@ class SetUpgrade:
                 migration,
                 recorded_id=recorded_id,
                 create_table=is_new,
-                # Without foreign keys there is no way but in a transaction.
-                use_transaction=(use_transaction or not migration.foreign_keys) and migration.use_transaction,
+                # Without foreign keys, or with a PythonStep, there is no way but in a transaction.
+                use_transaction=migration.use_transaction and (use_transaction or migration.needs_transaction),
                 checksums=checksums,
                 app_version=self._app_version,
                 told=told,

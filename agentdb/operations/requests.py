@@ -94,6 +94,15 @@ class Backup:
         self.target = target
 
 
+class Pause:
+    """So many seconds in which others may have the write lock, outside any transaction."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
 class Renew:
     """New connections for whatever comes next, outside any transaction: something was set on the one that is in use."""
 
@@ -126,6 +135,11 @@ def script(statements: Iterable[tuple[str, Any]], *, unless: tuple[str, Any]) ->
 def emit(event: object) -> Steps[None]:
     """Give an event to the caller's callback."""
     yield Emit(event)
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Let others have the write lock, outside any transaction."""
+    yield Pause(seconds)
 
 
 def renew() -> Steps[None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.operations.requests import Backup, Batch, Begin, Commit, Emit, Execute, Renew, Rollback, Script
+from agentdb.operations.requests import Backup, Batch, Begin, Commit, Emit, Execute, Pause, Renew, Rollback, Script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     answer = _back_up(target, request, on_event)
                 elif type(request) is Renew:
                     target.renew()
+                elif type(request) is Pause:
+                    sleep(request.seconds)
                 else:
                     _end(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -161,6 +165,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     answer = await _back_up_async(target, request, on_event)
                 elif type(request) is Renew:
                     target.renew()
+                elif type(request) is Pause:
+                    await _sleep(request.seconds)
                 else:
                     await _end_async(*_level(levels, request), keep=type(request) is Commit)
             except BaseException as error:
@@ -178,6 +184,12 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
     finally:
         while levels:
             await _end_async(*levels.pop(), keep=False)
+
+
+async def _sleep(seconds: float) -> None:
+    from asyncio import sleep
+
+    await sleep(seconds)
 
 
 async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:

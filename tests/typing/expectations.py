@@ -13,11 +13,13 @@ from agentdb import (
     AgentDB,
     AsyncAgentDB,
     AsyncMigrator,
+    Backfill,
     Finding,
     Migration,
     MigrationResult,
     MigrationSummary,
     Migrator,
+    PythonStep,
     RebuildTable,
     ValidationResult,
     create_client,
@@ -231,9 +233,16 @@ async def a_sync_migrator_is_not_awaited(migrator: Migrator) -> None:
 # -- values
 
 
+def a_step() -> Steps[None]:
+    yield from execute("SELECT 1")
+
+
+async def a_coroutine() -> None: ...
+
+
 def values(migration: Migration, result: MigrationResult, row: Row) -> None:
     made = Migration("001", "notes", "CREATE TABLE notes (id)")
-    assert_type(made.up, tuple[str | RebuildTable, ...])
+    assert_type(made.up, tuple[str | RebuildTable | PythonStep | Backfill, ...])
     assert_type(made.checksum, str)
     Migration(id="001", description="notes", up=["CREATE TABLE notes (id)"], down=["DROP TABLE notes"])
     rebuild = RebuildTable("notes", "CREATE TABLE notes (id)", {"id": "1"})
@@ -242,6 +251,13 @@ def values(migration: Migration, result: MigrationResult, row: Row) -> None:
     )
     Migration("001", "x", "VACUUM", (), None, True, False)  # expect-error
     RebuildTable("notes", "CREATE TABLE notes (id)", {"id": 1})  # expect-error
+    Migration("001", "x", ["SELECT 1", PythonStep("step", a_step, version=2)], PythonStep("back", a_step))
+    PythonStep("step", a_coroutine)  # expect-error
+    PythonStep("step", a_step())  # expect-error
+    Migration("001", "x", Backfill("notes", "text = ''", "text IS NULL", batch=500))
+    Migration("001", "x", Backfill("notes", set="text = ''", where="text IS NULL"))
+    Backfill("notes", "text = ''", "text IS NULL", 500)  # expect-error
+    Backfill("notes", {"text": ""})  # expect-error
     assert_type(result.error, Exception | None)
     assert_type(result.migration.id, str)
     assert_type(row[0], Any)

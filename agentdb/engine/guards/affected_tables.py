@@ -53,7 +53,7 @@ def reached(items: Iterable[Item]) -> Steps[frozenset[str] | None]:
 def _changed(item: Item) -> set[str] | None:
     """The tables that an item changes by itself. None where that cannot be told."""
     if not isinstance(item, str):
-        return {folded(item.table)}
+        return None if item.changed_table is None else {folded(item.changed_table)}
     statement = Statement(item)
     if statement.creates_trigger:  # whatever fires it
         return _names(item)

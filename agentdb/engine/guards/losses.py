@@ -281,7 +281,8 @@ class Renames:
         self._steps: list[tuple[str, str | dict[str, str]]] = []
         for item in ran:
             if not isinstance(item, str):
-                self._steps.append((folded(item.table), dict(item.renamed_columns)))
+                if item.changed_table is not None:
+                    self._steps.append((folded(item.changed_table), dict(item.renamed_columns)))
             elif "rename" in item.lower():
                 statement = Statement(item)
                 if statement.renamed_table is not None:
@@ -320,7 +321,8 @@ def consent_of(items: Iterable[Item]) -> set[str]:
     origins = Origins()
     for item in items:
         if not isinstance(item, str):
-            agreed |= {f"{item.table}.*", f"{origins.of(item.table)}.*"}
+            if item.changed_table is not None:
+                agreed |= {f"{item.changed_table}.*", f"{origins.of(item.changed_table)}.*"}
             continue
         statement = Statement(item)
         origins.follow(statement)

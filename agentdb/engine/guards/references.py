@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import takewhile
 
 from agentdb.engine.guards.affected_tables import referring
 from agentdb.engine.guards.losses import Origins, Renames
@@ -176,10 +177,13 @@ def check_dependents(items: Iterable[Item], gone: Iterable[str] = ()) -> Steps[N
     gone: tables that the rest of it drops. Raises DependentRowsError.
     """
     listed = list(items)
-    dropped = {folded(table): table for table in drops(listed).values()}
+    going = drops(listed)
+    # Nobody can tell what a PythonStep does to the tables that refer, so what is dropped behind one is looked at then.
+    known = [*takewhile(lambda item: isinstance(item, str) or not item.is_opaque, listed)]
+    dropped = {folded(table): table for sql, table in going.items() if sql in known}
     if not dropped:
         return
-    spared = {*dropped, *map(folded, gone), *_touched(listed)}
+    spared = {*map(folded, going.values()), *map(folded, gone), *_touched(listed)}
     held: dict[str, tuple[int, int]] = {}
     for table in sorted({child for child, _ in (yield from referring(dropped.keys()))}):
         if folded(table) in spared:
@@ -201,7 +205,8 @@ def _touched(items: Iterable[Item]) -> set[str]:
     origins = Origins()
     for item in items:
         if not isinstance(item, str):
-            touched.add(origins.of(item.table))
+            if item.changed_table is not None:
+                touched.add(origins.of(item.changed_table))
             continue
         statement = Statement(item)
         origins.follow(statement)

@@ -14,6 +14,7 @@ from agentdb.engine.guards import affected_tables
 from agentdb.engine.guards.losses import check, count
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.proof.carried_rows import Carried
+from agentdb.engine.proof.observed_steps import Observed
 from agentdb.engine.proof.row_generator import Populator
 from agentdb.engine.results import Finding
 from agentdb.errors import AgentDBError, DataLossError, MigrationError, StatementError
@@ -154,13 +155,14 @@ class Proof:
         """From one version to the next. Where it fails: the code of a finding, and what it says behind the place."""
         migration = self._migrations[number]
         before = run(client, count(reached))
+        observed = Observed(migration)
         try:
-            Migrator(client, [migration], table=self._table).migrate()
+            Migrator(client, [observed.migration], table=self._table).migrate()
         except MigrationError as error:
             return _code(error, "populated_up_failed"), f": {error.message}"
         take_rows(client, self._table)
         try:
-            run(client, check(before, migration.up, migration.allows_loss))
+            run(client, check(before, observed.items, migration.allows_loss))
         except DataLossError as error:
             return "data_loss", f", the upgrade to {migration.id}: {error.message}"
         if not migration.foreign_keys and (dangling := _dangling(client)):
@@ -240,10 +242,11 @@ class Proof:
             self._populator.fill(client, self._version(number))
             for migration in self._migrations[number:]:
                 before = run(client, count())
-                if not self._migrate(client, migration.id, where):
+                observed = Observed(migration)
+                if not self._migrate(client, migration.id, where, observed.migration):
                     return
                 try:
-                    run(client, check(before, _items([migration]), migration.allows_loss))
+                    run(client, check(before, observed.items, migration.allows_loss))
                 except DataLossError as error:
                     self._tell("data_loss", f"{where}, the upgrade to {migration.id}: {error.message}", migration.id)
 
@@ -287,9 +290,10 @@ class Proof:
                 if self._check_references(client, "on a database with rows in it, the downs leave", None):
                     self._migrate(client, None, "after the downs, with rows left")
 
-    def _migrate(self, client: LocalClient, target: str | None, where: str) -> bool:
+    def _migrate(self, client: LocalClient, target: str | None, where: str, observed: Migration | None = None) -> bool:
+        migrations = [observed if observed and observed.id == one.id else one for one in self._migrations]
         try:
-            Migrator(client, self._migrations, table=self._table).migrate(target=target)
+            Migrator(client, migrations, table=self._table).migrate(target=target)
         except MigrationError as error:
             self._tell(_code(error, "populated_up_failed"), f"{where}: {error.message}", error.migration_id)
             return False

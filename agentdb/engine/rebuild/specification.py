@@ -8,8 +8,8 @@ that AUTOINCREMENT has promised never to give again. See agentdb.engine.rebuild.
 from __future__ import annotations
 
 from agentdb.engine.canonical_text import canonical, escaped, is_encodable
-from agentdb.errors import InvalidMigrationError, MigrationError
-from agentdb.frozen import Record
+from agentdb.engine.item import MigrationItem
+from agentdb.errors import InvalidMigrationError
 from agentdb.sql.lexer import OTHER, count, has_stray_end, tokens
 from agentdb.sql.statement_tables import folded, name_at
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from agentdb.sql.lexer import Token
 
-#: What stands in the JSON form for its kind and its version. A build refuses what it does not know.
-_KIND, _VERSION = "rebuild_table", 1
+#: What stands in the JSON form for its kind and its version.
+KIND, VERSION = "rebuild_table", 1
 #: Words that are no name of a column.
 _VALUES = ("NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP")
 
 
-class RebuildTable(Record):
+class RebuildTable(MigrationItem):
     """Make a table again and keep its rows.
 
     table: its name. create: the whole CREATE TABLE of the new table, under the same name. columns: {new column: SQL
@@ -38,6 +38,8 @@ class RebuildTable(Record):
 
     Raises InvalidMigrationError.
     """
+
+    without_foreign_keys = True
 
     table: str
     create: str
@@ -121,6 +123,11 @@ class RebuildTable(Record):
         ]
 
     @property
+    def changed_table(self) -> str:
+        """The table that it changes."""
+        return self.table
+
+    @property
     def renamed_columns(self) -> tuple[tuple[str, str], ...]:
         """(before, after), folded: the columns that get what another had, as it is."""
         pairs = []
@@ -136,11 +143,11 @@ class RebuildTable(Record):
     def form(self) -> dict[str, Any]:
         """What the tracking table records, as JSON."""
         return {
-            "agentdb": _KIND,
+            "agentdb": KIND,
             "columns": self.columns,
             "create": self.create,
             "table": self.table,
-            "version": _VERSION,
+            "version": VERSION,
         }
 
     @property
@@ -149,8 +156,8 @@ class RebuildTable(Record):
         ordered = sorted(self.columns.items(), key=lambda pair: pair[0].encode("utf-16-be"))
         columns = ",".join([f'"{escaped(name)}":"{escaped(expression)}"' for name, expression in ordered])
         return (
-            f'{{"agentdb":"{_KIND}","columns":{{{columns}}},"create":"{escaped(self.create)}",'
-            f'"table":"{escaped(self.table)}","version":{_VERSION}}}'
+            f'{{"agentdb":"{KIND}","columns":{{{columns}}},"create":"{escaped(self.create)}",'
+            f'"table":"{escaped(self.table)}","version":{VERSION}}}'
         )
 
     def __str__(self) -> str:
@@ -158,39 +165,6 @@ class RebuildTable(Record):
 
     def __hash__(self) -> int:
         return hash(self.canonical_json)
-
-
-def from_form(form: object, migration_id: str) -> RebuildTable:
-    """The item that a tracking table has recorded. Raises MigrationError `unknown_form` for one of a newer build, or one
-    that somebody has spoilt."""
-    if isinstance(form, dict) and _is_known(form):
-        try:
-            if type(form["columns"]) is not dict:
-                raise _refused(form["table"], "columns is not an object")
-            return RebuildTable(form["table"], form["create"], form["columns"])
-        except InvalidMigrationError as error:
-            raise MigrationError(
-                f"what is recorded of migration {migration_id} cannot be read: {error.message}",
-                code="unknown_form",
-                migration_id=migration_id,
-                remedy="Nothing was run. Run a build that has this migration, or correct the row in the tracking table.",
-            ) from error
-    known = f"{form.get('agentdb')!r}, version {form.get('version')!r}" if isinstance(form, dict) else repr(form)[:80]
-    raise MigrationError(
-        f"migration {migration_id} was recorded in a form that this build does not know ({known})",
-        code="unknown_form",
-        migration_id=migration_id,
-    )
-
-
-def _is_known(form: dict[str, Any]) -> bool:
-    version = form.get("version")
-    return (
-        form.keys() == {"agentdb", "columns", "create", "table", "version"}
-        and form["agentdb"] == _KIND
-        and type(version) is int  # true and 1.0 are equal to 1
-        and version == _VERSION
-    )
 
 
 def _refused(table: object, why: str) -> InvalidMigrationError:

@@ -1,0 +1,1 @@
+"""Many rows changed in batches: the specification, the execution."""

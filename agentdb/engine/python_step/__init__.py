@@ -1,0 +1,1 @@
+"""Python inside a migration: its specification, its execution."""

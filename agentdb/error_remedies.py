@@ -161,8 +161,10 @@ REMEDIES: dict[str, str] = {
     "newer_event": "Restore the newer event first. Events of a session are restored from the newest to the oldest.",
     "output_changed": "Set the message's content to the event's summary_content. Or read compactions.archived().",
     "place_taken": "Remove the message that is there first, or append the text of this one as a new message.",
+    "already_ended": "Nothing; it has ended. update_status(id, 'running') opens it again.",
     "cycle": "Choose a parent that is not one of its descendants.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
+    "version_active": "Activate another version first, with agent_versions.activate().",
     "default_agent": "Make another agent the default one with agents.set_default() first.",
     "already_exists": "Use another id, or update the one that is there.",
 }

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
     from agentdb.operations.transactions import Level
     from agentdb.stores.agent_contexts import AgentContextStore
+    from agentdb.stores.agent_metrics import AgentMetricStore
+    from agentdb.stores.agent_versions import AgentVersionStore
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.compactions.store import CompactionStore
     from agentdb.stores.conversations.store import ConversationStore
     from agentdb.stores.messages.store import MessageStore
+    from agentdb.stores.module_states import ModuleStateStore
+    from agentdb.stores.session_events import SessionEventStore
     from agentdb.stores.session_logs import SessionLogStore
+    from agentdb.stores.session_metrics import SessionMetricStore
     from agentdb.stores.sessions.store import SessionStore
 
 
@@ -78,6 +83,41 @@ class Stores(HasTarget[W]):
         from agentdb.stores.conversations.store import ConversationStore
 
         return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
+
+    @property
+    def session_events(self) -> SessionEventStore[W]:
+        """The events of the sessions, numbered."""
+        from agentdb.stores.session_events import SessionEventStore
+
+        return self._store(SessionEventStore)  # type: ignore[no-any-return]
+
+    @property
+    def session_metrics(self) -> SessionMetricStore[W]:
+        """The metrics of the sessions."""
+        from agentdb.stores.session_metrics import SessionMetricStore
+
+        return self._store(SessionMetricStore)  # type: ignore[no-any-return]
+
+    @property
+    def agent_metrics(self) -> AgentMetricStore[W]:
+        """The metrics of the agents."""
+        from agentdb.stores.agent_metrics import AgentMetricStore
+
+        return self._store(AgentMetricStore)  # type: ignore[no-any-return]
+
+    @property
+    def agent_versions(self) -> AgentVersionStore[W]:
+        """The versions of the agents."""
+        from agentdb.stores.agent_versions import AgentVersionStore
+
+        return self._store(AgentVersionStore)  # type: ignore[no-any-return]
+
+    @property
+    def module_states(self) -> ModuleStateStore[W]:
+        """The states of the application's modules."""
+        from agentdb.stores.module_states import ModuleStateStore
+
+        return self._store(ModuleStateStore)  # type: ignore[no-any-return]
 
     @property
     def operations_target(self) -> Any:

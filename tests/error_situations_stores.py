@@ -180,6 +180,20 @@ def an_agent_that_has_sessions(path: Path) -> AgentDBError:
 
 
 @situation
+def a_session_that_has_ended(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.sessions.end("s")
+        return caught(db.sessions.end, "s")
+
+
+@situation
+def the_active_version_of_an_agent(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.agent_versions.create("a", "1.0.0", activate=True, id="v")
+        return caught(db.agent_versions.delete, "v")
+
+
+@situation
 def the_default_agent(path: Path) -> AgentDBError:
     with conversation(path) as db:
         db.agents.create(id="d", name="Default", model="large")

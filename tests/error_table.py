@@ -612,6 +612,10 @@ Set the message's content to the event's summary_content. Or read compactions.ar
 message 2 cannot be restored: another message has taken its place
 Remove the message that is there first, or append the text of this one as a new message. [place_taken]
 
+== already_ended: a session that has ended
+session 's' has ended already
+Nothing; it has ended. update_status(id, 'running') opens it again. [already_ended]
+
 == cycle: a session that is its own ancestor
 session 't' descends from the session that it would be the parent of
 Choose a parent that is not one of its descendants. [cycle]
@@ -619,6 +623,10 @@ Choose a parent that is not one of its descendants. [cycle]
 == in_use: an agent that has sessions
 agent 'a' has 1 session
 Delete what uses it first, or pass cascade=True to delete all of it. [in_use]
+
+== version_active: the active version of an agent
+agent version 'v' is the active one
+Activate another version first, with agent_versions.activate(). [version_active]
 
 == default_agent: the default agent
 agent 'd' is the default agent

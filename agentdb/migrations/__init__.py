@@ -10,6 +10,10 @@ from agentdb.migrations.m003_messages import MIGRATION as _MESSAGES
 from agentdb.migrations.m004_message_search import MIGRATION as _MESSAGE_SEARCH
 from agentdb.migrations.m005_agent_contexts import MIGRATION as _AGENT_CONTEXTS
 from agentdb.migrations.m006_compaction import MIGRATION as _COMPACTION
+from agentdb.migrations.m007_session_events import MIGRATION as _SESSION_EVENTS
+from agentdb.migrations.m008_metrics import MIGRATION as _METRICS
+from agentdb.migrations.m009_agent_versions import MIGRATION as _AGENT_VERSIONS
+from agentdb.migrations.m010_module_states import MIGRATION as _MODULE_STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ MIGRATIONS: tuple[Migration, ...] = (
     _MESSAGE_SEARCH,
     _AGENT_CONTEXTS,
     _COMPACTION,
+    _SESSION_EVENTS,
+    _METRICS,
+    _AGENT_VERSIONS,
+    _MODULE_STATES,
 )
 
 

@@ -6,21 +6,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.queries import (
         agent_contexts,
+        agent_metrics,
+        agent_versions,
         agents,
         compactions,
         conversations,
         message_search,
         messages,
+        module_states,
+        session_events,
+        session_hierarchy,
         session_logs,
+        session_metrics,
         sessions,
     )
     from agentdb.queries import agent_contexts as AgentContextQueries
+    from agentdb.queries import agent_metrics as AgentMetricQueries
+    from agentdb.queries import agent_versions as AgentVersionQueries
     from agentdb.queries import agents as AgentQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
+    from agentdb.queries import module_states as ModuleStateQueries
+    from agentdb.queries import session_events as SessionEventQueries
+    from agentdb.queries import session_hierarchy as SessionHierarchyQueries
     from agentdb.queries import session_logs as SessionLogQueries
+    from agentdb.queries import session_metrics as SessionMetricQueries
     from agentdb.queries import sessions as SessionQueries
 else:
     _MODULES = {
@@ -32,6 +44,12 @@ else:
         "agent_contexts": "agent_contexts",
         "compactions": "compactions",
         "conversations": "conversations",
+        "session_hierarchy": "session_hierarchy",
+        "session_metrics": "session_metrics",
+        "session_events": "session_events",
+        "module_states": "module_states",
+        "agent_versions": "agent_versions",
+        "agent_metrics": "agent_metrics",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionLogQueries": "session_logs",
@@ -40,6 +58,12 @@ else:
         "AgentContextQueries": "agent_contexts",
         "CompactionQueries": "compactions",
         "ConversationQueries": "conversations",
+        "SessionHierarchyQueries": "session_hierarchy",
+        "SessionMetricQueries": "session_metrics",
+        "SessionEventQueries": "session_events",
+        "ModuleStateQueries": "module_states",
+        "AgentVersionQueries": "agent_versions",
+        "AgentMetricQueries": "agent_metrics",
     }
 
     def __getattr__(name):
@@ -54,19 +78,31 @@ else:
 
 __all__ = [
     "AgentContextQueries",
+    "AgentMetricQueries",
     "AgentQueries",
+    "AgentVersionQueries",
     "CompactionQueries",
     "ConversationQueries",
     "MessageQueries",
     "MessageSearchQueries",
+    "ModuleStateQueries",
+    "SessionEventQueries",
+    "SessionHierarchyQueries",
     "SessionLogQueries",
+    "SessionMetricQueries",
     "SessionQueries",
     "agent_contexts",
+    "agent_metrics",
+    "agent_versions",
     "agents",
     "compactions",
     "conversations",
     "message_search",
     "messages",
+    "module_states",
+    "session_events",
+    "session_hierarchy",
     "session_logs",
+    "session_metrics",
     "sessions",
 ]

@@ -114,3 +114,19 @@ CLEAR_DEFAULT = "UPDATE agents SET is_default = 0 WHERE is_default = 1 AND id <>
 
 # Makes an agent the default one; CLEAR_DEFAULT comes before.
 SET_DEFAULT = "UPDATE agents SET is_default = 1 WHERE id = :id AND is_default = 0"
+
+# How do the sessions of this agent go? One row, or none. Sessions that are deleted softly do not count.
+STATS = """\
+SELECT
+  agents.id AS agent_id,
+  count(sessions.id) AS sessions,
+  count(CASE WHEN sessions.status = 'running' THEN 1 END) AS running,
+  count(CASE WHEN sessions.status = 'completed' THEN 1 END) AS completed,
+  count(CASE WHEN sessions.status = 'failed' THEN 1 END) AS failed,
+  CAST(total(sessions.message_count) AS INTEGER) AS messages,
+  CAST(total(sessions.total_tokens) AS INTEGER) AS tokens,
+  avg(sessions.user_satisfaction) AS mean_satisfaction,
+  avg(sessions.quality_score) AS mean_quality,
+  max(COALESCE(sessions.last_activity_at, sessions.created_at)) AS last_activity_at
+FROM agents LEFT JOIN sessions ON sessions.main_agent_id = agents.id AND sessions.deleted_at IS NULL
+WHERE agents.id = :id GROUP BY agents.id"""

@@ -43,10 +43,11 @@ UPDATE sessions SET
   updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 WHERE id = :id"""
 
-# Sets the status of a session, which NULL is not; NULL for updated_at means now.
+# Sets the status of a session; 'idle' and 'running' clear ended_at, and NULL for updated_at means now.
 UPDATE_STATUS = """\
 UPDATE sessions SET
   status = :status,
+  ended_at = CASE WHEN :status IN ('idle', 'running') THEN NULL ELSE ended_at END,
   updated_at = COALESCE(:updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 WHERE id = :id"""
 

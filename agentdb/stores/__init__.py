@@ -6,10 +6,13 @@ What a store of a host application's own entity is made of is here by name; exam
 from __future__ import annotations
 
 from agentdb.stores.agent_contexts import AgentContext, AgentContextStore, AgentSwitch
-from agentdb.stores.agents import Agent, AgentStore
+from agentdb.stores.agent_metrics import AgentMetric, AgentMetricStore
+from agentdb.stores.agent_versions import AgentVersion, AgentVersionStore
+from agentdb.stores.agents import Agent, AgentStats, AgentStore
 from agentdb.stores.compactions.store import CompactionStore
 from agentdb.stores.compactions.values import CompactionEvent, CompactionPlan, CompactionStats
 from agentdb.stores.conversations.store import ConversationStore
+from agentdb.stores.differences import FieldChange
 from agentdb.stores.entity import Entity, Unreadable, Values
 from agentdb.stores.fields import (
     BOOLEAN,
@@ -32,8 +35,12 @@ from agentdb.stores.fields import (
 from agentdb.stores.messages.search import SearchHit
 from agentdb.stores.messages.store import MessageStore
 from agentdb.stores.messages.values import Message, MessageStats, NewMessage
+from agentdb.stores.metric_values import MetricAggregate, MetricType
+from agentdb.stores.module_states import ModuleState, ModuleStateStore, StateTransition
 from agentdb.stores.pages import Page, page
+from agentdb.stores.session_events import NewEvent, SessionEvent, SessionEventStore
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
+from agentdb.stores.session_metrics import SessionMetric, SessionMetricStore
 from agentdb.stores.sessions.store import SessionStore
 from agentdb.stores.sessions.values import (
     AgentSummary,
@@ -58,9 +65,14 @@ __all__ = [
     "Agent",
     "AgentContext",
     "AgentContextStore",
+    "AgentMetric",
+    "AgentMetricStore",
+    "AgentStats",
     "AgentStore",
     "AgentSummary",
     "AgentSwitch",
+    "AgentVersion",
+    "AgentVersionStore",
     "CompactionEvent",
     "CompactionPlan",
     "CompactionStats",
@@ -69,21 +81,32 @@ __all__ = [
     "EffectiveConfiguration",
     "Entity",
     "Field",
+    "FieldChange",
     "JsonArray",
     "JsonObject",
     "Message",
     "MessageStats",
     "MessageStore",
+    "MetricAggregate",
+    "MetricType",
+    "ModuleState",
+    "ModuleStateStore",
+    "NewEvent",
     "NewLog",
     "NewMessage",
     "Page",
     "SearchHit",
     "Session",
+    "SessionEvent",
+    "SessionEventStore",
     "SessionLog",
     "SessionLogStore",
+    "SessionMetric",
+    "SessionMetricStore",
     "SessionStore",
     "SessionSummary",
     "SessionWithAgent",
+    "StateTransition",
     "SubtreeLog",
     "Unreadable",
     "Unset",

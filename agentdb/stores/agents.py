@@ -16,6 +16,7 @@ from agentdb.stores.fields import (
     ID,
     JSON_ARRAY,
     JSON_OBJECT,
+    SCORE,
     TEXT,
     TIME,
     UNSET,
@@ -86,6 +87,38 @@ AGENT = Entity(
     is_default=BOOLEAN,
     created_at=TIME,
     updated_at=TIME,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStats(Values):
+    """How the sessions of an agent went, without those that are deleted softly. The means are None where no session has a
+    value."""
+
+    agent_id: str
+    sessions: int
+    running: int
+    completed: int
+    failed: int
+    messages: int
+    tokens: int
+    mean_satisfaction: float | None
+    mean_quality: float | None
+    last_activity_at: datetime | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """Completed sessions among those that were completed or failed, from 0 to 1; None where there are none."""
+        ended = self.completed + self.failed
+        return self.completed / ended if ended else None
+
+
+AGENT_STATS = Entity(
+    AgentStats,
+    agent_id=ID,
+    **dict.fromkeys(("sessions", "running", "completed", "failed", "messages", "tokens"), COUNT),
+    **dict.fromkeys(("mean_satisfaction", "mean_quality"), SCORE.or_none()),
+    last_activity_at=TIME.or_none(),
 )
 
 
@@ -206,6 +239,11 @@ class AgentStore(Operations[W]):
         yield from self.require.steps(id)
         yield from make_default(id)
         return (yield from self.require.steps(id))
+
+    @operation
+    def stats(self, id: str) -> Steps[AgentStats | None]:
+        """How the sessions of an agent went, counted now in one query; None if there is no such agent."""
+        return (yield from AGENT_STATS.one(agents.STATS, {"id": ID.encode("id", id)}))
 
     @operation
     def exists(self, id: str) -> Steps[bool]:

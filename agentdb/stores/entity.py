@@ -27,7 +27,10 @@ _Step: TypeAlias = "tuple[Callable[[Any, Any], None], int, Callable[[Any], Any] 
 _new: Callable[[type[Any]], Any] = object.__new__
 
 #: What a new row has where the caller gave nothing.
-_MADE: dict[str, Callable[[], str]] = {"id": lambda: str(uuid4()), "created_at": now_text, "updated_at": now_text}
+_MADE: dict[str, Callable[[], str]] = {
+    "id": lambda: str(uuid4()),
+    **dict.fromkeys(("created_at", "updated_at", "recorded_at"), now_text),
+}
 
 
 class Values:

@@ -96,4 +96,8 @@ def test_descriptions_are_short_plain_words_that_a_user_may_read() -> None:
         "Search in messages",
         "Agent contexts and switches",
         "Compaction of messages",
+        "Session events",
+        "Metrics of sessions and agents",
+        "Agent versions",
+        "Module states",
     ]

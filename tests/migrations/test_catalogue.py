@@ -148,6 +148,76 @@ COLUMNS = {
         "content": "TEXT",
         "payload_json": "TEXT",
     },
+    "session_events": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "sequence": "INTEGER NOT NULL",
+        "event_type": "TEXT NOT NULL",
+        "event_data_json": "TEXT",
+        "duration_ms": "INTEGER",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "session_event_sequences": {
+        "session_id": "TEXT NOT NULL",
+        "last_sequence": "INTEGER NOT NULL",
+    },
+    "session_metrics": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "metric_type": "TEXT NOT NULL",
+        "metric_value": "REAL NOT NULL",
+        "timeframe": "TEXT NOT NULL DEFAULT 'event'",
+        "metadata_json": "TEXT",
+        "recorded_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "agent_metrics": {
+        "id": "INTEGER",
+        "agent_id": "TEXT NOT NULL",
+        "metric_type": "TEXT NOT NULL",
+        "metric_value": "REAL NOT NULL",
+        "timeframe": "TEXT NOT NULL DEFAULT 'event'",
+        "metadata_json": "TEXT",
+        "recorded_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "agent_versions": {
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "agent_id": "TEXT NOT NULL",
+        "version_number": "TEXT NOT NULL",
+        "sort_key": "TEXT NOT NULL",
+        "changes_json": "TEXT",
+        "snapshot_json": "TEXT NOT NULL",
+        "created_by": "TEXT",
+        "is_active": "INTEGER NOT NULL DEFAULT 0",
+        "activated_at": "TEXT",
+        "deactivated_at": "TEXT",
+        "performance_json": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "module_states": {
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "module_id": "TEXT NOT NULL",
+        "session_id": "TEXT",
+        "version": "INTEGER NOT NULL",
+        "state_hash": "TEXT NOT NULL",
+        "state_type": "TEXT",
+        "previous_state_id": "TEXT",
+        "is_snapshot": "INTEGER NOT NULL DEFAULT 0",
+        "snapshot_reason": "TEXT",
+        "expires_at": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "state_json": "TEXT NOT NULL",
+    },
+    "state_transitions": {
+        "id": "INTEGER",
+        "state_id": "TEXT NOT NULL",
+        "trigger_type": "TEXT NOT NULL",
+        "trigger_id": "TEXT",
+        "transition_data_json": "TEXT",
+        "previous_values_json": "TEXT",
+        "new_values_json": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+    },
 }
 
 #: For each table: its indexes with their columns, and what they leave out; SQLite's own are of PRIMARY KEY and UNIQUE.
@@ -197,6 +267,27 @@ INDEXES = {
         "sqlite_autoindex_message_archive_1": "UNIQUE event_id, message_id",
         "idx_message_archive_message_id": "message_id",
     },
+    "session_events": {
+        "sqlite_autoindex_session_events_1": "UNIQUE session_id, sequence",
+        "idx_session_events_event_type": "session_id, event_type, sequence",
+    },
+    "session_event_sequences": {"sqlite_autoindex_session_event_sequences_1": "UNIQUE session_id"},
+    "session_metrics": {"idx_session_metrics_series": "session_id, metric_type, recorded_at"},
+    "agent_metrics": {"idx_agent_metrics_series": "agent_id, metric_type, recorded_at"},
+    "agent_versions": {
+        "sqlite_autoindex_agent_versions_1": "UNIQUE id",
+        "sqlite_autoindex_agent_versions_2": "UNIQUE agent_id, version_number",
+        "idx_agent_versions_sort_key": "agent_id, sort_key, id",
+        "idx_agent_versions_is_active": "UNIQUE agent_id WHERE is_active = 1",
+    },
+    "module_states": {
+        "sqlite_autoindex_module_states_1": "UNIQUE id",
+        "idx_module_states_version": "UNIQUE module_id, <expr>, version",
+        "idx_module_states_previous_state_id": "UNIQUE previous_state_id WHERE previous_state_id IS NOT NULL",
+        "idx_module_states_session_id": "session_id, module_id, version WHERE session_id IS NOT NULL",
+        "idx_module_states_expires_at": "expires_at WHERE expires_at IS NOT NULL AND is_snapshot = 0",
+    },
+    "state_transitions": {"idx_state_transitions_state_id": "state_id"},
 }
 
 FOREIGN_KEYS = {
@@ -222,6 +313,16 @@ FOREIGN_KEYS = {
         "event_id -> compaction_events (id) CASCADE",
         "message_id -> messages (id) CASCADE",
     ],
+    "session_events": ["session_id -> sessions (id) CASCADE"],
+    "session_event_sequences": ["session_id -> sessions (id) CASCADE"],
+    "session_metrics": ["session_id -> sessions (id) CASCADE"],
+    "agent_metrics": ["agent_id -> agents (id) CASCADE"],
+    "agent_versions": ["agent_id -> agents (id) CASCADE"],
+    "module_states": [
+        "session_id -> sessions (id) CASCADE",
+        "previous_state_id -> module_states (id) SET NULL",
+    ],
+    "state_transitions": ["state_id -> module_states (id) CASCADE"],
 }
 
 #: Every trigger, with the file of its tests.
@@ -247,6 +348,7 @@ TRIGGERS = {
     "compaction_events_are_never_replaced": "test_compaction.py",
     "compaction_events_count_insert": "test_compaction.py",
     "compaction_events_count_update": "test_compaction.py",
+    "session_events_keep_their_sequence": "test_agent_state.py",
 }
 parametrized = pytest.mark.parametrize("table", COLUMNS)
 

@@ -32,6 +32,12 @@ ROW: dict[str, dict[str, Any]] = {
         "preserved_message_ids_json": "[]",
     },
     "message_archive": {"event_id": 1, "message_id": 1},
+    "session_events": {"session_id": "s", "sequence": 1, "event_type": "x"},
+    "session_metrics": {"session_id": "s", "metric_type": "x", "metric_value": 1.0},
+    "agent_metrics": {"agent_id": "a", "metric_type": "x", "metric_value": 1.0},
+    "agent_versions": {"agent_id": "a", "version_number": "1.0.0", "sort_key": "x", "snapshot_json": "{}"},
+    "module_states": {"module_id": "m", "version": 1, "state_hash": "0" * 64, "state_json": "{}"},
+    "state_transitions": {"state_id": "m", "trigger_type": "x"},
 }
 ARRAYS = [
     *[
@@ -46,21 +52,31 @@ NEEDED_ARRAY = ("compaction_events", "preserved_message_ids_json")
 OBJECTS = [
     *[(table, "configuration") for table in ("agents", "sessions")],
     *[(table, "metadata_json") for table in ("agents", "sessions", "messages", "agent_contexts", "agent_switches")],
+    *[(table, "metadata_json") for table in ("session_metrics", "agent_metrics")],
+    ("agent_versions", "performance_json"),
+    *[("state_transitions", name) for name in ("previous_values_json", "new_values_json")],
     ("session_logs", "metadata"),
     ("messages", "usage_json"),
 ]
 EITHER = [("sessions", "learning_outcomes_json"), ("messages", "payload_json"), ("message_archive", "payload_json")]
+EITHER += [("agent_versions", "changes_json"), ("state_transitions", "transition_data_json")]
 CONTENT = ("session_logs", "content")
+EVENT_DATA = ("session_events", "event_data_json")
+NEEDED_OBJECTS = [("agent_versions", "snapshot_json"), ("module_states", "state_json")]
+METRICS = ("session_metrics", "agent_metrics")
 TIMES = [
-    *[(table, "created_at") for table in ROW if table not in ("agent_switches", "message_archive")],
-    *[(table, "updated_at") for table in ("agents", "sessions", "session_logs", "messages")],
+    *[(table, "created_at") for table in ROW if table not in ("agent_switches", "message_archive", *METRICS)],
+    *[(table, "updated_at") for table in ("agents", "sessions", "session_logs", "messages", "agent_versions")],
     ("agent_switches", "switched_at"),
+    *[(table, "recorded_at") for table in METRICS],
 ]
 OPTIONAL_TIMES = [
     *[("sessions", f"{name}_at") for name in ("started", "ended", "pinned", "archived", "deleted", "last_activity")],
     ("messages", "removed_at"),
     ("agent_contexts", "last_switch_at"),
     ("compaction_events", "restored_at"),
+    *[("agent_versions", name) for name in ("activated_at", "deactivated_at")],
+    ("module_states", "expires_at"),
 ]
 
 BROKEN_JSON = ["", " ", "[", "{", "[1,]", "{a:1}", "{'a':1}", "[NaN]", "nul", "\ufeff[]", "[1]x", "[1]\0x", "[1]\0"]
@@ -109,6 +125,8 @@ def accepts(connection: sqlite3.Connection, insert: Insert, place: tuple[str, st
     if table == "message_archive":
         insert(connection, "messages", **ROW["messages"])
         insert(connection, "compaction_events", **ROW["compaction_events"])
+    if table == "state_transitions":
+        insert(connection, "module_states", id="m", **ROW["module_states"])
     try:
         insert(connection, table, **{**ROW[table], column: value})
     except sqlite3.IntegrityError as refusal:
@@ -132,7 +150,9 @@ def canonical(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-@pytest.mark.parametrize("place", [*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, CONTENT], ids=".".join)
+@pytest.mark.parametrize(
+    "place", [*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, CONTENT, *NEEDED_OBJECTS, EVENT_DATA], ids=".".join
+)
 @pytest.mark.parametrize("text", BROKEN_JSON, ids=ascii)
 def test_broken_json_is_refused(
     connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], text: str
@@ -207,7 +227,7 @@ def test_every_column_of_json_or_of_a_time_is_named_here(connection: sqlite3.Con
         "SELECT list.name AS place, info.name FROM pragma_table_list AS list JOIN pragma_table_info(list.name) AS info"
         " WHERE list.schema = 'main' AND list.strict AND (info.name LIKE '%\\_json' ESCAPE '\\' OR info.name LIKE '%\\_at' ESCAPE '\\')"
     )
-    named = {*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, *TIMES, *OPTIONAL_TIMES}
+    named = {*ARRAYS, NEEDED_ARRAY, *OBJECTS, *NEEDED_OBJECTS, EVENT_DATA, *EITHER, *TIMES, *OPTIONAL_TIMES}
     assert {tuple(row) for row in rows} <= named
 
 

@@ -15,20 +15,32 @@ import pytest
 import agentdb.queries
 from agentdb.queries import (
     AgentContextQueries,
+    AgentMetricQueries,
     AgentQueries,
+    AgentVersionQueries,
     CompactionQueries,
     ConversationQueries,
     MessageQueries,
     MessageSearchQueries,
+    ModuleStateQueries,
+    SessionEventQueries,
+    SessionHierarchyQueries,
     SessionLogQueries,
+    SessionMetricQueries,
     SessionQueries,
     agent_contexts,
+    agent_metrics,
+    agent_versions,
     agents,
     compactions,
     conversations,
     message_search,
     messages,
+    module_states,
+    session_events,
+    session_hierarchy,
     session_logs,
+    session_metrics,
     sessions,
 )
 
@@ -41,6 +53,12 @@ MODULES = {
     "agent_contexts": agent_contexts,
     "compactions": compactions,
     "conversations": conversations,
+    "session_hierarchy": session_hierarchy,
+    "session_metrics": session_metrics,
+    "session_events": session_events,
+    "module_states": module_states,
+    "agent_versions": agent_versions,
+    "agent_metrics": agent_metrics,
 }
 
 AGENT_COLUMNS = {
@@ -144,6 +162,12 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert AgentContextQueries is agent_contexts
     assert CompactionQueries is compactions
     assert ConversationQueries is conversations
+    assert SessionHierarchyQueries is session_hierarchy
+    assert SessionMetricQueries is session_metrics
+    assert SessionEventQueries is session_events
+    assert ModuleStateQueries is module_states
+    assert AgentVersionQueries is agent_versions
+    assert AgentMetricQueries is agent_metrics
     assert set(agentdb.queries.__all__) <= set(dir(agentdb.queries))
 
 

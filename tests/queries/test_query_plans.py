@@ -12,12 +12,18 @@ import pytest
 
 from agentdb.queries import (
     agent_contexts,
+    agent_metrics,
+    agent_versions,
     agents,
     compactions,
     conversations,
     message_search,
     messages,
+    module_states,
+    session_events,
+    session_hierarchy,
     session_logs,
+    session_metrics,
     sessions,
 )
 
@@ -32,15 +38,31 @@ MODULES = {
     "agent_contexts": agent_contexts,
     "compactions": compactions,
     "conversations": conversations,
+    "session_hierarchy": session_hierarchy,
+    "session_metrics": session_metrics,
+    "session_events": session_events,
+    "module_states": module_states,
+    "agent_versions": agent_versions,
+    "agent_metrics": agent_metrics,
 }
 CONSTANTS = {
     (owner, name): sql for owner, module in MODULES.items() for name, sql in vars(module).items() if name.isupper()
 }
 
 #: Parameters that are no columns.
-BESIDE = {"ids", "include_deleted", "limit", "offset", "before", "expression", "agent_id"} | {
-    f"cursor_{name}" for name in ("id", "time", "seq")
-}
+BESIDE = {
+    "ids",
+    "include_deleted",
+    "limit",
+    "offset",
+    "before",
+    "expression",
+    "now",
+    "since",
+    "until",
+    "by",
+    "snapshots_only",
+} | {f"cursor_{name}" for name in ("id", "time", "seq", "sequence", "version", "sort_key")}
 
 # What a plan names: a table and what its rows are found by, in any order; * is any index.
 AGENT = "agents sqlite_autoindex_agents_1 (id=?)"
@@ -52,26 +74,59 @@ OF_SESSION = (
     "agent_switches * (session_id=?)",
     "compaction_events * (session_id=?)",
     "messages * (session_id=?)",
+    "module_states idx_module_states_session_id (session_id=?)",
+    "session_event_sequences * (session_id=?)",
+    "session_events * (session_id=?)",
     "session_logs * (session_id=?)",
+    "session_metrics * (session_id=?)",
     "sessions idx_sessions_forked_from_id (forked_from_id=?)",
     "sessions idx_sessions_parent_session_id (parent_session_id=?)",
 )
 ARCHIVED = "message_archive idx_message_archive_message_id (message_id=?)"
 SUMMARY_OF = "compaction_events idx_compaction_events_summary_message_id (summary_message_id=?)"
 
+OF_AGENT = (
+    "agent_metrics * (agent_id=?)",
+    "agent_versions * (agent_id=?)",
+    "sessions idx_sessions_main_agent_id (main_agent_id=?)",
+)
+EVENTS = "session_events sqlite_autoindex_session_events_1 (session_id=?"
+EVENTS_BY_TYPE = "session_events idx_session_events_event_type (session_id=? AND event_type=?"
+VERSION = "agent_versions sqlite_autoindex_agent_versions_1 (id=?)"
+STATE = "module_states sqlite_autoindex_module_states_1 (id=?)"
+CHAIN = "module_states idx_module_states_version (module_id=? AND <expr>=?"
+NEXT_STATE = "module_states idx_module_states_previous_state_id (previous_state_id=?)"
+TRANSITIONS = "state_transitions idx_state_transitions_state_id (state_id=?)"
+
+
+def metric_plans(table: str, owner: str) -> dict[str, list[str]]:
+    series = f"{table} idx_{table}_series ({owner}=? AND metric_type=?"
+    return {
+        "RECORD": [],
+        "GET_BY_ID": [f"{table} id (rowid=?)"],
+        "SERIES": [f"{series} AND recorded_at>? AND recorded_at<?)"],
+        "SERIES_BACK": [f"{series} AND recorded_at>? AND recorded_at<?)"],
+        "AGGREGATE": [f"{series} AND recorded_at>? AND recorded_at<?)"],
+        "TYPES": [f"{table} idx_{table}_series ({owner}=?)"],
+        "DELETE_BY_ID": [f"{table} id (rowid=?)"],
+        "PRUNE": [f"{table} idx_{table}_series ({owner}=?)"],
+    }
+
+
 PLANS: dict[str, dict[str, list[str]]] = {
     "agents": {
-        "INSERT": ["sessions idx_sessions_main_agent_id (main_agent_id=?)"],
+        "INSERT": [*OF_AGENT],
         "UPDATE": [AGENT],
         "GET_BY_ID": [AGENT],
         "LIST": ["SCAN agents idx_agents_created_at"],
-        "DELETE": [AGENT, "sessions idx_sessions_main_agent_id (main_agent_id=?)"],
+        "DELETE": [AGENT, *OF_AGENT],
         "COUNT": ["SCAN agents *"],
         "CHECK_EXISTS": [AGENT],
         "PAGE": ["agents idx_agents_created_at ((created_at,id)<(?,?))"],
         "COUNT_BY_TYPE": ["SCAN agents"],
-        "CREATE": ["sessions idx_sessions_main_agent_id (main_agent_id=?)"],
+        "CREATE": [*OF_AGENT],
         "CHANGE": [AGENT],
+        "STATS": [AGENT, "sessions idx_sessions_main_agent_id (main_agent_id=?)"],
         "GET_DEFAULT": ["agents idx_agents_is_default (is_default=?)"],
         "CLEAR_DEFAULT": ["agents idx_agents_is_default (is_default=?)"],
         "SET_DEFAULT": [AGENT],
@@ -245,6 +300,55 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "REMOVE_HIDDEN": [*OF_SESSION, "sessions idx_sessions_deleted_at (deleted_at>? AND deleted_at<?)"],
         "PAGE": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
     },
+    "session_hierarchy": {
+        "CHILDREN": ["sessions idx_sessions_parent_session_id (parent_session_id=? AND (created_at,id)<(?,?))"],
+        "ANCESTORS": [SESSION],
+        "SUBTREE": [SESSION, "child idx_sessions_parent_session_id (parent_session_id=?)"],
+        "END": [SESSION],
+    },
+    "session_events": {
+        "APPEND": [f"{EVENTS})", "session_event_sequences * (session_id=?)"],
+        "GET_BY_ID": ["session_events id (rowid=?)", SESSION],
+        "PAGE": [f"{EVENTS} AND sequence>?)", SESSION],
+        "PAGE_BACK": [f"{EVENTS} AND sequence<?)", SESSION],
+        "PAGE_BY_TYPE": [f"{EVENTS_BY_TYPE} AND sequence>?)", SESSION],
+        "PAGE_BACK_BY_TYPE": [f"{EVENTS_BY_TYPE} AND sequence<?)", SESSION],
+        "COUNT_BY_SESSION_ID": ["session_events * (session_id=?)"],
+        "DELETE_BY_ID": ["session_events id (rowid=?)"],
+        "DELETE_UP_TO": [f"{EVENTS} AND sequence<?)"],
+    },
+    "session_metrics": metric_plans("session_metrics", "session_id"),
+    "agent_metrics": metric_plans("agent_metrics", "agent_id"),
+    "agent_versions": {
+        "INSERT": [],
+        "GET_BY_ID": [VERSION],
+        "GET_BY_NUMBER": ["agent_versions sqlite_autoindex_agent_versions_2 (agent_id=? AND version_number=?)"],
+        "GET_ACTIVE": ["agent_versions idx_agent_versions_is_active (agent_id=?)"],
+        "PAGE": ["agent_versions idx_agent_versions_sort_key (agent_id=? AND (sort_key,id)<(?,?))"],
+        "COUNT_BY_AGENT_ID": ["agent_versions * (agent_id=?)"],
+        "UPDATE": [VERSION],
+        "DEACTIVATE": ["agent_versions idx_agent_versions_is_active (agent_id=?)"],
+        "ACTIVATE": [VERSION],
+        "DELETE": [VERSION],
+    },
+    "module_states": {
+        "APPEND": [f"{CHAIN})", NEXT_STATE, TRANSITIONS],
+        "GET_BY_ID": [STATE],
+        "GET_CURRENT": [f"{CHAIN})"],
+        "GET_AT": [f"{CHAIN})"],
+        "PAGE": [f"{CHAIN} AND version<?)"],
+        "MODULES_OF_SESSION": ["module_states idx_module_states_session_id (session_id=?)"],
+        "MARK_SNAPSHOT": [STATE],
+        "EXPIRE": [
+            "module_states idx_module_states_expires_at (expires_at<?)",
+            NEXT_STATE,
+            TRANSITIONS,
+        ],
+        "DELETE_CHAIN": [f"{CHAIN})", NEXT_STATE, TRANSITIONS],
+        "INSERT_TRANSITION": [],
+        "TRANSITIONS_OF_STATE": [TRANSITIONS],
+        "PAGE_TRANSITIONS": [f"{CHAIN})", "state_transitions idx_state_transitions_state_id (state_id=? AND rowid<?)"],
+    },
 }
 
 #: These list or count a whole table.
@@ -263,6 +367,13 @@ WHOLE = {
 #: These sort, for the reason that stands with each.
 SORTED = {
     ("session_logs", "GET_SUBTREE"): "a tree is walked by parents and shown by time",
+    ("session_hierarchy", "ANCESTORS"): "a tree is walked by parents and shown by depth",
+    ("session_hierarchy", "SUBTREE"): "as ANCESTORS",
+    ("module_states", "PAGE_TRANSITIONS"): "transitions of a chain are found by their states",
+    **{
+        (table, "AGGREGATE"): "the last value of a period is that of the latest time"
+        for table in ("session_metrics", "agent_metrics")
+    },
     ("message_search", "MATCH"): "a rank is computed; ids and ranks alone are sorted",
     ("compactions", "PRUNED"): "the archive is in the order of ids, what is shown in that of seqs",
     ("compactions", "ORIGINALS"): "as PRUNED",
@@ -299,6 +410,18 @@ FITTING: dict[str, Any] = {
     "permission_mode": "readOnly",
     "max_steps": 1,
     "event_id": 1,
+    "agent_id": "a",
+    "module_id": "m",
+    "metric_type": "x",
+    "metric_value": 1.0,
+    "event_type": "x",
+    "trigger_type": "x",
+    "state_id": "m",
+    "state_hash": "x",
+    "state_json": "{}",
+    "snapshot_json": "{}",
+    "version_number": "1.0.0",
+    "sort_key": "x",
     **dict.fromkeys(("created_at", "updated_at"), "2024-05-17T12:30:15.123Z"),
 }
 OTHERWISE: dict[str, dict[str, Any]] = {
@@ -306,6 +429,8 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "agents": {"id": "new"},
     "sessions": {"id": "new"},
     "conversations": {"id": "new"},
+    "agent_versions": {"id": "new"},
+    "module_states": {"id": "new"},
 }
 parametrized = pytest.mark.parametrize(
     ("place", "sql"), CONSTANTS.items(), ids=[".".join(place) for place in CONSTANTS]
@@ -316,6 +441,9 @@ parametrized = pytest.mark.parametrize(
 def _rows(connection: sqlite3.Connection, add_agent: Add, add_session: Add) -> None:
     add_agent(connection)
     add_session(connection)
+    connection.execute(
+        "INSERT INTO module_states (id, module_id, version, state_hash, state_json) VALUES ('m', 'other', 1, 'x', '{}')"
+    )
 
 
 def parameters_of(sql: str) -> set[str]:
@@ -330,7 +458,9 @@ def reads(plan: list[str]) -> list[str]:
     """Which tables a plan reads, and by what: 'table index (terms)', or 'SCAN table index'."""
     found = []
     for step in plan:
-        if step.startswith(("SEARCH", "SCAN")) and not re.match("SCAN (json_each|tree|CONSTANT ROW)", step):
+        if step.startswith(("SEARCH", "SCAN")) and not re.match(
+            r"SCAN (json_each|tree|above|CONSTANT ROW|\(subquery)", step
+        ):
             short = re.sub(r" USING (COVERING )?INDEX", "", step).replace(" USING INTEGER PRIMARY KEY", " id")
             found.append(short.removeprefix("SEARCH ").removesuffix(" LEFT-JOIN"))
     return found

@@ -32,23 +32,34 @@ from agentdb.stores import (
     Agent,
     AgentContext,
     AgentContextStore,
+    AgentMetric,
+    AgentStats,
     AgentStore,
     AgentSwitch,
+    AgentVersion,
     CompactionEvent,
     CompactionPlan,
     CompactionStats,
     CompactionStore,
     ConversationStore,
+    FieldChange,
     Message,
     MessageStats,
     MessageStore,
+    MetricAggregate,
+    ModuleState,
+    NewEvent,
     NewMessage,
     Page,
     SearchHit,
     Session,
+    SessionEvent,
+    SessionEventStore,
     SessionLog,
+    SessionMetric,
     SessionSummary,
     SessionWithAgent,
+    StateTransition,
 )
 
 
@@ -406,3 +417,31 @@ async def conversations_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
         pass
     await AsyncAgentDB.open("agents.db", reader=2)  # expect-error
     await db.compactions.restore("1")  # expect-error
+
+
+def state_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.session_events, SessionEventStore[Sync])
+    assert_type(db.session_events.append("s", event_type="x", event_data=[1]), SessionEvent)
+    assert_type(db.session_events.append_many("s", [NewEvent(event_type="x")]), list[SessionEvent])
+    assert_type(db.session_events.page("s", after=3), Page[SessionEvent])
+    assert_type(db.session_metrics.record("s", metric_type="x", metric_value=1), SessionMetric)
+    assert_type(db.session_metrics.aggregate("s", "x", by="week"), list[MetricAggregate])
+    assert_type(db.agent_metrics.series("a", "x"), Page[AgentMetric])
+    assert_type(db.agents.stats("a"), AgentStats | None)
+    assert_type(db.agent_versions.create("a", "1.0.0", ["x"], activate=True), AgentVersion)
+    assert_type(db.agent_versions.diff("v"), tuple[FieldChange, ...])
+    assert_type(db.module_states.upsert("m", {"a": 1}), ModuleState)
+    assert_type(db.module_states.transitions("m"), list[StateTransition])
+    assert_type(db.sessions.end("s", "failed"), Session)
+    assert_type(db.sessions.children("s"), Page[SessionSummary])
+    db.session_metrics.aggregate("s", "x", by="year")  # expect-error
+    db.sessions.end("s", "running")  # expect-error
+    db.module_states.upsert("m", [1])  # expect-error
+
+
+async def state_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(await db.session_events.append("s", event_type="x"), SessionEvent)
+    assert_type(await db.agent_versions.active("a"), AgentVersion | None)
+    assert_type(await db.module_states.current("m"), ModuleState | None)
+    async with db.transaction() as tx:
+        assert_type(await tx.agent_metrics.record("a", metric_type="x", metric_value=1), AgentMetric)

@@ -86,7 +86,7 @@ class BackfillRun:
     _position: Position | None = None
 
     def _batch(self) -> Steps[bool | None]:
-        """Whether it was the last; False also where another process has come to the end. None as above."""
+        """Whether it was the last; False also where another process has done the last. None as above."""
         row = yield from self._history.find(self._recorded_id)
         self._began = perf_counter()
         self._position = None

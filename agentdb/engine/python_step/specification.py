@@ -102,7 +102,8 @@ def _check_body(name: str, body: object) -> None:
         return  # written in C: the call will show
     if code.co_flags & (_COROUTINE | _ASYNC_GENERATOR):
         raise InvalidMigrationError(
-            f"the body of the PythonStep {name!r} is an async function; one body serves both worlds", remedy=_SHAPE
+            f"the body of the PythonStep {name!r} is an async function; it has to be a generator function",
+            remedy=_SHAPE,
         )
     if not code.co_flags & _GENERATOR:
         raise InvalidMigrationError(

@@ -7,11 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomic, batch, execute, operation
+from agentdb.operations import W, atomic, batch, execute, operation
 from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
 from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
 from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.sessions.hierarchy import SessionHierarchy
 from agentdb.stores.sessions.values import (
     AGENT_SUMMARY,
     EFFECTIVE,
@@ -38,7 +39,7 @@ _FRESH = {
 }
 
 
-class SessionStore(Operations[W]):
+class SessionStore(SessionHierarchy[W]):
     """The sessions of a database.
 
     One that is deleted softly is as if it were not there, and so is what belongs to it, unless `include_deleted` is True.
@@ -210,6 +211,8 @@ class SessionStore(Operations[W]):
         descends from it, FieldError.
         """
         changes = SESSION.changes(locals())
+        if status in ("idle", "running") and ended_at is UNSET:
+            changes["ended_at"] = None  # it is open again
         try:
             read, write = sessions.GET_BY_ID, sessions.CHANGE
             return (yield from SESSION.change(id, changes, read=read, write=write, hidden_by="deleted_at"))
@@ -218,7 +221,10 @@ class SessionStore(Operations[W]):
 
     @operation
     def update_status(self, id: str, status: SessionStatus) -> Steps[None]:
-        """Set the status, and stamp updated_at. Raises NotFoundError, FieldError."""
+        """Set the status, and stamp updated_at. 'idle' and 'running' open a session again that has ended.
+
+        Raises NotFoundError, FieldError.
+        """
         args = {"id": ID.encode("id", id), "status": STATUS.encode("status", status), "updated_at": now_text()}
         if not (yield from execute(sessions.UPDATE_STATUS, args)).rows_affected:
             raise SESSION.not_found(id)

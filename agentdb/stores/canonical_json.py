@@ -1,0 +1,72 @@
+"""JSON in one form: two values that are the same have the same text (RFC 8785, JSON Canonicalization Scheme).
+
+One difference: an integer beyond 2**53 keeps all its digits. RFC 8785 would round it, and two numbers that differ would look
+the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from typing import Any
+
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_FLOAT_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?')
+_FLOAT = re.compile(r"[0-9][.e]")
+#: Keys are sorted by UTF-16 code units. Python sorts by code points, which differs where a character is beyond these.
+_BEYOND_UTF16 = re.compile("[\U00010000-\U0010ffff]")
+
+
+def canonical_json(value: Any) -> str:
+    """The text of a JSON value, which agentdb.stores.fields.JSON has accepted."""
+    text = _dumps(value)
+    if not text.isascii() and _BEYOND_UTF16.search(text) is not None:
+        text = _dumps_sorted(value)
+    if _FLOAT.search(_STRING.sub('""', text) if '"' in text else text) is None:
+        return text
+    return _FLOAT_OR_STRING.sub(_number, text)
+
+
+def canonical_hash(value: Any) -> str:
+    """SHA-256 of the canonical text, as 64 hexadecimal digits."""
+    return sha256(canonical_json(value).encode()).hexdigest()
+
+
+_unsorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def _dumps_sorted(value: Any) -> str:
+    return _unsorted(_sorted(value))
+
+
+def _sorted(value: Any) -> Any:
+    """The same value with the keys of each dict in the order of their UTF-16 code units."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value, key=lambda key: key.encode("utf-16-be"))}
+    return [_sorted(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _number(found: re.Match[str]) -> str:
+    """A number as ECMAScript writes it; a string as it is."""
+    text = found[0]
+    if text[0] == '"' or ("." not in text and "e" not in text):
+        return text
+    mantissa, _, exponent = text.lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction.rstrip("0")).lstrip("0")
+    if not digits:
+        return "0"
+    # The value is 0.digits * 10**point.
+    leading = len(whole + fraction) - len((whole + fraction).lstrip("0"))
+    point = len(whole) - leading + int(exponent or 0)
+    digits = digits.rstrip("0")
+    sign = "-" if text[0] == "-" else ""
+    if 0 < point <= 21:
+        digits = digits.ljust(point, "0")
+        return sign + digits[:point] + (f".{digits[point:]}" if digits[point:] else "")
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    rest = f".{digits[1:]}" if digits[1:] else ""
+    return f"{sign}{digits[0]}{rest}e{'+' if point > 0 else '-'}{abs(point - 1)}"

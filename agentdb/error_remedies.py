@@ -25,7 +25,8 @@ REMEDIES: dict[str, str] = {
     "closed": "Open it again. A closed client or transaction stays closed.",
     "forked": "Open another client in the child process. A SQLite connection must not cross a fork.",
     "transaction_lost": "Run the whole transaction again. The database has already rolled it back.",
-    "transaction_active": "Inside the block, use the transaction object; or end the transaction first.",
+    "transaction_active": "Inside `with db.transaction() as tx`, use tx, also in the tasks and threads that are started there; "
+    "or end the transaction first.",
     "callback_active": "Do not use the database from an event callback. Note what you need, and act after the call returns.",
     # the database file
     "folder_missing": "Create the folder first, or correct the path.",
@@ -160,6 +161,10 @@ REMEDIES: dict[str, str] = {
     "already_restored": "Nothing. Its messages are back in their places.",
     "newer_event": "Restore the newer event first. Events of a session are restored from the newest to the oldest.",
     "output_changed": "Set the message's content to the event's summary_content. Or read compactions.archived().",
+    "conversation_changed": "Nothing was written. Load the conversation again, repeat your change on it, and save that. "
+    "`.messages` of this error has what was added or changed since.",
+    "call_answered": "Read its result with messages.context(). To change it, call messages.update() with the id of its message.",
+    "not_in_transcript": "Restore it with messages.restore() first, or name a message of the transcript.",
     "place_taken": "Remove the message that is there first, or append the text of this one as a new message.",
     "already_ended": "Nothing; it has ended. update_status(id, 'running') opens it again.",
     "cycle": "Choose a parent that is not one of its descendants.",

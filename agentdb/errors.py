@@ -48,6 +48,24 @@ if TYPE_CHECKING:
         @property
         def statements(self) -> tuple[str, ...]: ...
 
+    class StoredMessage(Protocol):
+        """What ConflictError.messages holds; see agentdb.stores.Message."""
+
+        @property
+        def id(self) -> int: ...
+        @property
+        def seq(self) -> int: ...
+        @property
+        def role(self) -> str: ...
+        @property
+        def content(self) -> str | None: ...
+        @property
+        def external_id(self) -> str | None: ...
+        @property
+        def updated_at(self) -> datetime: ...
+        @property
+        def removed_at(self) -> datetime | None: ...
+
 
 class AgentDBError(RuntimeError):
     """The root of all errors that agentdb raises.
@@ -166,6 +184,24 @@ class UnreadableRowError(AgentDBError):
     def __init__(self, table: str, id: object, column: str, reason: str) -> None:
         super().__init__(f"the column {column} of row {id!r} in the table {table} cannot be read: {reason}")
         self.table, self.id, self.column, self.reason = table, id, column, reason
+
+
+class ConflictError(AgentDBError):
+    """Somebody else has changed a conversation since the caller read it; nothing was written.
+
+    Attributes beside those of AgentDBError: `session_id`; `expected` and `actual` (the last seq, or the version);
+    `messages`, what came in between, in its order: what was added, and, of a version, what was changed or removed. They are
+    100 at most.
+    """
+
+    code = "conversation_changed"
+
+    def __init__(
+        self, *, session_id: str, expected: int | str, actual: int | str, messages: tuple[StoredMessage, ...]
+    ) -> None:
+        what = "the last seq" if isinstance(expected, int) else "the version"
+        super().__init__(f"session {session_id!r} has changed: {what} is {actual!r}, where {expected!r} was expected")
+        self.session_id, self.expected, self.actual, self.messages = session_id, expected, actual, messages
 
 
 class NotFoundError(AgentDBError):

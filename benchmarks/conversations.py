@@ -177,6 +177,9 @@ class Agentdb:
         self._files = {name: AgentDB.open(file, migrate=False) for name, file in (("shallow", shallow), ("deep", deep))}
         self._numbers = numbers()
         self._cursors: dict[float, str | None] = {0.0: None}
+        self._saved: dict[int, list[dict[str, Any]]] = {}
+        unindexed = make_file(str(Path(folder) / "unindexed.db"), TEN, up_to=UNSEARCHED)
+        self._unindexed = AgentDB.open(unindexed, migrate=False)
 
     def append(self, count: int) -> int:
         append, said = self._db.messages.append, [content(next(self._numbers)) for _ in range(count)]
@@ -186,6 +189,62 @@ class Agentdb:
                 append("new", role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
 
         return elapsed(work)
+
+    def update(self, count: int) -> int:
+        """Of a message whose text stays, so that the search index does: what an answer that arrives costs beside it."""
+        update = self._unindexed.messages.update
+        message = self._unindexed.messages.latest("s", 1)[0]
+        return _times(lambda: update(message.id, usage=USAGE, metadata=METADATA), count)
+
+    def append_unindexed(self, count: int) -> int:
+        append, said = self._unindexed.messages.append, [content(next(self._numbers)) for _ in range(count)]
+
+        def work() -> None:
+            for text in said:
+                append("new", role="assistant", content=text, token_count=123, usage=USAGE, metadata=METADATA)
+
+        return elapsed(work)
+
+    def append_plain(self, count: int) -> int:
+        append, said = self._db.messages.append, [content(next(self._numbers)) for _ in range(count)]
+
+        def work() -> None:
+            for text in said:
+                append("new", role="user", content=text)
+
+        return elapsed(work)
+
+    def save_one_more(self, count: int, length: int) -> int:
+        """Each save has one message more than the one before; the dicts are made anew, as a caller has them from its own."""
+        save, spent = self._db.conversations.save_session, 0
+        said = self._said(length)
+        for _ in range(count):
+            if len(said) > 2 * length:  # it stays about as long as it was
+                del said[length:]
+                save(f"saved {length}", said)
+            said.append({"role": "user", "content": content(next(self._numbers))})
+            again = [dict(message) for message in said]
+            spent += elapsed(lambda again=again: save(f"saved {length}", again))  # type: ignore[misc]
+        return spent
+
+    def compare(self, count: int, length: int) -> int:
+        """What was given beside what is there: the rows are read, and each text is compared."""
+        said = [dict(message) for message in self._said(length)]
+        sql = "SELECT role, content FROM messages WHERE session_id = ? AND removed_at IS NULL ORDER BY seq"
+        execute = self._db.client.execute
+
+        def work() -> None:
+            for _ in range(count):
+                found = execute(sql, (f"saved {length}",)).tuples
+                assert [{"role": role, "content": text} for role, text in found] == said
+
+        return elapsed(work)
+
+    def _said(self, length: int) -> list[dict[str, Any]]:
+        if length not in self._saved:
+            self._saved[length] = [{"role": "user", "content": content(number)} for number in range(length)]
+            self._db.conversations.save_session(f"saved {length}", self._saved[length])
+        return self._saved[length]
 
     def append_ten(self, count: int) -> int:
         said = [[content(next(self._numbers)) for _ in range(TEN)] for _ in range(count)]
@@ -220,7 +279,7 @@ class Agentdb:
     def close(self) -> None:
         self._runner.run(self._async_db.close())
         self._runner.close()
-        for db in (self._db, *self._files.values()):
+        for db in (self._db, self._unindexed, *self._files.values()):
             db.close()
 
     def _cursor(self, depth: float) -> str | None:
@@ -297,6 +356,7 @@ def measure(names: Sequence[str], quick: bool) -> list[Figure]:
         last = f"last {PAGE} of {{:,}}"
         figures += _compared(last.format(SHALLOW), ours, 50, quick, {OURS: Limit(2.0)}, "latest", "shallow")
         figures += _compared(last.format(deep_count), ours, 50, quick, {OURS: Limit(2.0)}, "latest", "deep")
+        figures += _changes(workers[OURS], full, quick) if OURS in workers else []
         peers = {name: worker for name, worker in workers.items() if name not in ours}
         figures += _compared(f"last {PAGE} of {full:,}", peers, 5, quick, {}, "latest", "own")
         for name, worker in ours.items():
@@ -354,6 +414,41 @@ def _against_first(
         )
         for case, words in cases.items()
     ]
+
+
+def _changes(worker: Worker, full: int, quick: bool) -> list[Figure]:
+    """An update beside an append without the search index; a save of one more message beside an append and a comparison."""
+    options.progress("update, and save one more")
+    rounds = 3 if quick else 21
+
+    def sampler(name: str, batch: int, *call: Any) -> Sampler:
+        worker.ask(call[0], batch, *call[1:])  # warms up
+        return Sampler(name, lambda: int(worker.ask(call[0], batch, *call[1:])) // batch, rounds)
+
+    plain = interleave([sampler("append", 50, "append_unindexed"), sampler("update", 50, "update")])
+    figures = [
+        _beside("append without the index", plain["append"], None, None),
+        _beside("update", plain["update"], plain["append"], Limit(1.3), "that append"),
+    ]
+    append = sampler("append", 50, "append_plain")
+    for length in (TEN, full):
+        batch = 20 if length == TEN else 1
+        saves = sampler("save", batch, "save_one_more", length)
+        compared = sampler("compare", batch, "compare", length)
+        taken = interleave([append, saves, compared])
+        bound = {at: 3 * taken["append"][at] + taken["compare"][at] for at in taken["save"]}
+        words = f"save of one more at {length:,}"
+        figures.append(_beside(words, taken["save"], bound, Limit(1.0), "3 appends and a comparison"))
+    return figures
+
+
+def _beside(
+    words: str, taken: dict[int, int], first: dict[int, int] | None, limit: Limit | None, against: str | None = None
+) -> Figure:
+    ratio = None if first is None else median_ratio(taken, first)
+    return Figure(
+        words, OURS, nanoseconds=median(taken.values()), ratio=ratio, against=against, limit=limit, rounds=len(taken)
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

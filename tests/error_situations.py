@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,16 @@ def the_client_beside_its_transaction(path: Path) -> AgentDBError:
         transaction = client.transaction()
         transaction.execute("SELECT 1")
         return caught(client.execute, "SELECT 1")
+
+
+@situation
+def a_task_that_was_started_inside_a_transaction(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        transaction = client.transaction()
+        transaction.execute("SELECT 1")
+        context = copy_context()  # as a task has one
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(context.run, caught, client.execute, "SELECT 1").result()
 
 
 @situation

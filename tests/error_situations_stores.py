@@ -158,6 +158,36 @@ def a_pruned_output_that_was_edited(path: Path) -> AgentDBError:
 
 
 @situation
+def a_conversation_that_somebody_else_changed(path: Path) -> AgentDBError:
+    with conversation(path, "high", "low") as db:
+        return caught(db.messages.append, "s", role="user", content="ebb", expected_last_seq=1)
+
+
+@situation
+def a_version_from_before_a_change(path: Path) -> AgentDBError:
+    with conversation(path, "high") as db:
+        version = "1//x"
+        error = caught(db.conversations.save_session, "s", [], expected_version=version)
+        error.args = (error.message.replace(error.actual, "VERSION"),)  # type: ignore[attr-defined]
+        return error
+
+
+@situation
+def a_call_that_is_answered_twice(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        db.messages.append("s", role="assistant", tool_calls=[{"id": "c"}])
+        db.messages.answer_call("s", "c", "high")
+        return caught(db.messages.answer_call, "s", "c", "low")
+
+
+@situation
+def a_new_answer_for_a_removed_message(path: Path) -> AgentDBError:
+    with conversation(path, "high") as db:
+        db.messages.delete(1)
+        return caught(db.messages.regenerate, 1)
+
+
+@situation
 def a_removed_message_whose_place_is_taken(path: Path) -> AgentDBError:
     with conversation(path, *"abc") as db:
         removed = db.messages.load("s")[1].id

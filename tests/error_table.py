@@ -126,7 +126,11 @@ Run the whole transaction again. The database has already rolled it back. [trans
 
 == transaction_active: the client beside its transaction
 the client of FILE was used while this thread or task has a transaction open on it
-Inside the block, use the transaction object; or end the transaction first. [transaction_active]
+Inside `with db.transaction() as tx`, use tx, also in the tasks and threads that are started there; or end the transaction first. [transaction_active]
+
+== transaction_active: a task that was started inside a transaction
+the client of FILE was used by a task or thread that was started inside the transaction that is open on it, or for which the owner of that transaction waits
+Inside `with db.transaction() as tx`, use tx, also in the tasks and threads that are started there; or end the transaction first. [transaction_active]
 
 == callback_active: a callback that uses the database
 FILE was used from an event callback
@@ -607,6 +611,22 @@ Restore the newer event first. Events of a session are restored from the newest 
 == output_changed: a pruned output that was edited
 compaction event 1 cannot be restored: message 1, whose output it pruned, has been edited
 Set the message's content to the event's summary_content. Or read compactions.archived(). [output_changed]
+
+== conversation_changed: a conversation that somebody else changed
+session 's' has changed: the last seq is 2, where 1 was expected
+Nothing was written. Load the conversation again, repeat your change on it, and save that. `.messages` of this error has what was added or changed since. [conversation_changed]
+
+== conversation_changed: a version from before a change
+session 's' has changed: the version is 'VERSION', where '1//x' was expected
+Nothing was written. Load the conversation again, repeat your change on it, and save that. `.messages` of this error has what was added or changed since. [conversation_changed]
+
+== call_answered: a call that is answered twice
+the call 'c' in session 's' has its result
+Read its result with messages.context(). To change it, call messages.update() with the id of its message. [call_answered]
+
+== not_in_transcript: a new answer for a removed message
+message 1 is removed, so it is not in the transcript
+Restore it with messages.restore() first, or name a message of the transcript. [not_in_transcript]
 
 == place_taken: a removed message whose place is taken
 message 2 cannot be restored: another message has taken its place

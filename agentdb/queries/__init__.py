@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         messages,
         module_states,
         session_events,
+        session_forks,
         session_hierarchy,
         session_logs,
         session_metrics,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentdb.queries import messages as MessageQueries
     from agentdb.queries import module_states as ModuleStateQueries
     from agentdb.queries import session_events as SessionEventQueries
+    from agentdb.queries import session_forks as SessionForkQueries
     from agentdb.queries import session_hierarchy as SessionHierarchyQueries
     from agentdb.queries import session_logs as SessionLogQueries
     from agentdb.queries import session_metrics as SessionMetricQueries
@@ -38,6 +40,7 @@ else:
     _MODULES = {
         "agents": "agents",
         "sessions": "sessions",
+        "session_forks": "session_forks",
         "session_logs": "session_logs",
         "messages": "messages",
         "message_search": "message_search",
@@ -52,6 +55,7 @@ else:
         "agent_metrics": "agent_metrics",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
+        "SessionForkQueries": "session_forks",
         "SessionLogQueries": "session_logs",
         "MessageQueries": "messages",
         "MessageSearchQueries": "message_search",
@@ -87,6 +91,7 @@ __all__ = [
     "MessageSearchQueries",
     "ModuleStateQueries",
     "SessionEventQueries",
+    "SessionForkQueries",
     "SessionHierarchyQueries",
     "SessionLogQueries",
     "SessionMetricQueries",
@@ -101,6 +106,7 @@ __all__ = [
     "messages",
     "module_states",
     "session_events",
+    "session_forks",
     "session_hierarchy",
     "session_logs",
     "session_metrics",

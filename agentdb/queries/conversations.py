@@ -61,11 +61,6 @@ UPDATE compaction_events SET restored_at = :restored_at WHERE session_id = :sess
 # Gives a message another place.
 MOVE = "UPDATE messages SET seq = :seq WHERE id = :id"
 
-# Adds what is known of a message beside its text.
-ANNOTATE = """\
-UPDATE messages SET token_count = :token_count, usage_json = :usage_json, metadata_json = :metadata_json
-WHERE id = :id"""
-
 # Which live sessions are there? Their ids, the latest activity first.
 LIVE_IDS = """\
 SELECT id FROM sessions WHERE deleted_at IS NULL ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC"""
@@ -86,3 +81,74 @@ PAGE = """\
 SELECT * FROM messages WHERE session_id = :session_id AND in_transcript = 1
   AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
 ORDER BY seq DESC LIMIT :limit OFFSET :offset"""
+
+# What does the context of a session say, hidden or not? What a dict shows of each message, in order; plain: nothing else.
+SPOKEN = """\
+SELECT
+  id, seq, role, content, name, tool_call_id, tool_calls_json, payload_json, usage_json, metadata_json, external_id,
+  updated_at, is_summary,
+  name IS NULL AND tool_call_id IS NULL AND tool_calls_json IS NULL AND payload_json IS NULL AND usage_json IS NULL
+    AND metadata_json IS NULL AND external_id IS NULL AS plain
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+ORDER BY seq, id"""
+
+# What does the context of a session say, in short? Role and content, and the id of what has more than these; in order.
+OUTLINE = """\
+SELECT
+  role, content,
+  CASE WHEN is_summary = 1 OR name IS NOT NULL OR tool_call_id IS NOT NULL OR tool_calls_json IS NOT NULL
+    OR payload_json IS NOT NULL OR usage_json IS NOT NULL OR metadata_json IS NOT NULL OR external_id IS NOT NULL
+    THEN id END AS other_id
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+ORDER BY seq, id"""
+
+# What do those messages of the context say that have more than role and content? As SPOKEN.
+SPOKEN_BESIDE = """\
+SELECT
+  id, seq, role, content, name, tool_call_id, tool_calls_json, payload_json, usage_json, metadata_json, external_id,
+  updated_at, is_summary, 0 AS plain
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND (
+    is_summary = 1 OR name IS NOT NULL OR tool_call_id IS NOT NULL OR tool_calls_json IS NOT NULL
+    OR payload_json IS NOT NULL OR usage_json IS NOT NULL OR metadata_json IS NOT NULL OR external_id IS NOT NULL
+  )
+ORDER BY seq, id"""
+
+# Which messages of a session have these external ids, removed or not? All that the JSON array :ids names.
+KNOWN_BY_EXTERNAL_ID = """\
+SELECT * FROM messages WHERE session_id = :session_id AND external_id IN (SELECT value FROM json_each(:ids))"""
+
+# Which messages of a session have these ids, removed or not? All that the JSON array :ids names.
+KNOWN_BY_ID = """\
+SELECT * FROM messages WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
+
+# Puts a message at a place, into the transcript and the context.
+PLACE = """\
+UPDATE messages SET seq = :seq, removed_at = NULL, compaction_event_id = NULL, updated_at = :updated_at WHERE id = :id"""
+
+# Replaces what a dict can say of a message.
+REWRITE = """\
+UPDATE messages SET
+  role = :role,
+  status = :status,
+  token_count = :token_count,
+  external_id = :external_id,
+  name = :name,
+  tool_call_id = :tool_call_id,
+  content = :content,
+  tool_calls_json = :tool_calls_json,
+  usage_json = :usage_json,
+  metadata_json = :metadata_json,
+  payload_json = :payload_json,
+  updated_at = :updated_at
+WHERE id = :id"""
+
+# Keeps an earlier version of a message, as removed from its place.
+KEEP = """\
+INSERT INTO messages (
+  session_id, seq, role, status, token_count, is_preserved, is_summary, removed_at, created_at, updated_at, external_id,
+  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+) VALUES (
+  :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary, :removed_at, :created_at, :removed_at,
+  :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+)"""

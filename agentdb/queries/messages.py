@@ -120,6 +120,97 @@ RESTORE_BY_ID = """\
 UPDATE messages SET removed_at = NULL, updated_at = :updated_at WHERE id = :id AND removed_at IS NOT NULL
   AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)"""
 
+# Brings the removed messages of live sessions whose ids the JSON array :ids has back to their places.
+RESTORE_THESE = """\
+UPDATE messages SET removed_at = NULL, updated_at = :updated_at
+WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NOT NULL
+  AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)"""
+
+# Which messages did one removal take out of a live session? Their ids; not the summary of a compaction that was restored.
+REMOVED_AT = """\
+SELECT id FROM messages WHERE session_id = :session_id AND removed_at = :removed_at
+  AND NOT EXISTS (
+    SELECT 1 FROM compaction_events WHERE summary_message_id = messages.id AND restored_at IS NOT NULL
+  )
+  AND EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)"""
+
+# When was something removed last? One row: removed_at, NULL where nothing is removed.
+LAST_REMOVED_AT = """\
+SELECT max(removed_at) AS removed_at FROM messages WHERE session_id = :session_id AND removed_at IS NOT NULL"""
+
+# What was removed before this? At most :limit messages behind (:cursor_time, :cursor_id), the latest removal first.
+REMOVED = """\
+SELECT * FROM messages WHERE session_id = :session_id AND removed_at IS NOT NULL
+  AND (removed_at, id) < (:cursor_time, :cursor_id)
+  AND (:include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL))
+ORDER BY removed_at DESC, id DESC LIMIT :limit"""
+
+# Says that a compaction is restored whose summary went at :removed_at, where something that it took out is still there.
+SETTLE_EVENTS = """\
+UPDATE compaction_events SET restored_at = :removed_at WHERE session_id = :session_id AND restored_at IS NULL
+  AND EXISTS (SELECT 1 FROM messages WHERE id = summary_message_id AND removed_at = :removed_at)
+  AND EXISTS (
+    SELECT 1 FROM messages WHERE compaction_event_id = compaction_events.id AND removed_at IS NULL
+  )"""
+
+# Brings back into the context what the compactions took out that were restored at :removed_at.
+CLEAR_SETTLED_MARKS = """\
+UPDATE messages SET compaction_event_id = NULL WHERE compaction_event_id IN (
+  SELECT id FROM compaction_events WHERE session_id = :session_id AND restored_at = :removed_at
+)"""
+
+# Between which messages of the transcript does a place lie? One row: the seqs before :seq, and at it or behind it.
+NEIGHBOURS = """\
+SELECT
+  (
+    SELECT max(seq) FROM messages WHERE session_id = :session_id AND seq < :seq AND in_transcript = 1
+  ) AS seq_before,
+  (
+    SELECT min(seq) FROM messages WHERE session_id = :session_id AND seq >= :seq AND in_transcript = 1
+  ) AS seq_behind"""
+
+# Which messages stood, or stand, between two seqs? The id, seq and removed_at of each that is no summary, in their order.
+STOOD_BETWEEN = """\
+SELECT id, seq, removed_at FROM messages
+WHERE session_id = :session_id AND seq > :cursor_seq AND seq <= :seq AND is_summary = 0
+ORDER BY seq"""
+
+# Which messages are these? All that the JSON array :ids names, in the order of their ids.
+THESE = "SELECT * FROM messages WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id"
+
+# Which messages are still being written, in all live sessions? Those of one session together.
+PARTIAL = """\
+SELECT messages.* FROM messages
+WHERE messages.status = 'partial' AND removed_at IS NULL AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)
+)
+ORDER BY session_id, id"""
+
+# Which messages of a session are still being written? In the order in which they were added.
+PARTIAL_OF_SESSION = """\
+SELECT * FROM messages WHERE session_id = :session_id AND status = 'partial' AND removed_at IS NULL AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY id"""
+
+# Which messages of the context may call a tool, or answer a call? Every column, in the order of the context.
+MAY_CALL = """\
+SELECT * FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND (
+    tool_calls_json IS NOT NULL OR tool_call_id IS NOT NULL OR payload_json IS NOT NULL
+    OR role IN ('tool', 'function') OR metadata_json IS NOT NULL
+  )
+  AND (:include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL))
+ORDER BY seq, id"""
+
+# What came behind a seq, removed or not? At most :limit messages, in their order.
+CAME_BEHIND = "SELECT * FROM messages WHERE session_id = :session_id AND seq > :seq ORDER BY seq LIMIT :limit"
+
+# What was added behind a seq, or changed or removed after :updated_at? At most :limit messages, in their order.
+CHANGED_SINCE = """\
+SELECT * FROM messages WHERE session_id = :session_id AND (seq > :seq OR updated_at > :updated_at)
+ORDER BY seq LIMIT :limit"""
+
 # Deletes the messages of a session that were removed at :before or earlier, for good.
 PURGE = "DELETE FROM messages WHERE session_id = :session_id AND removed_at IS NOT NULL AND removed_at <= :before"
 

@@ -32,6 +32,7 @@ from agentdb.stores.fields import (
     Unset,
     one_of,
 )
+from agentdb.stores.messages.open_calls import OpenCall
 from agentdb.stores.messages.search import SearchHit
 from agentdb.stores.messages.store import MessageStore
 from agentdb.stores.messages.values import Message, MessageStats, NewMessage
@@ -41,6 +42,7 @@ from agentdb.stores.pages import Page, page
 from agentdb.stores.session_events import NewEvent, SessionEvent, SessionEventStore
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
 from agentdb.stores.session_metrics import SessionMetric, SessionMetricStore
+from agentdb.stores.sessions.fork import SessionNode
 from agentdb.stores.sessions.store import SessionStore
 from agentdb.stores.sessions.values import (
     AgentSummary,
@@ -94,6 +96,7 @@ __all__ = [
     "NewEvent",
     "NewLog",
     "NewMessage",
+    "OpenCall",
     "Page",
     "SearchHit",
     "Session",
@@ -103,6 +106,7 @@ __all__ = [
     "SessionLogStore",
     "SessionMetric",
     "SessionMetricStore",
+    "SessionNode",
     "SessionStore",
     "SessionSummary",
     "SessionWithAgent",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -347,7 +350,7 @@ def test_ending_an_ended_transaction_again_does_not_touch_the_one_that_is_open(p
                 end()
                 with pytest.raises(TransactionActiveError):
                     client.execute("SELECT 1")
-                with pytest.raises(BusyError):
+                with pytest.raises(TransactionActiveError):
                     in_threads(lambda: client.execute(INSERT, [1]))
             transaction.commit()
 
@@ -379,24 +382,40 @@ def test_one_that_asked_for_a_transaction_is_its_owner_also_where_a_helper_task_
     asyncio.run(main())
 
 
+def waiting_threads(*works: Callable[[], Any]) -> tuple[threading.Event, list[Future[Any]], ThreadPoolExecutor]:
+    """Threads that were started before a transaction, and work once the event is set."""
+    go = threading.Event()
+    pool = ThreadPoolExecutor(len(works))
+
+    def later(work: Callable[[], Any]) -> Any:
+        go.wait(60)
+        return work()
+
+    return go, [pool.submit(later, work) for work in works], pool
+
+
 @pytest.mark.parametrize("place", ["file", "memory"])
 def test_other_threads_wait_and_then_are_busy(path: str, place: str) -> None:
     with create_client_sync(path if place == "file" else ":memory:", busy_timeout=0.2) as client:
         client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        uses = [beside(client)[1], beside(client)[3], lambda: client.batch([INSERT.replace("?", "1")])]
+        if place == "memory":
+            uses.append(beside(client)[0])
+        go, futures, pool = waiting_threads(*uses)
         with client.transaction() as transaction:
             transaction.execute(INSERT, [1])
-            uses = [beside(client)[1], beside(client)[3], lambda: client.batch([INSERT.replace("?", "1")])]
-            if place == "memory":
-                uses.append(beside(client)[0])
-            else:
+            if place == "file":
                 assert in_threads(lambda: client.execute("SELECT count(*) FROM t").tuples) == [[(0,)]]
-            for use in uses:
-                began = time.monotonic()
-                with pytest.raises(BusyError):
-                    in_threads(use)
-                assert 0.19 < time.monotonic() - began < 2
+            began = time.monotonic()
+            go.set()
+            while not all(future.done() for future in futures):
+                time.sleep(0.005)  # waits for nobody: the owner is at work
+            assert 0.19 < time.monotonic() - began < 5
+            for future in futures:
+                assert isinstance(future.exception(), BusyError)
             transaction.commit()
         assert in_threads(lambda: client.execute("SELECT count(*) FROM t").tuples) == [[(1,)]]
+        pool.shutdown()
 
 
 @pytest.mark.parametrize("place", ["file", "memory"])
@@ -404,19 +423,27 @@ def test_other_tasks_wait_and_then_are_busy(path: str, place: str) -> None:
     async def main() -> None:
         async with create_client(path if place == "file" else ":memory:", busy_timeout=0.2) as client:
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+            uses = [beside(client)[1], lambda: client.batch([INSERT.replace("?", "1")]), lambda: begin(client)]
+            if place == "memory":
+                uses.append(beside(client)[0])
+            go = asyncio.Event()
+
+            async def later(use: Callable[[], Any]) -> Any:
+                await go.wait()
+                return await use()
+
+            before = [asyncio.create_task(later(use)) for use in uses]
+            read = asyncio.create_task(later(beside(client)[0])) if place == "file" else None
             async with client.transaction() as transaction:
                 await transaction.execute(INSERT, [1])
-                uses = [beside(client)[1], lambda: client.batch([INSERT.replace("?", "1")]), lambda: begin(client)]
-                if place == "memory":
-                    uses.append(beside(client)[0])
-                else:
-                    result = await asyncio.create_task(client.execute("SELECT count(*) FROM t"))
-                    assert result.tuples == [(0,)]
-                for use in uses:
-                    began = time.monotonic()
+                began = time.monotonic()
+                go.set()
+                if read is not None:
+                    assert (await read).tuples == [(1,)]
+                for task in before:
                     with pytest.raises(BusyError):
-                        await asyncio.create_task(use())
-                    assert 0.19 < time.monotonic() - began < 2
+                        await task
+                assert 0.19 < time.monotonic() - began < 5
                 await transaction.commit()
 
     async def begin(client: Any) -> None:
@@ -424,6 +451,93 @@ def test_other_tasks_wait_and_then_are_busy(path: str, place: str) -> None:
             pass
 
     asyncio.run(main())
+
+
+# -- who was started inside
+
+
+def test_a_task_that_was_started_inside_a_transaction_is_refused_at_once(path: str) -> None:
+    async def main() -> None:
+        async with create_client(path) as client, create_client(":memory:") as other:
+            await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+            async with client.transaction() as transaction:
+                began = time.monotonic()
+                for use in beside(client):
+                    with pytest.raises(TransactionActiveError) as refused:
+                        await asyncio.create_task(run(use))
+                    assert refused.value.code == "transaction_active"
+                    assert "tx" in refused.value.remedy
+                nested = asyncio.create_task(asyncio.wait_for(run(beside(client)[1]), 60))
+                with pytest.raises(TransactionActiveError):
+                    await asyncio.gather(nested)
+                assert time.monotonic() - began < 1
+                await asyncio.create_task(run(lambda: other.execute("SELECT 1")))
+                await asyncio.create_task(run(lambda: transaction.execute(INSERT, [1])))
+                is_ending = asyncio.Event()
+                late = asyncio.create_task(after(is_ending, client))
+                await asyncio.sleep(0)
+                is_ending.set()
+                await transaction.commit()
+            assert (await late).tuples == [(1,)]
+            await asyncio.create_task(run(beside(client)[1]))
+
+    async def run(use: Callable[[], Any]) -> Any:
+        return await use()
+
+    async def after(is_ending: asyncio.Event, client: Any) -> Any:
+        await is_ending.wait()
+        return await client.execute("SELECT count(*) FROM t")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+@pytest.mark.parametrize("way", ["join", "result", "wait", "copied context", "pool"])
+def test_a_thread_for_which_the_owner_waits_is_refused_at_once(path: str, way: str, place: str) -> None:
+    def use(errors: list[BaseException]) -> None:
+        try:
+            client.execute(INSERT, [1])
+        except BaseException as error:
+            errors.append(error)
+
+    with create_client_sync(path if place == "file" else ":memory:", busy_timeout=60) as client:
+        client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        errors: list[BaseException] = []
+        with client.transaction() as transaction:
+            began = time.monotonic()
+            if way in ("join", "copied context"):
+                context = contextvars.copy_context()
+                target = context.run if way == "copied context" else use
+                thread = threading.Thread(target=target, args=(use, errors) if target is not use else (errors,))
+                thread.start()
+                thread.join()
+            elif way == "pool":
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(use, errors)
+            else:
+                with ThreadPoolExecutor(1) as pool:
+                    future = pool.submit(use, errors)
+                    future.result() if way == "result" else wait([future])
+            assert time.monotonic() - began < 5
+            transaction.execute(INSERT, [2])
+            transaction.commit()
+        assert [type(error) for error in errors] == [TransactionActiveError]
+        assert in_threads(lambda: client.execute("SELECT v FROM t").tuples) == [[(2,)]]
+
+
+def test_a_thread_for_which_nobody_waits_gets_its_turn_when_the_transaction_has_ended(path: str) -> None:
+    with create_client_sync(path) as client:
+        client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        with client.transaction() as transaction:
+            thread = threading.Thread(target=client.execute, args=(INSERT, ["other"]))
+            thread.start()
+            while not client._write_semaphore._waiting:
+                time.sleep(0)
+            time.sleep(0.15)  # longer than the thread sleeps between two looks at the owner
+            transaction.execute(INSERT, ["mine"])
+            transaction.commit()
+        thread.join()
+        assert rows(path, "SELECT v FROM t ORDER BY id") == [("mine",), ("other",)]
 
 
 def test_other_threads_that_wait_long_enough_get_their_turn(path: str) -> None:
@@ -580,7 +694,8 @@ def test_tasks_that_wait_for_a_client_that_is_closed_meanwhile_get_closed_error(
         await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
         transaction = client.transaction()
         await transaction.begin()
-        waiting = asyncio.create_task(client.execute(INSERT, [1]))
+        outside = contextvars.Context()  # else it is refused: it is started inside the transaction
+        waiting = asyncio.create_task(client.execute(INSERT, [1]), context=outside)
         await asyncio.sleep(0.01)
         await client.close()
         with pytest.raises(ClosedError):

@@ -24,6 +24,7 @@ from agentdb.queries import (
     MessageSearchQueries,
     ModuleStateQueries,
     SessionEventQueries,
+    SessionForkQueries,
     SessionHierarchyQueries,
     SessionLogQueries,
     SessionMetricQueries,
@@ -38,6 +39,7 @@ from agentdb.queries import (
     messages,
     module_states,
     session_events,
+    session_forks,
     session_hierarchy,
     session_logs,
     session_metrics,
@@ -47,6 +49,7 @@ from agentdb.queries import (
 MODULES = {
     "agents": agents,
     "sessions": sessions,
+    "session_forks": session_forks,
     "session_logs": session_logs,
     "messages": messages,
     "message_search": message_search,
@@ -156,6 +159,7 @@ def test_a_constant_binds_exactly_these_parameters(connection: sqlite3.Connectio
 def test_the_entity_names_are_the_same_modules() -> None:
     assert AgentQueries is agents
     assert SessionQueries is sessions
+    assert SessionForkQueries is session_forks
     assert SessionLogQueries is session_logs
     assert MessageQueries is messages
     assert MessageSearchQueries is message_search

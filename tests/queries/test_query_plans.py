@@ -21,6 +21,7 @@ from agentdb.queries import (
     messages,
     module_states,
     session_events,
+    session_forks,
     session_hierarchy,
     session_logs,
     session_metrics,
@@ -32,6 +33,7 @@ Add = Callable[..., None]
 MODULES = {
     "agents": agents,
     "sessions": sessions,
+    "session_forks": session_forks,
     "session_logs": session_logs,
     "messages": messages,
     "message_search": message_search,
@@ -51,6 +53,10 @@ CONSTANTS = {
 
 #: Parameters that are no columns.
 BESIDE = {
+    "origin_id",
+    "at_seq",
+    "message_offset",
+    "event_offset",
     "ids",
     "include_deleted",
     "limit",
@@ -159,6 +165,56 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "COUNT_BY_STATUS": ["sessions idx_sessions_status (status=?)"],
         "COUNT_BY_AGENT": ["sessions idx_sessions_main_agent_id (main_agent_id=?)"],
     },
+    "session_forks": {
+        "OFFSETS": ["SCAN sqlite_sequence"],
+        "COPY_SESSION": [
+            "agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)",
+            "agent_switches idx_agent_switches_session_id (session_id=?)",
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "messages sqlite_autoindex_messages_1 (session_id=?)",
+            "module_states idx_module_states_session_id (session_id=?)",
+            "session_event_sequences sqlite_autoindex_session_event_sequences_1 (session_id=?)",
+            "session_events sqlite_autoindex_session_events_1 (session_id=?)",
+            "session_logs idx_session_logs_created_at (session_id=?)",
+            "session_metrics idx_session_metrics_series (session_id=?)",
+            "sessions idx_sessions_forked_from_id (forked_from_id=?)",
+            "sessions idx_sessions_parent_session_id (parent_session_id=?)",
+            "sessions sqlite_autoindex_sessions_1 (id=?)",
+        ],
+        "COPY_MESSAGES": [
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "compaction_events idx_compaction_events_summary_message_id (summary_message_id=?)",
+            "event idx_compaction_events_summary_message_id (summary_message_id=?)",
+            "message sqlite_autoindex_messages_1 (session_id=? AND seq<?)",
+            "message_archive idx_message_archive_message_id (message_id=?)",
+            "taken idx_messages_compaction_event_id (compaction_event_id=? AND seq>?)",
+        ],
+        "COPY_EVENTS": [
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "copied USING AUTOMATIC COVERING INDEX (old_id=?)",
+            "event id (rowid=?)",
+            "event idx_compaction_events_summary_message_id (summary_message_id=?)",
+            "kept sqlite_autoindex_message_archive_1 (event_id=?)",
+            "message sqlite_autoindex_messages_1 (session_id=? AND seq<?)",
+            "message_archive sqlite_autoindex_message_archive_1 (event_id=?)",
+            "taken idx_messages_compaction_event_id (compaction_event_id=? AND seq>?)",
+            "taken idx_messages_compaction_event_id (compaction_event_id=?)",
+        ],
+        "COPY_ARCHIVE": [
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "event id (rowid=?)",
+            "event idx_compaction_events_summary_message_id (summary_message_id=?)",
+            "kept sqlite_autoindex_message_archive_1 (event_id=? AND message_id=?)",
+            "message sqlite_autoindex_messages_1 (session_id=? AND seq<?)",
+            "taken idx_messages_compaction_event_id (compaction_event_id=? AND seq>?)",
+        ],
+        "COPY_SWITCHES": ["agent_switches idx_agent_switches_session_id (session_id=?)"],
+        "COPY_CONTEXT": ["agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)"],
+        "TREE": [
+            "sessions idx_sessions_forked_from_id (forked_from_id=?)",
+            "sessions sqlite_autoindex_sessions_1 (id=?)",
+        ],
+    },
     "session_logs": {
         "INSERT": [],
         "GET_BY_ID": ["session_logs id (rowid=?)"],
@@ -208,6 +264,30 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "REMOVE_BY_ID": [MESSAGE, SESSION],
         "REMOVE_FROM_SEQ": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)", SESSION],
         "RESTORE_BY_ID": [MESSAGE, SESSION],
+        "RESTORE_THESE": [MESSAGE, SESSION],
+        "REMOVED_AT": ["messages idx_messages_removed_at (session_id=? AND removed_at=?)", SUMMARY_OF, SESSION],
+        "LAST_REMOVED_AT": ["messages idx_messages_removed_at (session_id=? AND removed_at>?)"],
+        "REMOVED": ["messages idx_messages_removed_at (session_id=? AND removed_at>? AND removed_at<?)", SESSION],
+        "SETTLE_EVENTS": [
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "messages idx_messages_compaction_event_id (compaction_event_id=?)",
+            MESSAGE,
+        ],
+        "CLEAR_SETTLED_MARKS": [
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "messages idx_messages_compaction_event_id (compaction_event_id=?)",
+        ],
+        "NEIGHBOURS": [
+            "messages sqlite_autoindex_messages_1 (session_id=? AND seq<?)",
+            "messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)",
+        ],
+        "STOOD_BETWEEN": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>? AND seq<?)"],
+        "THESE": [MESSAGE],
+        "PARTIAL": ["SCAN messages idx_messages_partial", SESSION],
+        "PARTIAL_OF_SESSION": ["messages idx_messages_partial (session_id=?)", SESSION],
+        "MAY_CALL": ["messages idx_messages_context (session_id=?)", SESSION],
+        "CAME_BEHIND": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)"],
+        "CHANGED_SINCE": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
         "PURGE": [
             SUMMARY_OF,
             ARCHIVED,
@@ -293,7 +373,14 @@ PLANS: dict[str, dict[str, list[str]]] = {
             "messages idx_messages_compaction_event_id (compaction_event_id=?)",
         ],
         "MOVE": [MESSAGE],
-        "ANNOTATE": [MESSAGE],
+        "SPOKEN": ["messages idx_messages_context (session_id=?)"],
+        "SPOKEN_BESIDE": ["messages idx_messages_context (session_id=?)"],
+        "OUTLINE": ["messages idx_messages_context (session_id=?)"],
+        "KNOWN_BY_EXTERNAL_ID": ["messages idx_messages_external_id (session_id=? AND external_id=?)"],
+        "KNOWN_BY_ID": [MESSAGE],
+        "PLACE": [MESSAGE],
+        "REWRITE": [MESSAGE],
+        "KEEP": [SUMMARY_OF, ARCHIVED],
         "LIVE_IDS": ["SCAN sessions idx_sessions_activity"],
         "ALL_IDS": ["SCAN sessions"],
         "HIDE_INACTIVE": ["sessions idx_sessions_activity (<expr><?)"],
@@ -363,6 +450,8 @@ WHOLE = {
     ("agent_contexts", "SESSION_IDS"),
     ("conversations", "LIVE_IDS"),
     ("conversations", "ALL_IDS"),
+    ("messages", "PARTIAL"),
+    ("session_forks", "OFFSETS"),  # how many ids each table has given: sqlite_sequence has no index
 }
 #: These sort, for the reason that stands with each.
 SORTED = {
@@ -374,6 +463,11 @@ SORTED = {
         (table, "AGGREGATE"): "the last value of a period is that of the latest time"
         for table in ("session_metrics", "agent_metrics")
     },
+    **{
+        ("session_forks", f"COPY_{name}"): "copies have ids in the order of those they are copied from"
+        for name in ("MESSAGES", "EVENTS", "ARCHIVE")
+    },
+    ("session_forks", "TREE"): "a tree is walked by forks and shown by time",
     ("message_search", "MATCH"): "a rank is computed; ids and ranks alone are sorted",
     ("compactions", "PRUNED"): "the archive is in the order of ids, what is shown in that of seqs",
     ("compactions", "ORIGINALS"): "as PRUNED",
@@ -422,13 +516,13 @@ FITTING: dict[str, Any] = {
     "snapshot_json": "{}",
     "version_number": "1.0.0",
     "sort_key": "x",
-    **dict.fromkeys(("created_at", "updated_at"), "2024-05-17T12:30:15.123Z"),
+    **dict.fromkeys(("created_at", "updated_at", "removed_at"), "2024-05-17T12:30:15.123Z"),
 }
 OTHERWISE: dict[str, dict[str, Any]] = {
     "messages": {"status": "complete"},
     "agents": {"id": "new"},
     "sessions": {"id": "new"},
-    "conversations": {"id": "new"},
+    "conversations": {"id": "new", "status": "complete"},
     "agent_versions": {"id": "new"},
     "module_states": {"id": "new"},
 }
@@ -459,7 +553,7 @@ def reads(plan: list[str]) -> list[str]:
     found = []
     for step in plan:
         if step.startswith(("SEARCH", "SCAN")) and not re.match(
-            r"SCAN (json_each|tree|above|CONSTANT ROW|\(subquery)", step
+            r"SCAN (json_each|tree|above|copied|event_copy|CONSTANT ROW|\(subquery)", step
         ):
             short = re.sub(r" USING (COVERING )?INDEX", "", step).replace(" USING INTEGER PRIMARY KEY", " id")
             found.append(short.removeprefix("SEARCH ").removesuffix(" LEFT-JOIN"))

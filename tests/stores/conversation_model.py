@@ -9,7 +9,7 @@ from typing import Any
 from agentdb.stores.compactions.store import PRUNED
 
 Row = dict[str, Any]
-COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "compaction_event_id", "created_at")  # fmt: skip
+COLUMNS = ("id", "seq", "role", "content", "tool_call_id", "tool_calls_json", "token_count", "is_preserved", "is_summary", "compaction_event_id", "created_at", "external_id")  # fmt: skip
 
 
 def row(**given: Any) -> Row:
@@ -21,6 +21,54 @@ def tokens(message: Row) -> int:
     counted: int | None = message["token_count"]
     size = len((message["content"] or "").encode()) + len(message["tool_calls_json"] or "")
     return (size + 3) // 4 if counted is None else counted
+
+
+def arranged(rows: list[Row]) -> list[Row]:
+    """A context with each result behind its call: it moves where somebody has said something in between, or where it
+    comes before its call."""
+    asked = {
+        number: call["id"]
+        for number, message in enumerate(rows)
+        for call in json.loads(message["tool_calls_json"] or "[]")
+    }
+    behind: dict[int, list[int]] = {}
+    answers: set[int] = set()
+    waiting: list[int] = []
+    early: list[int] = []
+    for number, message in enumerate(rows):
+        wanted = message["tool_call_id"]
+        if wanted is not None:
+            caller = next((at for at in reversed(waiting) if asked[at] == wanted), None)
+            if caller is None:
+                early.append(number)
+            else:
+                waiting.remove(caller)
+                behind[caller] = [*behind.get(caller, []), number]
+                answers.add(number)
+        if number in asked:
+            first = next((at for at in early if rows[at]["tool_call_id"] == asked[number]), None)
+            if first is None:
+                waiting.append(number)
+            else:
+                early.remove(first)
+                behind[number] = [first]
+                answers.add(first)
+    torn = {
+        caller
+        for caller, numbers in behind.items()
+        for number in numbers
+        if number < caller
+        or any(
+            at not in asked and at not in answers and (rows[at]["content"] or rows[at]["role"] != "assistant")
+            for at in range(caller + 1, number)
+        )
+    }
+    moved = {number for caller in torn for number in behind[caller]}
+    found = []
+    for number, message in enumerate(rows):
+        if number not in moved:
+            found += [message, *[rows[at] for at in behind.get(number, []) if at in moved]]
+    return found
 
 
 @dataclass
@@ -73,6 +121,31 @@ class Session:
         transcript, context = self.transcript(), self.context()
         total, sent = (sum(message["token_count"] or 0 for message in rows) for rows in (transcript, context))
         return self.last_seq, len(transcript), total, sent, len(self.standing())
+
+    def remove_from(self, seq: int) -> list[int]:
+        """The ids of what goes. A compaction that is cut in two is restored."""
+        gone = [message["id"] for message in self.in_order() if message["seq"] >= seq and not message["is_removed"]]
+        for id in gone:
+            self.change(id, is_removed=1)
+        for event in self.standing():
+            left = [m for m in self.rows.values() if m["compaction_event_id"] == event.id and not m["is_removed"]]
+            if event.summary_id in gone and left:
+                event.restored = True
+        for event in self.events:
+            if event.restored:
+                for id, message in self.rows.items():
+                    if message["compaction_event_id"] == event.id:
+                        self.change(id, compaction_event_id=None)
+        return gone
+
+    def comes_back(self, ids: list[int]) -> list[int] | None:
+        """What of one removal comes back: all but the summaries of compactions that are restored. None where one of them
+        has lost its place."""
+        settled = {event.summary_id for event in self.events if event.restored}
+        back = [id for id in ids if id not in settled]
+        seqs = [self.rows[id]["seq"] for id in back if not self.rows[id]["is_summary"]]
+        taken = {message["seq"] for message in self.transcript()}
+        return None if len(set(seqs)) < len(seqs) or taken & set(seqs) else back
 
     def restorable(self, id: int) -> bool:
         """Whether a removed message has its place still."""

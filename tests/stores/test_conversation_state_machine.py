@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from conversation_model import COLUMNS, Event, Row, Session, row, tokens
+from conversation_model import COLUMNS, Event, Row, Session, arranged, row, tokens
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from store_harness import AT, Facade, new_file, opened
 
-from agentdb.errors import IntegrityError, NotFoundError
+from agentdb.errors import ConflictError, IntegrityError, NotFoundError
 from agentdb.stores.compactions.store import PRUNED
 
 SESSIONS = st.sampled_from(["s", "s", "s", "t"])
@@ -105,11 +105,11 @@ class Conversations(RuleBasedStateMachine):
             return
         added = self.db.messages.append(id, **given)
         assert added.seq == self.model[id].last_seq + 1
-        self.model[id].put({**message, "id": self.next_id, "seq": added.seq})
+        self.model[id].put({**message, "id": added.id, "seq": added.seq})
         for table in HOSTS:
             self.db.rows(f"INSERT INTO {table} VALUES (?)", added.id)
         self.referred += 1
-        self.next_id += 1
+        self.next_id = added.id + 1
 
     @rule(id=SESSIONS, number=NUMBERS, is_last=st.booleans())
     def remove(self, id: str, number: int, is_last: bool) -> None:
@@ -143,6 +143,108 @@ class Conversations(RuleBasedStateMachine):
                 self.db.messages.restore(back)
             assert refused.value.code == "place_taken"
 
+    @rule(id=SESSIONS, number=NUMBERS, by_id=st.booleans())
+    def remove_from(self, id: str, number: int, by_id: bool) -> None:
+        session = self.model[id]
+        rows = session.transcript()
+        if not rows or session.hidden:
+            return
+        first = rows[-1 - number % min(len(rows), 4)]
+        if by_id:
+            left = self.db.messages.regenerate(first["id"])
+            session.remove_from(first["seq"])
+            assert [message.id for message in left] == [message["id"] for message in arranged(session.context())]
+        else:
+            assert self.db.messages.delete_from(id, first["seq"]) == len(session.remove_from(first["seq"]))
+
+    @rule(id=SESSIONS)
+    def undo_the_latest_removal(self, id: str) -> None:
+        session = self.model[id]
+        sql = "SELECT id FROM messages WHERE session_id = ?1 AND removed_at = (SELECT max(removed_at) FROM messages WHERE session_id = ?1)"
+        ids = [row[0] for row in self.db.rows(sql, id)]
+        back = session.comes_back(ids)
+        if session.hidden or not ids:
+            assert self.db.messages.restore_removal(id) == 0
+        elif back is None:
+            with pytest.raises(IntegrityError) as refused:
+                self.db.messages.restore_removal(id)
+            assert refused.value.code == "place_taken"
+        else:
+            assert self.db.messages.restore_removal(id) == len(back)
+            for one in back:
+                session.change(one, is_removed=0)
+
+    @rule(id=SESSIONS, number=NUMBERS, content=WORDS)
+    def update(self, id: str, number: int, content: str) -> None:
+        session = self.model[id]
+        rows = session.in_order()
+        if rows and not session.hidden:
+            one = rows[number % len(rows)]["id"]
+            assert self.db.messages.update(one, content=content).content == content
+            session.change(one, content=content)
+
+    @rule(id=SESSIONS, number=st.integers(0, 5), content=WORDS)
+    def append_with_a_key(self, id: str, number: int, content: str) -> None:
+        """Twice, or more often, is once."""
+        session, key = self.model[id], f"k{number}"
+        there = next((message for message in session.rows.values() if message["external_id"] == key), None)
+        at = self.tick()
+        if session.hidden:
+            return
+        added = self.db.messages.append(id, role="user", content=content, external_id=key, created_at=at)
+        if there is not None:
+            assert added.id == there["id"]
+            return
+        message = row(role="user", content=content, created_at=text(at), external_id=key)
+        session.put({**message, "id": added.id, "seq": added.seq})
+        self.next_id = added.id + 1
+
+    @rule(id=SESSIONS, number=NUMBERS, whole=st.booleans())
+    def fork(self, id: str, number: int, whole: bool) -> None:
+        session = self.model[id]
+        at = None if whole else min(number, session.last_seq)
+        if session.hidden:
+            with pytest.raises(NotFoundError):
+                self.db.sessions.fork(id, at)
+            return
+        fork = self.db.sessions.fork(id, at)
+        upto = session.last_seq if at is None else at
+        copied = [message for message in session.transcript() if message["seq"] <= upto]
+        there = self.db.messages.load(fork.id)
+        said = ("seq", "role", "content", "token_count", "external_id")
+        assert [tuple(getattr(m, name) for name in said) for m in there] == [
+            tuple(m[name] for name in said) for m in copied
+        ]
+        assert (fork.forked_from_id, fork.forked_at_seq, fork.message_count) == (id, upto, len(copied))
+        if whole:
+            context = self.db.messages.context(fork.id)
+            assert [m.content for m in context] == [m["content"] for m in arranged(session.context())]
+            tokens_of_context, events = session.counters()[3:]
+            assert fork.context_tokens == tokens_of_context
+            assert fork.compaction_count <= events  # what covers removed messages alone stays behind
+        counted = (
+            "SELECT sum(COALESCE(token_count, 0)) FROM messages WHERE session_id = ? AND compaction_event_id IS NULL"
+        )
+        assert self.db.rows(counted, fork.id)[0][0] in (fork.context_tokens, None)
+        with suppress(IntegrityError):  # a pruned output that somebody has edited since stays as it is
+            for event in self.db.compactions.history(fork.id, limit=1000).items:
+                self.db.compactions.restore(event.id)
+            assert {m.id for m in self.db.messages.context(fork.id)} >= {m.id for m in there}
+        assert self.db.sessions.delete(fork.id)
+        self.next_id = self.db.rows("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'messages'")[0][0]
+
+    @rule(id=SESSIONS, content=WORDS)
+    def a_stale_save_is_refused(self, id: str, content: str) -> None:
+        session = self.model[id]
+        loaded = self.db.conversations.load_session(id)
+        if loaded is None:
+            return
+        self.append_one(id, "text", content, 3, 0)
+        for expected in ({"expected_version": loaded["version"]}, {"expected_last_seq": session.last_seq - 1}):
+            with pytest.raises(ConflictError) as refused:
+                self.db.conversations.save_session(id, loaded["messages"], **expected)
+            assert [message.id for message in refused.value.messages][-1:] == [self.next_id - 1]
+
     @rule(id=SESSIONS, number=NUMBERS)
     def edit(self, id: str, number: int) -> None:
         rows = [
@@ -172,7 +274,7 @@ class Conversations(RuleBasedStateMachine):
         assert (event is None) is not bool(gone)
         if event is not None:
             summary = row(
-                id=self.next_id,
+                id=event.summary_message_id,
                 seq=gone[-1]["seq"],
                 role="system",
                 content=f"summary {self.next_id}",
@@ -181,7 +283,7 @@ class Conversations(RuleBasedStateMachine):
                 created_at=event.to_dict()["created_at"],
             )
             session.compact(event.id, gone, summary)
-            self.next_id += 1
+            self.next_id = event.summary_message_id + 1
             assert event.messages_removed == len(gone)
             assert event.compacted_tokens == sum(map(tokens, session.context()))
 
@@ -238,11 +340,14 @@ class Conversations(RuleBasedStateMachine):
     def save(self, id: str, change: str, number: int, content: str, is_earlier: bool) -> None:
         session = self.model[id]
         given = session.as_it_was() if change == "everything" else session.context()
+        if number % 2:
+            given = arranged(given)  # as load_session() gives it
         before = [{**message} for message in given]
         at = number % (len(given) + 1)
         if change in ("more", "between", "other", "everything"):
             place = len(given) if change in ("more", "everything") else at
-            given[place : place + (change == "other")] = [self.new("text", content, 3, number)]
+            key = given[at]["external_id"] if change == "other" and at < len(given) else None
+            given[place : place + (change == "other")] = [self.new("text", content, 3, number) | {"external_id": key}]
         elif change == "less":
             del given[at : at + 2]
         elif change == "none":
@@ -254,20 +359,21 @@ class Conversations(RuleBasedStateMachine):
         had = session.rows
         self.read_again(id, text(activity) if activity else None)
         context = session.context()
-        assert [compared(as_dict(message)) for message in context] == [compared(message) for message in said]
+        assert [compared(as_dict(m)) for m in arranged(context)] == [compared(as_dict(m)) for m in arranged(given)]
         if change == "everything":
             pruned = {id for event in session.standing() for id in event.originals}
             assert not any(message["compaction_event_id"] for message in session.transcript())
             assert all(session.rows[id]["content"] != PRUNED or session.rows[id]["is_removed"] for id in pruned)
         if change in ("nothing", "more"):
-            assert [message["id"] for message in context[: len(before)]] == [message["id"] for message in before]
+            assert {message["id"] for message in before} <= {message["id"] for message in context}
         # Whatever is saved, nothing is lost: each message is there, with what it said, or what it was pruned of.
         assert had.keys() <= session.rows.keys()
         for old in had.values():
             new = session.rows[old["id"]]
             assert new["is_summary"] == old["is_summary"]
             if new["content"] != old["content"]:
-                assert old["content"] == PRUNED or old["is_summary"]
+                kept = [m["content"] for m in session.rows.values() if m["is_removed"] and m["seq"] == new["seq"]]
+                assert old["content"] == PRUNED or old["content"] in kept
 
     def read_again(self, id: str, activity: str | None) -> None:
         """Take over what a save has done; what it may do is asserted there."""
@@ -320,7 +426,7 @@ class Conversations(RuleBasedStateMachine):
             loaded = self.db.conversations.load_session(id)
             assert (loaded is None) is session.hidden
             if loaded is not None:
-                assert loaded["messages"] == [compared(as_dict(message)) for message in session.context()]
+                assert loaded["messages"] == [compared(as_dict(message)) for message in arranged(session.context())]
 
 
 def compared(message: dict[str, Any]) -> dict[str, Any]:
@@ -333,6 +439,8 @@ def as_dict(message: Row) -> dict[str, Any]:
     found = {"role": message["role"], "content": message["content"], "timestamp": message["created_at"]}
     if message["token_count"] is not None:
         found["token_count"] = message["token_count"]
+    if message["external_id"] is not None:
+        found["id"] = message["external_id"]
     if message["tool_call_id"] is not None:
         found["tool_call_id"] = message["tool_call_id"]
     if message["tool_calls_json"] is not None:

@@ -50,6 +50,7 @@ from agentdb.stores import (
     ModuleState,
     NewEvent,
     NewMessage,
+    OpenCall,
     Page,
     SearchHit,
     Session,
@@ -57,6 +58,7 @@ from agentdb.stores import (
     SessionEventStore,
     SessionLog,
     SessionMetric,
+    SessionNode,
     SessionSummary,
     SessionWithAgent,
     StateTransition,
@@ -338,6 +340,19 @@ def messages_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.messages.get(1), Message | None)
     assert_type(db.messages.page("s", newest_first=True), Page[Message])
     assert_type(db.messages.load("s"), list[Message])
+    assert_type(db.messages.append("s", role="user", expected_last_seq=1), Message)
+    assert_type(db.messages.partial(), list[Message])
+    assert_type(db.messages.regenerate(1), list[Message])
+    assert_type(db.messages.alternatives(1), list[Message])
+    assert_type(db.messages.removed("s"), Page[Message])
+    assert_type(db.messages.restore_many([1]), int)
+    assert_type(db.messages.restore_removal("s"), int)
+    assert_type(db.messages.open_calls("s"), list[OpenCall])
+    assert_type(db.messages.answer_call("s", "c", {"a": 1}), Message)
+    assert_type(db.sessions.fork("s", 1, name="n"), Session)
+    assert_type(db.sessions.tree("s"), list[SessionNode])
+    db.messages.answer_call("s", 5, "x")  # expect-error
+    db.messages.partial(5)  # expect-error
     assert_type(db.messages.pop("s"), Message | None)
     assert_type(db.messages.delete(1), bool)
     assert_type(db.messages.stats("s", include_deleted=True), MessageStats | None)
@@ -357,6 +372,10 @@ def messages_of_callers_that_wait(db: AgentDB) -> None:
 async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(db.messages, MessageStore[Async])
     assert_type(await db.messages.append("s", role="user"), Message)
+    assert_type(await db.messages.regenerate(1), list[Message])
+    assert_type(await db.messages.open_calls("s"), list[OpenCall])
+    assert_type(await db.sessions.fork("s"), Session)
+    assert_type(await db.sessions.tree("s"), list[SessionNode])
     assert_type(await db.messages.page("s"), Page[Message])
     assert_type(await db.messages.search("x"), list[SearchHit])
     assert_type(await db.sessions.restore("s"), bool)
@@ -384,6 +403,10 @@ def conversations_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.conversations, ConversationStore[Sync])
     assert_type(db.conversations.save_session("s", [{"role": "user", "content": "hello"}], None), None)
     assert_type(db.conversations.load_session("s"), dict[str, Any] | None)
+    assert_type(db.conversations.version("s"), str | None)
+    assert_type(db.conversations.load_transcript("s"), dict[str, Any] | None)
+    db.conversations.save_session("s", [], errors="replace", expected_version="v", expected_last_seq=1)
+    db.conversations.save_session("s", [], errors="ignore")  # expect-error
     assert_type(db.conversations.list_all_sessions(), list[str])
     assert_type(db.conversations.get_messages_paginated("s", 1, 50), list[dict[str, Any]])
     assert_type(db.conversations.cleanup_old_sessions(0.5), int)

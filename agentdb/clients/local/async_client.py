@@ -11,6 +11,7 @@ from agentdb.clients.local.async_fair_semaphore import AsyncFairSemaphore, Async
 from agentdb.clients.local.connection import Connection
 from agentdb.clients.local.connection_thread import ConnectionThread
 from agentdb.clients.local.pool import Pool, TransactionBase
+from agentdb.clients.local.started_inside import mark
 from agentdb.clients.location import MEMORY
 from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
 from agentdb.errors import BusyError, ClosedError, InvalidArgumentError
@@ -226,6 +227,7 @@ class AsyncLocalTransaction(TransactionBase):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning = asyncio.Lock()
         self._owner = client._caller()
+        self._mark = mark()  # here: another task may begin it, whose context is not that of the caller
         self.turn = AsyncTurn(client.settings.busy_timeout)  # of operations on it; see agentdb.operations.runners
         self._ended = False
 
@@ -259,6 +261,7 @@ class AsyncLocalTransaction(TransactionBase):
         self._thread = thread
         if self._owner is None:
             self._owner = client._caller()
+        client._mark = ref(self._mark)
         client._owner = self._owner
         client._transaction = ref(self)
 
@@ -289,6 +292,7 @@ class AsyncLocalTransaction(TransactionBase):
         """Keep everything, and end. Where it fails everything is rolled back. Once sent, it is not cancelled."""
         thread = await self._open_thread()
         self._ended = True
+        self._mark.is_open = False  # whoever was started inside may wait for this
         try:
             await thread.run(thread.connection.commit, interrupt=False)
         finally:
@@ -298,6 +302,7 @@ class AsyncLocalTransaction(TransactionBase):
         """Take everything back, and end. Does nothing where it has ended. Once sent, it is not cancelled."""
         thread = self._thread
         self._ended = True
+        self._mark.is_open = False
         if thread is not None and self._client._born == fork_safety.generation:
             try:
                 await thread.run(thread.connection.rollback, interrupt=False)
@@ -309,6 +314,7 @@ class AsyncLocalTransaction(TransactionBase):
         thread, client, loop, semaphore = self._thread, self._client, self._loop, self._semaphore
         self._thread = None
         self._ended = True
+        self._mark.is_open = False
         if thread is None or client._born != fork_safety.generation:
             return
         client._lift(self._owner)
@@ -347,6 +353,7 @@ class AsyncLocalTransaction(TransactionBase):
     def _finish(self) -> None:
         thread, self._thread = self._thread, None
         self._ended = True
+        self._mark.is_open = False
         if thread is not None:
             self._client._lift(self._owner)
             self._client._leave(self._semaphore, thread)

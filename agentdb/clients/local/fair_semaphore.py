@@ -9,6 +9,10 @@ from time import monotonic
 
 from agentdb.errors import BusyError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: Seconds after which one who waits looks for itself: an exception may have struck whoever was to wake it.
 _LOOK_AGAIN = 0.1
 
@@ -60,12 +64,13 @@ class FairSemaphore:
             token.spent = False
         self._waiting: deque[_Turn] = deque()
 
-    def enter(self, timeout: float) -> Token | None:
-        """Take a token, for leave(), waiting up to `timeout` seconds. None if none came."""
+    def enter(self, timeout: float, check: Callable[[], None] | None = None) -> Token | None:
+        """Take a token, for leave(), waiting up to `timeout` seconds. None if none came. check: called while it waits; what
+        it raises ends the wait."""
         try:
             return self._tokens.pop()
         except IndexError:
-            return self._wait(timeout)
+            return self._wait(timeout, check)
 
     def leave(self, token: Token) -> None:
         """Give the token to the first who waits, or put it back."""
@@ -81,7 +86,7 @@ class FairSemaphore:
             fresh.spent = False
             self.leave(fresh)
 
-    def _wait(self, timeout: float) -> Token | None:
+    def _wait(self, timeout: float, check: Callable[[], None] | None) -> Token | None:
         turn = _Turn()
         deadline = monotonic() + timeout
         self._waiting.append(turn)
@@ -92,6 +97,8 @@ class FairSemaphore:
                 left = deadline - monotonic()
                 if turn.token is not None or left <= 0:
                     break
+                if check is not None:
+                    check()
                 turn.lock.acquire(timeout=min(left, _LOOK_AGAIN))
         except BaseException:
             self._forget(turn)

@@ -6,6 +6,7 @@ from _weakref import ref
 
 from agentdb.clients.local import fork_safety
 from agentdb.clients.local.file_identity import FileIdentity
+from agentdb.clients.local.started_inside import is_inside
 from agentdb.errors import BusyError, ClosedError, TransactionActiveError
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.local.settings import Settings
+    from agentdb.clients.local.started_inside import Mark
 
 
 class Bar:
@@ -34,6 +36,8 @@ class Pool:
         #: The thread or task that has a transaction open, and those that are inside an event callback. Others wait for
         #: their turn; these would wait for themselves, so they are refused.
         self._owner: Hashable | None = None
+        #: What marks the contexts that are copied inside that transaction.
+        self._mark: ref[Mark] | None = None
         self._in_callback: dict[Hashable, ref[Bar]] = {}
 
     @property
@@ -57,10 +61,20 @@ class Pool:
             raise ClosedError(f"the client of {self.path} is closed")
         if self._in_callback:
             self._check_callback()
-        if self._owner is not None and self._owner == self._caller():
-            raise TransactionActiveError(
-                f"the client of {self.path} was used while this thread or task has a transaction open on it"
-            )
+        if self._owner is not None:
+            if self._owner == self._caller():
+                raise TransactionActiveError(
+                    f"the client of {self.path} was used while this thread or task has a transaction open on it"
+                )
+            mark = None if self._mark is None else self._mark()
+            if mark is not None and is_inside(mark):
+                raise self._started_inside()
+
+    def _started_inside(self) -> TransactionActiveError:
+        return TransactionActiveError(
+            f"the client of {self.path} was used by a task or thread that was started inside the transaction that is open "
+            "on it, or for which the owner of that transaction waits"
+        )
 
     def _check_callback(self) -> None:
         caller = self._caller()

@@ -6,7 +6,7 @@ one thread has one. A long read never delays a write.
 
 from __future__ import annotations
 
-from _thread import RLock, _local
+from _thread import RLock, _local, get_ident
 from _weakref import ref
 
 from agentdb.clients.base import SYNC
@@ -14,6 +14,7 @@ from agentdb.clients.local import fork_safety
 from agentdb.clients.local.connection import Connection
 from agentdb.clients.local.fair_semaphore import FairSemaphore, Turn
 from agentdb.clients.local.pool import Pool, TransactionBase
+from agentdb.clients.local.started_inside import is_waited_for_by, mark
 from agentdb.clients.location import MEMORY
 from agentdb.clients.statements import READ, kind_of, statement_of, statements_of
 from agentdb.errors import ClosedError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agentdb.clients.base import InArgs, InStatement, ResultSet
     from agentdb.clients.local.fair_semaphore import Token
     from agentdb.clients.local.settings import Settings
+    from agentdb.clients.local.started_inside import Mark
 
 
 class _Thread(_local):
@@ -62,6 +64,12 @@ class LocalClient(Pool):
     def _caller(self) -> Hashable:
         return _thread.identity
 
+    def _check_wait(self) -> None:
+        """Raises TransactionActiveError where the owner of the open transaction waits for the calling thread."""
+        transaction = None if self._transaction is None else self._transaction()
+        if transaction is not None and not transaction.closed and is_waited_for_by(transaction.thread):
+            raise self._started_inside()
+
     def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement; a writing one in a transaction of its own.
 
@@ -76,7 +84,8 @@ class LocalClient(Pool):
         if self._closed or self._owner is not None or self._in_callback or self._born != fork_safety.generation:
             self._check()
         semaphore = self._read_semaphore if kind == READ else self._write_semaphore
-        token = semaphore.enter(self.settings.busy_timeout)
+        check = self._check_wait if semaphore is self._write_semaphore else None
+        token = semaphore.enter(self.settings.busy_timeout, check)
         if token is None:
             raise self._busy()
         try:
@@ -95,7 +104,8 @@ class LocalClient(Pool):
         prepared, writing = statements_of(stmts)
         self._check()
         semaphore = self._write_semaphore if writing else self._read_semaphore
-        token = semaphore.enter(self.settings.busy_timeout)
+        check = self._check_wait if semaphore is self._write_semaphore else None
+        token = semaphore.enter(self.settings.busy_timeout, check)
         if token is None:
             raise self._busy()
         try:
@@ -210,15 +220,20 @@ class LocalTransaction(TransactionBase):
         self._ended = False
         self._owner: Hashable | None = None
         self._connection: Connection | None = None
+        self._mark: Mark | None = None
+        #: The number of the thread that began it.
+        self.thread = get_ident()
 
     def _begin(self, foreign_keys: bool) -> None:
         client = self._client
-        self._token = client._write_semaphore.enter(client.settings.busy_timeout)
+        self._token = client._write_semaphore.enter(client.settings.busy_timeout, client._check_wait)
         if self._token is None:
             raise client._busy()
         try:
             self._connection = client._lent = client._take()
             self._connection.begin(foreign_keys=foreign_keys)
+            self._mark = mark()
+            client._mark = ref(self._mark)
             self._owner = client._owner = client._caller()
             client._transaction = ref(self)
         except BaseException:
@@ -311,6 +326,8 @@ class LocalTransaction(TransactionBase):
         """Give back all that it has: to the client the connection, to the next writer the turn."""
         client = self._client
         self._ended = True
+        if self._mark is not None:
+            self._mark.is_open = False
         # Once: by now the same thread may own another one. And without a call, in which an exception could strike.
         owner, self._owner = self._owner, None
         if owner is not None and client._owner is owner:

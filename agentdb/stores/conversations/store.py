@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
-from agentdb.errors import FieldError, StatementError
+from agentdb.errors import FieldError
 from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, operation
 from agentdb.queries import agent_contexts, agents, conversations, messages, sessions
 from agentdb.stores.agent_contexts import AGENT_SWITCH
@@ -22,10 +22,11 @@ from agentdb.stores.conversations.context_dicts import (
     save_context,
     shown_switch,
 )
-from agentdb.stores.conversations.message_dicts import Said, moment, shown, spoken
-from agentdb.stores.conversations.save import save
+from agentdb.stores.conversations.message_dicts import moment, shown
+from agentdb.stores.conversations.reading import Version, conflict, read_context, read_outline, spoken
+from agentdb.stores.conversations.save import Given, save
 from agentdb.stores.conversations.scopes import AsyncScope, Scope
-from agentdb.stores.fields import BOOLEAN, ID, JSON_OBJECT, now_text, time_text
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, JSON_OBJECT, now_text, one_of, time_text
 from agentdb.stores.messages.values import MESSAGE, MESSAGE_STATS
 from agentdb.stores.pages import BEYOND_INTEGERS, at_most, check_limit
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from agentdb.operations import Steps, Target
     from agentdb.operations.runners import Callback
     from agentdb.operations.transactions import Level
+
+#: What save_session() does with a text that holds half a character.
+OnLoneSurrogate: TypeAlias = Literal["strict", "replace"]
+_ERRORS = one_of("strict", "replace")
 
 #: The agent of a conversation that names none, where nobody has configured another.
 DEFAULT_AGENT = {"id": "default", "name": "Default agent", "model": "default"}
@@ -90,49 +95,76 @@ class ConversationStore(Operations[W]):
         session_id: str,
         messages: Iterable[Mapping[str, Any]],
         last_activity: datetime | str | None = None,
+        *,
+        errors: OnLoneSurrogate = "strict",
+        expected_last_seq: int | None = None,
+        expected_version: str | None = None,
     ) -> Steps[None]:
         """Let a conversation be these messages; without a session it is made, a deleted one comes back.
 
-        A message has role and content (text, None, or a list of blocks). It may have name, tool_call_id, tool_calls,
-        token_count, usage, metadata and timestamp. Without token_count it is estimated, a token for four bytes; without
-        timestamp it is now. Other keys join what is under "extra" in its metadata.
+        A message has role and content: text, None, or a list of blocks. It may have name, tool_call_id, tool_calls, usage,
+        metadata, and any other key. An id that is text is the caller's own: the external id of the message. load_session()
+        gives all of these back. A key that is None is as if it were not there.
 
-        What is compared is the context, as load_session() gives it. What stayed the same keeps id, seq and time: the same in
-        role, content, name, tool_call_id and tool_calls; of several that are, the one whose id the dict has, as those of
-        get_messages_paginated() have. What is not among the messages any more is marked as removed; a changed one is
-        removed, and added again in its place. Something new between two that stayed takes a seq that is free there; where
-        there is none, it and all behind it get new seqs at the end, and keep their ids and times. What a compaction took
-        out and is among these comes back into the context; a compaction of which nothing is left is restored.
+        It may also have token_count (else it is estimated: four bytes are a token), timestamp (else it is now), seq, and an id
+        that is an integer. These are in load_transcript() and get_messages_paginated(), and not in load_session().
 
-        last_activity: from now on, older than what was said, too; None: the time of the last message.
+        What is compared is the context, as load_session() gives it. A message is the one whose id it has; without an id, the
+        one that says the same: role, content, name, tool_call_id and tool_calls. It keeps its id, seq and time, and has the
+        keys that are given, and no others. What is not among the messages any more is marked as removed, and so is the
+        earlier version of a message that has lost something: messages.removed() lists both, messages.restore() brings them
+        back. Something new between two that stayed takes a seq that is free there; where there is none, it and all behind it
+        get new seqs at the end, and keep their ids and times. What a compaction took out, or was removed and is named by its
+        id, comes back into the context; a compaction of which nothing is left is restored.
 
-        Raises FieldError, which names the message, as in messages[3].role; then nothing is saved.
+        last_activity: from now on, older than what was said, too; None: the time of the last message. errors: 'replace' stores
+        a text that holds half a character (a lone surrogate) with U+FFFD in its place, so that it can be searched and read.
+        The payload has the message as it is, and load_session() gives that back. expected_last_seq, expected_version: the last
+        seq, or the version of load_session(), that the messages are based on.
+
+        Raises ConflictError where somebody else has changed the conversation since, FieldError, which names the message, as
+        in messages[3].role; then nothing is saved.
         """
         ID.encode("session_id", session_id)
         if isinstance(messages, (str, Mapping)) or not isinstance(messages, Iterable):
             why = f"is a list of dicts, not {type(messages).__name__}"
             raise FieldError.of("messages", messages, why, code="wrong_type")
-        said = [Said(f"messages[{number}]", given) for number, given in enumerate(messages)]
+        replaces = _ERRORS.encode("errors", errors) == "replace"
+        given = Given(list(messages), replaces=replaces)
         activity = None if last_activity is None else moment("last_activity", last_activity)
-        yield from atomically(self._save(session_id, said, activity))
+        last_seq = COUNT.or_none().encode("expected_last_seq", expected_last_seq)
+        version = None if expected_version is None else Version.read(expected_version)
+        yield from atomically(self._save(session_id, given, activity, last_seq, version))
 
-    def _save(self, session_id: str, said: list[Said], activity: str | None) -> Steps[None]:
-        found = (yield from execute(sessions.STATE, {"id": session_id})).rows
+    def _save(
+        self,
+        session_id: str,
+        given: Given,
+        activity: str | None,
+        expected_last_seq: int | None,
+        version: Version | None,
+    ) -> Steps[None]:
+        found, outline = yield from read_outline(session_id)
         last_seq, compacted, before = 0, 0, None
-        if found:
-            last_seq, compacted, before = (
-                found[0][name] for name in ("last_seq", "compaction_count", "last_activity_at")
-            )
-        else:
+        if found is not None:
+            last_seq, compacted, before = (found[name] for name in ("last_seq", "compaction_count", "last_activity_at"))
+        if expected_last_seq is not None and expected_last_seq != last_seq:
+            raise (yield from conflict(session_id, expected_last_seq, last_seq))
+        if version is not None:
+            _, rows = yield from read_context(session_id)
+            if version != (now := Version.of(last_seq, rows)):
+                raise (yield from conflict(session_id, version, str(now)))
+        writes: list[tuple[str, dict[str, Any]]] = yield from save(session_id, given, outline, last_seq, compacted)
+        times = [args["created_at"] for sql, args in writes if sql is messages.INSERT]
+        if found is None:
             yield from self._ensure_default_agent()
             # A conversation that is brought along began with the first that was said in it.
-            began = min(now_text(), activity or now_text(), *[message.row["created_at"] for message in said])
+            began = min(now_text(), activity or now_text(), *times)
             row = {"id": session_id, "main_agent_id": self._default_agent["id"], "created_at": began}
-            yield from execute(conversations.INSERT_SESSION, row)
-        latest = yield from save(session_id, said, last_seq, compacted)
+            writes.insert(0, (conversations.INSERT_SESSION, row))
         # What only comes back, or moves, is no activity.
-        active = activity or max(before or "", latest or "") or None
-        yield from execute(conversations.SAVED, {"id": session_id, "last_activity_at": active})
+        active = activity or max(before or "", *times, "") or None
+        yield from batch([*writes, (conversations.SAVED, {"id": session_id, "last_activity_at": active})])
 
     def _ensure_default_agent(self) -> Steps[None]:
         id = self._default_agent["id"]
@@ -144,22 +176,56 @@ class ConversationStore(Operations[W]):
 
     @operation
     def load_session(self, session_id: str) -> Steps[dict[str, Any] | None]:
-        """None, or {session_id, messages, last_activity, created_at}. The messages are the context: what no compaction took
-        out, and the summaries. A message has role and content, and name, tool_call_id and tool_calls where it has them."""
+        """None, or {session_id, messages, last_activity, created_at, version}.
+
+        The messages are the context: what no compaction took out, and the summaries, each result of a tool behind its call.
+        A message has role and content, and every other key that was saved: see save_session(). version: text that is another
+        one when the context is, for save_session(expected_version=…).
+        """
         id = ID.encode("session_id", session_id)
-        # A batch of reads is one snapshot, and takes no lock.
+        found, rows = yield from read_context(id)
+        if found is None or found["deleted_at"] is not None:
+            return None
         try:
-            found, said = yield from batch([(sessions.STATE, {"id": id}), (conversations.CONTEXT, {"session_id": id})])
-        except StatementError:
+            said = spoken(rows)
+        except (ValueError, TypeError, RecursionError):
             yield from MESSAGE.many(conversations.CONTEXT, {"session_id": id})  # names the row that cannot be read
             raise
-        if not found.tuples or (session := found.rows[0])["deleted_at"] is not None:
+        return {
+            "session_id": id,
+            "messages": said,
+            "last_activity": datetime.fromisoformat(found["active_at"]),
+            "created_at": datetime.fromisoformat(found["created_at"]),
+            "version": str(Version.of(found["last_seq"], rows)),
+        }
+
+    @operation
+    def version(self, session_id: str) -> Steps[str | None]:
+        """The version that load_session() would give now, for the next save after a save; None where it would give None."""
+        found, rows = yield from read_context(ID.encode("session_id", session_id))
+        if found is None or found["deleted_at"] is not None:
+            return None
+        return str(Version.of(found["last_seq"], rows))
+
+    @operation
+    def load_transcript(self, session_id: str) -> Steps[dict[str, Any] | None]:
+        """None, or {session_id, messages, last_activity, created_at}, for people: whatever was compacted, the messages are all
+        that was said and not removed, without summaries, in the order in which it was said.
+
+        A message is as in get_messages_paginated(): with the keys that load_session() gives, and id, seq, timestamp and
+        token_count. Its id is that of the database; the caller's own is external_id.
+        """
+        id = ID.encode("session_id", session_id)
+        args = {"session_id": id, "include_deleted": 0}
+        state, result = yield from batch([(sessions.STATE, {"id": id}), (messages.GET_BY_SESSION_ID, args)])
+        found = state.rows[0] if state.tuples else None
+        if found is None or found["deleted_at"] is not None:
             return None
         return {
             "session_id": id,
-            "messages": [spoken(message) for message in MESSAGE.decode(said)],
-            "last_activity": datetime.fromisoformat(session["active_at"]),
-            "created_at": datetime.fromisoformat(session["created_at"]),
+            "messages": [shown(message) for message in MESSAGE.decode(result)],
+            "last_activity": datetime.fromisoformat(found["active_at"]),
+            "created_at": datetime.fromisoformat(found["created_at"]),
         }
 
     @operation

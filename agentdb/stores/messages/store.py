@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from agentdb.errors import FieldError, IntegrityError
-from agentdb.operations import Operations, W, atomic, batch, execute, operation
+from agentdb.errors import FieldError
+from agentdb.operations import W, atomic, atomically, execute, operation
 from agentdb.queries import messages
 from agentdb.stores.fields import (
     BOOLEAN,
@@ -15,16 +15,17 @@ from agentdb.stores.fields import (
     ID,
     INTEGER,
     ON_ERROR,
-    TIME,
     UNSET,
     JsonArray,
     JsonObject,
     OnError,
     Unset,
-    now_text,
 )
+from agentdb.stores.messages.append import append_expecting, append_row, append_rows, new_row, row_of, text_of
+from agentdb.stores.messages.call_order import call_order
+from agentdb.stores.messages.open_calls import ToolCalls
+from agentdb.stores.messages.removal import MessageRemoval, find_in_transcript
 from agentdb.stores.messages.values import (
-    FRESH,
     MESSAGE,
     MESSAGE_STATS,
     Message,
@@ -33,15 +34,13 @@ from agentdb.stores.messages.values import (
     NewMessage,
 )
 from agentdb.stores.pages import BY_SEQ, Page, at_most, page
-from agentdb.stores.sessions.live import check_live
 
 if TYPE_CHECKING:
-    from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
     from agentdb.stores.messages.search import SearchHit
 
 
-class MessageStore(Operations[W]):
+class MessageStore(MessageRemoval[W], ToolCalls[W]):
     """The messages of a database's sessions.
 
     The transcript is what people read: every message that is neither a summary nor removed. The context is what the model
@@ -71,28 +70,35 @@ class MessageStore(Operations[W]):
         is_preserved: bool = False,
         is_summary: bool = False,
         created_at: datetime | None = None,
+        expected_last_seq: int | None = None,
     ) -> Steps[Message]:
         """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
         content, that is what the payload says: texts, arguments of calls, what tools gave, and summaries of reasoning.
 
         is_summary: it stands for others in the context, and is not in the transcript; compactions.compact() makes such.
         external_id: where the session has a message with it already, nothing is added, and that message is returned, as
-        it is. So a retry is safe.
+        it is. So a retry is safe, also of a call that was cancelled: it may have been written. status: 'partial' for one that
+        is still being written; go on with update(). expected_last_seq: the last seq that the caller knows of this session,
+        removed messages included; 0 of an empty one.
 
-        Raises NotFoundError for a session that is not there (`session_deleted`: that is deleted softly), IntegrityError for
-        one that has no seq left (`session_full`), FieldError for a value that its field cannot hold.
+        Raises ConflictError where the session has come to another seq. Raises NotFoundError for a session that is not there
+        (`session_deleted`: that is deleted softly), IntegrityError for one that has no seq left (`session_full`), FieldError
+        for a value that its field cannot hold.
         """
-        row = _new(locals())
-        try:
-            result = yield from execute(messages.APPEND, row)
-        except IntegrityError as error:
-            raise _explained(error, row["session_id"]) from error
-        return (yield from _appended(row, result))
+        row = new_row(locals())
+        if expected_last_seq is not None:
+            expected = COUNT.encode("expected_last_seq", expected_last_seq)
+            return (yield from atomically(append_expecting([row], row["session_id"], expected)))[0]
+        return (yield from append_row(row))
 
     @operation
-    def append_many(self, session_id: str, new: Iterable[NewMessage]) -> Steps[list[Message]]:
-        """Add messages in their order, in one request: all, or none. Returns a message for each. Errors as in append()."""
+    def append_many(
+        self, session_id: str, new: Iterable[NewMessage], *, expected_last_seq: int | None = None
+    ) -> Steps[list[Message]]:
+        """Add messages in their order, in one request: all, or none. Returns a message for each. expected_last_seq, and
+        errors, as in append()."""
         ID.encode("session_id", session_id)
+        expected = COUNT.or_none().encode("expected_last_seq", expected_last_seq)
         if not isinstance(new, Iterable):
             raise FieldError.of(
                 "new", new, f"is an iterable of NewMessage, not {type(new).__name__}", code="wrong_type"
@@ -103,22 +109,10 @@ class MessageStore(Operations[W]):
             if not isinstance(message, NewMessage):
                 why = f"holds a {type(message).__name__}, not a NewMessage"
                 raise FieldError.of("new", message, why, code="wrong_type")
-            given = {name: getattr(message, name) for name in NewMessage.__slots__}
-            rows.append(_new({**given, "session_id": session_id}))
-        if not rows:
-            yield from check_live(session_id)  # said also where there is nothing to add
-            return []
-        try:
-            results = yield from batch([(messages.APPEND, row) for row in rows])
-        except IntegrityError as error:
-            raise _explained(error, session_id) from error
-        # All are of one session, and the batch is one transaction. A row that a trigger of the host ignores is left out.
-        any_added = any(result.tuples for result in results)
-        appended = []
-        for row, result in zip(rows, results, strict=True):
-            if result.tuples or row["external_id"] is not None or not any_added:
-                appended.append((yield from _appended(row, result)))
-        return appended
+            rows.append(row_of(session_id, message))
+        if expected is not None:
+            return (yield from atomically(append_expecting(rows, session_id, expected)))
+        return (yield from append_rows(rows, session_id))
 
     @atomic
     def update(
@@ -142,10 +136,37 @@ class MessageStore(Operations[W]):
         """
         changes = MESSAGE.changes(locals())
         if content is UNSET and payload is not UNSET and payload is not None:
-            changes["content"] = _text_of(payload)
+            changes["content"] = text_of(payload)
         return (
             yield from MESSAGE.change(id, changes, read=messages.GET_BY_ID, write=messages.UPDATE, include_deleted=0)
         )
+
+    @operation
+    def partial(
+        self, session_id: str | None = None, *, include_deleted: bool = False, on_error: OnError = "raise"
+    ) -> Steps[list[Message]]:
+        """The messages that are still being written, those of one session or of all: after a crash, what it left. Ask at the
+        start of a program, and finish, or delete, each. on_error: as for page().
+        """
+        BOOLEAN.encode("include_deleted", include_deleted)
+        ON_ERROR.encode("on_error", on_error)
+        if session_id is None:
+            return (yield from MESSAGE.many(messages.PARTIAL, {"include_deleted": int(include_deleted)}, on_error))
+        args = _of_session(session_id, include_deleted)
+        return (yield from MESSAGE.many(messages.PARTIAL_OF_SESSION, args, on_error))
+
+    @atomic
+    def regenerate(self, message_id: int) -> Steps[list[Message]]:
+        """Make room for another answer: remove this message and all behind it, as delete_from(), and return the context
+        before it, as context(). What is removed can be read with alternatives() of the new answer, and brought back with
+        restore_removal().
+
+        Raises NotFoundError for a message that is not there, whose session is deleted softly, or which is not in the
+        transcript (`not_in_transcript`).
+        """
+        message = yield from find_in_transcript(message_id)
+        yield from self.delete_from.steps(message.session_id, message.seq)
+        return (yield from self.context.steps(message.session_id))
 
     @operation
     def get(self, id: int, *, include_deleted: bool = False, on_error: OnError = "raise") -> Steps[Message | None]:
@@ -212,10 +233,11 @@ class MessageStore(Operations[W]):
     def context(
         self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
     ) -> Steps[list[Message]]:
-        """What the model is sent, in its order: what no compaction took out, and the summaries in place of the rest.
-        on_error: as for page()."""
+        """What the model is sent, in its order: what no compaction took out, and the summaries in place of the rest. The
+        result of a call stands behind it, whatever was said before the result came. on_error: as for page()."""
         args = _of_session(session_id, include_deleted)
-        return (yield from MESSAGE.many(messages.GET_CONTEXT, args, ON_ERROR.encode("on_error", on_error)))
+        found = yield from MESSAGE.many(messages.GET_CONTEXT, args, ON_ERROR.encode("on_error", on_error))
+        return [found[position] for position in call_order(found)]
 
     @operation
     def latest(
@@ -231,56 +253,6 @@ class MessageStore(Operations[W]):
         found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error))
         found.reverse()
         return found
-
-    @operation
-    def pop(self, session_id: str) -> Steps[Message | None]:
-        """Remove the last message of the transcript and return it; None if there is none. Its seq is not given again."""
-        args = {"session_id": ID.encode("session_id", session_id), "removed_at": now_text()}
-        return (yield from MESSAGE.one(messages.POP, args))
-
-    @operation
-    def delete(self, id: int) -> Steps[bool]:
-        """Remove a message; False if there is none, or it is removed already."""
-        args = {"id": INTEGER.encode("id", id), "removed_at": now_text()}
-        return (yield from execute(messages.REMOVE_BY_ID, args)).rows_affected > 0
-
-    @operation
-    def delete_from(self, session_id: str, seq: int) -> Steps[int]:
-        """Remove the message with this seq and all behind it, as before a new answer, summaries too; how many there were.
-        Their seqs are not given again."""
-        args = {"session_id": ID.encode("session_id", session_id), "seq": COUNT.encode("seq", seq)}
-        return (yield from execute(messages.REMOVE_FROM_SEQ, {**args, "removed_at": now_text()})).rows_affected
-
-    @operation
-    def clear(self, session_id: str) -> Steps[int]:
-        """Remove all messages of a session, and keep the session; how many there were. Their seqs are not given again."""
-        return (yield from self.delete_from.steps(session_id, 0))
-
-    @operation
-    def restore(self, id: int) -> Steps[bool]:
-        """Bring a removed message back to its place; False if there is none, or it is not removed.
-
-        Raises IntegrityError `place_taken` where another message has taken its place.
-        """
-        args = {"id": INTEGER.encode("id", id), "updated_at": now_text()}
-        try:
-            return (yield from execute(messages.RESTORE_BY_ID, args)).rows_affected > 0
-        except IntegrityError as error:
-            if error.code != "unique":
-                raise
-            raise IntegrityError(
-                f"message {id} cannot be restored: another message has taken its place",
-                code="place_taken",
-            ) from error
-
-    @operation
-    def purge(self, session_id: str, *, before: datetime | None = None) -> Steps[int]:
-        """Delete the removed messages of a session for good: all, or those removed at `before` or earlier; how many."""
-        args = {
-            "session_id": ID.encode("session_id", session_id),
-            "before": "9999-12-31T23:59:59.999Z" if before is None else TIME.encode("before", before),
-        }
-        return (yield from execute(messages.PURGE, args)).rows_affected
 
     @operation
     def erase_deleted(self) -> Steps[bool]:
@@ -350,40 +322,3 @@ def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
         "session_id": ID.encode("session_id", session_id),
         "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
     }
-
-
-def _new(given: dict[str, Any]) -> dict[str, Any]:
-    row = MESSAGE.new(given)
-    if row["content"] is None and given["payload"] is not None:
-        row["content"] = _text_of(given["payload"])
-    return row
-
-
-def _text_of(payload: Any) -> str | None:
-    from agentdb.stores.messages.payload_text import text_of_known
-
-    return MESSAGE.columns["content"].encode("content", text_of_known(payload))  # type: ignore[no-any-return]
-
-
-def _appended(row: dict[str, Any], result: ResultSet) -> Steps[Message]:
-    """The message of a row that was appended; where its external id was taken, the one that has it."""
-    if result.tuples:
-        id, seq = result.tuples[0]
-        return MESSAGE.of_encoded({**FRESH, "updated_at": row["created_at"], **row, "id": id, "seq": seq})
-    session_id = row["session_id"]
-    if row["external_id"] is not None:
-        args = {"session_id": session_id, "external_id": row["external_id"], "include_deleted": 0}
-        message = yield from MESSAGE.one(messages.GET_BY_EXTERNAL_ID, args)
-        if message is not None:
-            return message
-    yield from check_live(session_id)
-    raise IntegrityError("the message was not added: a trigger on messages ignored it", code="constraint")
-
-
-def _explained(error: IntegrityError, session_id: str) -> IntegrityError:
-    return session_full(session_id) if "seq BETWEEN" in error.message else error
-
-
-def session_full(session_id: str) -> IntegrityError:
-    """No seq is left behind the last one of a session; only raw SQL can have come to that."""
-    return IntegrityError(f"session_id: session {session_id!r} has no seq left", code="session_full")

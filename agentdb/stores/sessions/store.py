@@ -12,6 +12,7 @@ from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
 from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
 from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.sessions.fork import SessionForks
 from agentdb.stores.sessions.hierarchy import SessionHierarchy
 from agentdb.stores.sessions.values import (
     AGENT_SUMMARY,
@@ -39,7 +40,7 @@ _FRESH = {
 }
 
 
-class SessionStore(SessionHierarchy[W]):
+class SessionStore(SessionHierarchy[W], SessionForks[W]):
     """The sessions of a database.
 
     One that is deleted softly is as if it were not there, and so is what belongs to it, unless `include_deleted` is True.

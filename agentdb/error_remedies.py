@@ -150,6 +150,9 @@ REMEDIES: dict[str, str] = {
     "not_one_of": "Give one of those values.",
     "other_session": "Name a log of the same session, or None.",
     "bad_search": "Correct the expression, or pass syntax=False to look for the text as it is.",
+    "bad_vector": "Give finite numbers of which one at least is not 0.",
+    "wrong_dimensions": "Give a vector of the same model, or another name for the model. To begin again with another length, "
+    "delete the vectors of that model with memory_embeddings.delete_model().",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
     # rows
     "unreadable_row": "Read the other rows with on_error='placeholder', which marks what cannot be read. Then correct that "
@@ -170,6 +173,8 @@ REMEDIES: dict[str, str] = {
     "cycle": "Choose a parent that is not one of its descendants.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
     "version_active": "Activate another version first, with agent_versions.activate().",
+    "already_superseded": "Supersede the newest version; memories.successor() gives the one behind it.",
+    "already_applied": "Nothing. The memory has the change already.",
     "default_agent": "Make another agent the default one with agents.set_default() first.",
     "already_exists": "Use another id, or update the one that is there.",
 }

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.compactions.store import CompactionStore
     from agentdb.stores.conversations.store import ConversationStore
+    from agentdb.stores.memories.accesses import MemoryAccessStore
+    from agentdb.stores.memories.annotations import MemoryAnnotationStore
+    from agentdb.stores.memories.embeddings import MemoryEmbeddingStore
+    from agentdb.stores.memories.links import MemoryLinkStore
+    from agentdb.stores.memories.store import MemoryStore
     from agentdb.stores.messages.store import MessageStore
     from agentdb.stores.module_states import ModuleStateStore
     from agentdb.stores.session_events import SessionEventStore
@@ -118,6 +123,41 @@ class Stores(HasTarget[W]):
         from agentdb.stores.module_states import ModuleStateStore
 
         return self._store(ModuleStateStore)  # type: ignore[no-any-return]
+
+    @property
+    def memories(self) -> MemoryStore[W]:
+        """The memories, what is recalled of them, and what is forgotten."""
+        from agentdb.stores.memories.store import MemoryStore
+
+        return self._store(MemoryStore)  # type: ignore[no-any-return]
+
+    @property
+    def memory_links(self) -> MemoryLinkStore[W]:
+        """Which memories are related."""
+        from agentdb.stores.memories.links import MemoryLinkStore
+
+        return self._store(MemoryLinkStore)  # type: ignore[no-any-return]
+
+    @property
+    def memory_accesses(self) -> MemoryAccessStore[W]:
+        """Who used which memory."""
+        from agentdb.stores.memories.accesses import MemoryAccessStore
+
+        return self._store(MemoryAccessStore)  # type: ignore[no-any-return]
+
+    @property
+    def memory_annotations(self) -> MemoryAnnotationStore[W]:
+        """What was said about memories, and applied to them."""
+        from agentdb.stores.memories.annotations import MemoryAnnotationStore
+
+        return self._store(MemoryAnnotationStore)  # type: ignore[no-any-return]
+
+    @property
+    def memory_embeddings(self) -> MemoryEmbeddingStore[W]:
+        """The vectors of the memories."""
+        from agentdb.stores.memories.embeddings import MemoryEmbeddingStore
+
+        return self._store(MemoryEmbeddingStore)  # type: ignore[no-any-return]
 
     @property
     def operations_target(self) -> Any:

@@ -91,6 +91,21 @@ def a_malformed_search(path: Path) -> AgentDBError:
 
 
 @situation
+def a_vector_without_a_direction(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.memories.create(id="m", content="likes tea")
+        return caught(db.memories.set_embedding, "m", [0.0, 0.0, 0.0], "small")
+
+
+@situation
+def a_vector_of_another_length(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.memories.create(id="m", content="likes tea")
+        db.memories.set_embedding("m", [0.5, 0.25, 0.0], "small")
+        return caught(db.memories.recall, embedding=[0.5, 0.25])
+
+
+@situation
 def a_cursor_of_nowhere(path: Path) -> AgentDBError:
     with conversation(path) as db:
         return caught(db.messages.page, "s", cursor="page 2")
@@ -221,6 +236,23 @@ def the_active_version_of_an_agent(path: Path) -> AgentDBError:
     with conversation(path) as db:
         db.agent_versions.create("a", "1.0.0", activate=True, id="v")
         return caught(db.agent_versions.delete, "v")
+
+
+@situation
+def a_memory_that_is_superseded_twice(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.memories.create(id="m", content="likes tea")
+        db.memories.supersede("m", content="likes cocoa")
+        return caught(db.memories.supersede, "m", content="likes coffee")
+
+
+@situation
+def an_annotation_that_is_applied_twice(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.memories.create(id="m", content="likes tea")
+        db.memory_annotations.create("m", id="n", kind="correction", content="likes cocoa")
+        db.memory_annotations.apply("n")
+        return caught(db.memory_annotations.apply, "n")
 
 
 @situation

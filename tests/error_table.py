@@ -576,6 +576,14 @@ Name a log of the same session, or None. [other_session]
 text is not an FTS5 expression: unterminated string (str of length 6)
 Correct the expression, or pass syntax=False to look for the text as it is. [bad_search]
 
+== bad_vector: a vector without a direction
+vector has a length that is 0, not finite, or beyond 32-bit floats, so it has no direction (list of length 3)
+Give finite numbers of which one at least is not 0. [bad_vector]
+
+== wrong_dimensions: a vector of another length
+embedding has 2 dimensions; the vectors of model 'small' have 3 (int)
+Give a vector of the same model, or another name for the model. To begin again with another length, delete the vectors of that model with memory_embeddings.delete_model(). [wrong_dimensions]
+
 == bad_cursor: a cursor of nowhere
 cursor is not one that this list gave (str of length 6)
 Pass next_cursor of the page before, or None for the first page. [bad_cursor]
@@ -647,6 +655,14 @@ Delete what uses it first, or pass cascade=True to delete all of it. [in_use]
 == version_active: the active version of an agent
 agent version 'v' is the active one
 Activate another version first, with agent_versions.activate(). [version_active]
+
+== already_superseded: a memory that is superseded twice
+memory 'm' is superseded by another one already
+Supersede the newest version; memories.successor() gives the one behind it. [already_superseded]
+
+== already_applied: an annotation that is applied twice
+annotation 'n' is applied already
+Nothing. The memory has the change already. [already_applied]
 
 == default_agent: the default agent
 agent 'd' is the default agent

@@ -14,6 +14,9 @@ from agentdb.migrations.m007_session_events import MIGRATION as _SESSION_EVENTS
 from agentdb.migrations.m008_metrics import MIGRATION as _METRICS
 from agentdb.migrations.m009_agent_versions import MIGRATION as _AGENT_VERSIONS
 from agentdb.migrations.m010_module_states import MIGRATION as _MODULE_STATES
+from agentdb.migrations.m011_memories import MIGRATION as _MEMORIES
+from agentdb.migrations.m012_memory_search import MIGRATION as _MEMORY_SEARCH
+from agentdb.migrations.m013_memory_vectors import MIGRATION as _MEMORY_VECTORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     _METRICS,
     _AGENT_VERSIONS,
     _MODULE_STATES,
+    _MEMORIES,
+    _MEMORY_SEARCH,
+    _MEMORY_VECTORS,
 )
 
 

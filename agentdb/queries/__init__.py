@@ -11,6 +11,12 @@ if TYPE_CHECKING:
         agents,
         compactions,
         conversations,
+        memories,
+        memory_accesses,
+        memory_annotations,
+        memory_embeddings,
+        memory_links,
+        memory_search,
         message_search,
         messages,
         module_states,
@@ -27,6 +33,12 @@ if TYPE_CHECKING:
     from agentdb.queries import agents as AgentQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
+    from agentdb.queries import memories as MemoryQueries
+    from agentdb.queries import memory_accesses as MemoryAccessQueries
+    from agentdb.queries import memory_annotations as MemoryAnnotationQueries
+    from agentdb.queries import memory_embeddings as MemoryEmbeddingQueries
+    from agentdb.queries import memory_links as MemoryLinkQueries
+    from agentdb.queries import memory_search as MemorySearchQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
     from agentdb.queries import module_states as ModuleStateQueries
@@ -53,6 +65,12 @@ else:
         "module_states": "module_states",
         "agent_versions": "agent_versions",
         "agent_metrics": "agent_metrics",
+        "memories": "memories",
+        "memory_accesses": "memory_accesses",
+        "memory_annotations": "memory_annotations",
+        "memory_embeddings": "memory_embeddings",
+        "memory_links": "memory_links",
+        "memory_search": "memory_search",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionForkQueries": "session_forks",
@@ -68,6 +86,12 @@ else:
         "ModuleStateQueries": "module_states",
         "AgentVersionQueries": "agent_versions",
         "AgentMetricQueries": "agent_metrics",
+        "MemoryQueries": "memories",
+        "MemoryAccessQueries": "memory_accesses",
+        "MemoryAnnotationQueries": "memory_annotations",
+        "MemoryEmbeddingQueries": "memory_embeddings",
+        "MemoryLinkQueries": "memory_links",
+        "MemorySearchQueries": "memory_search",
     }
 
     def __getattr__(name):
@@ -87,6 +111,12 @@ __all__ = [
     "AgentVersionQueries",
     "CompactionQueries",
     "ConversationQueries",
+    "MemoryAccessQueries",
+    "MemoryAnnotationQueries",
+    "MemoryEmbeddingQueries",
+    "MemoryLinkQueries",
+    "MemoryQueries",
+    "MemorySearchQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "ModuleStateQueries",
@@ -102,6 +132,12 @@ __all__ = [
     "agents",
     "compactions",
     "conversations",
+    "memories",
+    "memory_accesses",
+    "memory_annotations",
+    "memory_embeddings",
+    "memory_links",
+    "memory_search",
     "message_search",
     "messages",
     "module_states",

@@ -32,6 +32,22 @@ from agentdb.stores.fields import (
     Unset,
     one_of,
 )
+from agentdb.stores.memories.accesses import MemoryAccessStore
+from agentdb.stores.memories.annotations import MemoryAnnotationStore
+from agentdb.stores.memories.embeddings import MemoryEmbeddingStore
+from agentdb.stores.memories.links import MemoryLinkStore
+from agentdb.stores.memories.ranking import RecallCandidate, RecallFormula, RecallWeights
+from agentdb.stores.memories.store import MemoryStore
+from agentdb.stores.memories.values import (
+    EmbeddingModel,
+    Memory,
+    MemoryAccess,
+    MemoryAnnotation,
+    MemoryEmbedding,
+    MemoryLink,
+    NewMemoryAccess,
+    RecalledMemory,
+)
 from agentdb.stores.messages.open_calls import OpenCall
 from agentdb.stores.messages.search import SearchHit
 from agentdb.stores.messages.store import MessageStore
@@ -81,11 +97,22 @@ __all__ = [
     "CompactionStore",
     "ConversationStore",
     "EffectiveConfiguration",
+    "EmbeddingModel",
     "Entity",
     "Field",
     "FieldChange",
     "JsonArray",
     "JsonObject",
+    "Memory",
+    "MemoryAccess",
+    "MemoryAccessStore",
+    "MemoryAnnotation",
+    "MemoryAnnotationStore",
+    "MemoryEmbedding",
+    "MemoryEmbeddingStore",
+    "MemoryLink",
+    "MemoryLinkStore",
+    "MemoryStore",
     "Message",
     "MessageStats",
     "MessageStore",
@@ -95,9 +122,14 @@ __all__ = [
     "ModuleStateStore",
     "NewEvent",
     "NewLog",
+    "NewMemoryAccess",
     "NewMessage",
     "OpenCall",
     "Page",
+    "RecallCandidate",
+    "RecallFormula",
+    "RecallWeights",
+    "RecalledMemory",
     "SearchHit",
     "Session",
     "SessionEvent",

@@ -29,7 +29,7 @@ _new: Callable[[type[Any]], Any] = object.__new__
 #: What a new row has where the caller gave nothing.
 _MADE: dict[str, Callable[[], str]] = {
     "id": lambda: str(uuid4()),
-    **dict.fromkeys(("created_at", "updated_at", "recorded_at"), now_text),
+    **dict.fromkeys(("created_at", "updated_at", "recorded_at", "accessed_at"), now_text),
 }
 
 
@@ -90,7 +90,13 @@ class Unreadable:
 
 
 #: The tables whose names are not those of their entities in the plural.
-_TABLES = {"agent switch": "agent_switches", "agent summary": "agents", "session summary": "sessions"}
+_TABLES = {
+    "agent switch": "agent_switches",
+    "agent summary": "agents",
+    "memory": "memories",
+    "memory access": "memory_accesses",
+    "session summary": "sessions",
+}
 _UNDECODABLE = "Could not decode to UTF-8"
 
 
@@ -101,7 +107,7 @@ class Entity(Generic[E]):
     A row may have more columns than the dataclass has names: a newer schema does not confuse an older store.
     """
 
-    def __init__(self, kind: type[E], **columns: Field) -> None:
+    def __init__(self, kind: type[E], /, **columns: Field) -> None:
         names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
         if set(names) != set(columns):
             raise TypeError(f"{kind.__name__} and its columns differ: {sorted(set(names) ^ set(columns))}")
@@ -252,11 +258,20 @@ class Entity(Generic[E]):
         return self.decode((yield from self.read(sql, args)), on_error)
 
     def change(
-        self, id: Any, changes: Mapping[str, Any], *, read: str, write: str, hidden_by: str | None = None, **args: Any
+        self,
+        id: Any,
+        changes: Mapping[str, Any],
+        *,
+        read: str,
+        write: str,
+        hidden_by: str | None = None,
+        derive: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        **args: Any,
     ) -> Steps[E]:
         """Read a row, write it with the changes and a new updated_at, and give it as it is now. For an atomic body.
 
-        hidden_by: a column; a row that has a value there counts as missing. args: what `read` takes beside the id.
+        hidden_by: a column; a row that has a value there counts as missing. derive: gives the row as it is written, with the
+        columns that follow from others. args: what `read` takes beside the id.
 
         Raises NotFoundError, FieldError for an id that is none.
         """
@@ -269,7 +284,7 @@ class Entity(Generic[E]):
         row |= {**changes, "updated_at": now_text()}
         if bytes in map(type, row.values()):  # raises where it is not among the changes
             self._decode_carefully(tuple(row), tuple(row.values()), "raise")
-        yield from execute(write, row)
+        yield from execute(write, row if derive is None else derive(row))
         return self.of_encoded(row)
 
     def not_found(self, id: object) -> NotFoundError:

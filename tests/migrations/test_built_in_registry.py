@@ -100,4 +100,7 @@ def test_descriptions_are_short_plain_words_that_a_user_may_read() -> None:
         "Metrics of sessions and agents",
         "Agent versions",
         "Module states",
+        "Memories",
+        "Search in memories",
+        "Memory vectors",
     ]

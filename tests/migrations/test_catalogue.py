@@ -218,6 +218,63 @@ COLUMNS = {
         "new_values_json": "TEXT",
         "created_at": "TEXT NOT NULL DEFAULT NOW",
     },
+    "memories": {
+        "number": "INTEGER",
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "agent_id": "TEXT",
+        "user_id": "TEXT",
+        "session_id": "TEXT",
+        "type": "TEXT NOT NULL DEFAULT 'fact'",
+        "memory_type": "TEXT",
+        "importance": "REAL NOT NULL DEFAULT 0.5",
+        "confidence": "REAL NOT NULL DEFAULT 1.0",
+        "source_type": "TEXT",
+        "verification_status": "TEXT NOT NULL DEFAULT 'unverified'",
+        "expires_at": "TEXT",
+        "last_accessed_at": "TEXT",
+        "access_count": "INTEGER NOT NULL DEFAULT 0",
+        "supersedes_id": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+        "search_words": "TEXT",
+        "text": "TEXT NOT NULL",
+        "content_json": "TEXT NOT NULL",
+    },
+    "memory_links": {
+        "id": "INTEGER",
+        "memory_id": "TEXT NOT NULL",
+        "related_id": "TEXT NOT NULL",
+        "kind": "TEXT NOT NULL DEFAULT 'related'",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "memory_accesses": {
+        "id": "INTEGER",
+        "memory_id": "TEXT NOT NULL",
+        "access_type": "TEXT NOT NULL DEFAULT 'read'",
+        "accessed_by": "TEXT",
+        "accessor_type": "TEXT NOT NULL DEFAULT 'agent'",
+        "context": "TEXT",
+        "usefulness": "REAL",
+        "accessed_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "memory_annotations": {
+        "id": "TEXT NOT NULL DEFAULT UUID",
+        "memory_id": "TEXT NOT NULL",
+        "kind": "TEXT NOT NULL",
+        "created_by": "TEXT",
+        "is_applied": "INTEGER NOT NULL DEFAULT 0",
+        "applied_at": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "content_json": "TEXT",
+    },
+    "memory_embeddings": {
+        "id": "INTEGER",
+        "memory_id": "TEXT NOT NULL",
+        "model": "TEXT NOT NULL",
+        "dimensions": "INTEGER NOT NULL",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "vector": "BLOB NOT NULL",
+    },
 }
 
 #: For each table: its indexes with their columns, and what they leave out; SQLite's own are of PRIMARY KEY and UNIQUE.
@@ -288,6 +345,32 @@ INDEXES = {
         "idx_module_states_expires_at": "expires_at WHERE expires_at IS NOT NULL AND is_snapshot = 0",
     },
     "state_transitions": {"idx_state_transitions_state_id": "state_id"},
+    "memories": {
+        "sqlite_autoindex_memories_1": "UNIQUE id",
+        "idx_memories_agent_id": "agent_id, created_at, id WHERE agent_id IS NOT NULL",
+        "idx_memories_created_at": "created_at, id",
+        "idx_memories_expires_at": "expires_at WHERE expires_at IS NOT NULL",
+        "idx_memories_importance": "importance, created_at",
+        "idx_memories_session_id": "session_id, created_at, id WHERE session_id IS NOT NULL",
+        "idx_memories_supersedes_id": "UNIQUE supersedes_id WHERE supersedes_id IS NOT NULL",
+        "idx_memories_user_id": "user_id, created_at, id WHERE user_id IS NOT NULL",
+    },
+    "memory_links": {
+        "sqlite_autoindex_memory_links_1": "UNIQUE memory_id, related_id, kind",
+        "idx_memory_links_related_id": "related_id",
+    },
+    "memory_accesses": {
+        "idx_memory_accesses_memory_id": "memory_id, accessed_at, id",
+    },
+    "memory_annotations": {
+        "sqlite_autoindex_memory_annotations_1": "UNIQUE id",
+        "idx_memory_annotations_created_at": "created_at, id",
+        "idx_memory_annotations_memory_id": "memory_id, created_at, id",
+    },
+    "memory_embeddings": {
+        "sqlite_autoindex_memory_embeddings_1": "UNIQUE memory_id, model",
+        "idx_memory_embeddings_model": "model",
+    },
 }
 
 FOREIGN_KEYS = {
@@ -323,6 +406,15 @@ FOREIGN_KEYS = {
         "previous_state_id -> module_states (id) SET NULL",
     ],
     "state_transitions": ["state_id -> module_states (id) CASCADE"],
+    "memories": [
+        "agent_id -> agents (id) SET NULL",
+        "session_id -> sessions (id) SET NULL",
+        "supersedes_id -> memories (id) SET NULL",
+    ],
+    "memory_links": ["memory_id -> memories (id) CASCADE", "related_id -> memories (id) CASCADE"],
+    "memory_accesses": ["memory_id -> memories (id) CASCADE"],
+    "memory_annotations": ["memory_id -> memories (id) CASCADE"],
+    "memory_embeddings": ["memory_id -> memories (id) CASCADE"],
 }
 
 #: Every trigger, with the file of its tests.
@@ -349,6 +441,19 @@ TRIGGERS = {
     "compaction_events_count_insert": "test_compaction.py",
     "compaction_events_count_update": "test_compaction.py",
     "session_events_keep_their_sequence": "test_agent_state.py",
+    "memories_are_never_replaced": "test_memories.py",
+    "memories_keep_their_place": "test_memories.py",
+    "memory_accesses_are_never_replaced": "test_memories.py",
+    "memory_accesses_stay": "test_memories.py",
+    "memory_accesses_count_insert": "test_memories.py",
+    "memory_accesses_count_update": "test_memories.py",
+    "memory_accesses_count_delete": "test_memories.py",
+    "memories_fts_insert": "test_memories.py",
+    "memories_fts_delete": "test_memories.py",
+    "memories_fts_update": "test_memories.py",
+    "memory_embeddings_have_one_length": "test_memories.py",
+    "memory_embeddings_keep_their_length": "test_memories.py",
+    "memory_embeddings_follow_the_text": "test_memories.py",
 }
 parametrized = pytest.mark.parametrize("table", COLUMNS)
 

@@ -38,6 +38,11 @@ ROW: dict[str, dict[str, Any]] = {
     "agent_versions": {"agent_id": "a", "version_number": "1.0.0", "sort_key": "x", "snapshot_json": "{}"},
     "module_states": {"module_id": "m", "version": 1, "state_hash": "0" * 64, "state_json": "{}"},
     "state_transitions": {"state_id": "m", "trigger_type": "x"},
+    "memories": {"text": "x", "content_json": "{}"},
+    "memory_links": {"memory_id": "m", "related_id": "n"},
+    "memory_accesses": {"memory_id": "m"},
+    "memory_annotations": {"memory_id": "m", "kind": "verification"},
+    "memory_embeddings": {"memory_id": "m", "model": "x", "dimensions": 1, "vector": b"1234"},
 }
 ARRAYS = [
     *[
@@ -61,13 +66,23 @@ OBJECTS = [
 EITHER = [("sessions", "learning_outcomes_json"), ("messages", "payload_json"), ("message_archive", "payload_json")]
 EITHER += [("agent_versions", "changes_json"), ("state_transitions", "transition_data_json")]
 CONTENT = ("session_logs", "content")
-EVENT_DATA = ("session_events", "event_data_json")
 NEEDED_OBJECTS = [("agent_versions", "snapshot_json"), ("module_states", "state_json")]
+#: Any JSON but null, and where it may be missing.
+CONTENTS = [CONTENT, ("memories", "content_json")]
+OPTIONAL_CONTENTS = [("session_events", "event_data_json"), ("memory_annotations", "content_json")]
 METRICS = ("session_metrics", "agent_metrics")
 TIMES = [
-    *[(table, "created_at") for table in ROW if table not in ("agent_switches", "message_archive", *METRICS)],
-    *[(table, "updated_at") for table in ("agents", "sessions", "session_logs", "messages", "agent_versions")],
+    *[
+        (table, "created_at")
+        for table in ROW
+        if table not in ("agent_switches", "message_archive", "memory_accesses", *METRICS)
+    ],
+    *[
+        (table, "updated_at")
+        for table in ("agents", "sessions", "session_logs", "messages", "agent_versions", "memories")
+    ],
     ("agent_switches", "switched_at"),
+    ("memory_accesses", "accessed_at"),
     *[(table, "recorded_at") for table in METRICS],
 ]
 OPTIONAL_TIMES = [
@@ -77,6 +92,8 @@ OPTIONAL_TIMES = [
     ("compaction_events", "restored_at"),
     *[("agent_versions", name) for name in ("activated_at", "deactivated_at")],
     ("module_states", "expires_at"),
+    *[("memories", name) for name in ("expires_at", "last_accessed_at")],
+    ("memory_annotations", "applied_at"),
 ]
 
 BROKEN_JSON = ["", " ", "[", "{", "[1,]", "{a:1}", "{'a':1}", "[NaN]", "nul", "\ufeff[]", "[1]x", "[1]\0x", "[1]\0"]
@@ -127,8 +144,13 @@ def accepts(connection: sqlite3.Connection, insert: Insert, place: tuple[str, st
         insert(connection, "compaction_events", **ROW["compaction_events"])
     if table == "state_transitions":
         insert(connection, "module_states", id="m", **ROW["module_states"])
+    if table.startswith("memory_"):
+        connection.execute(
+            "INSERT OR IGNORE INTO memories (id, text, content_json) VALUES ('m', 'x', '{}'), ('n', 'x', '{}')"
+        )
+    beside = {"is_applied": int(value is not None)} if column == "applied_at" else {}
     try:
-        insert(connection, table, **{**ROW[table], column: value})
+        insert(connection, table, **{**ROW[table], **beside, column: value})
     except sqlite3.IntegrityError as refusal:
         if column not in str(refusal):
             raise
@@ -151,7 +173,7 @@ def canonical(moment: datetime) -> str:
 
 
 @pytest.mark.parametrize(
-    "place", [*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, CONTENT, *NEEDED_OBJECTS, EVENT_DATA], ids=".".join
+    "place", [*ARRAYS, NEEDED_ARRAY, *OBJECTS, *EITHER, *CONTENTS, *OPTIONAL_CONTENTS, *NEEDED_OBJECTS], ids=".".join
 )
 @pytest.mark.parametrize("text", BROKEN_JSON, ids=ascii)
 def test_broken_json_is_refused(
@@ -227,10 +249,21 @@ def test_every_column_of_json_or_of_a_time_is_named_here(connection: sqlite3.Con
         "SELECT list.name AS place, info.name FROM pragma_table_list AS list JOIN pragma_table_info(list.name) AS info"
         " WHERE list.schema = 'main' AND list.strict AND (info.name LIKE '%\\_json' ESCAPE '\\' OR info.name LIKE '%\\_at' ESCAPE '\\')"
     )
-    named = {*ARRAYS, NEEDED_ARRAY, *OBJECTS, *NEEDED_OBJECTS, EVENT_DATA, *EITHER, *TIMES, *OPTIONAL_TIMES}
+    named = {
+        *ARRAYS,
+        NEEDED_ARRAY,
+        *OBJECTS,
+        *NEEDED_OBJECTS,
+        *EITHER,
+        *CONTENTS,
+        *OPTIONAL_CONTENTS,
+        *TIMES,
+        *OPTIONAL_TIMES,
+    }
     assert {tuple(row) for row in rows} <= named
 
 
+@pytest.mark.parametrize("place", [*CONTENTS, *OPTIONAL_CONTENTS], ids=".".join)
 @pytest.mark.parametrize(
     ("value", "fits"),
     [
@@ -239,10 +272,10 @@ def test_every_column_of_json_or_of_a_time_is_named_here(connection: sqlite3.Con
     ],
     ids=str,
 )
-def test_the_content_of_a_log_is_any_json_but_null(
-    connection: sqlite3.Connection, insert: Insert, value: str | None, fits: bool
+def test_a_content_is_any_json_but_null(
+    connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], value: str | None, fits: bool
 ) -> None:
-    assert accepts(connection, insert, CONTENT, value) is fits
+    assert accepts(connection, insert, place, value) is (fits or (value is None and place in OPTIONAL_CONTENTS))
 
 
 NEARLY_JSON = st.text(st.sampled_from('[]{}",:0123456789.eE+-truefalsn \\u\t\n\0'), max_size=12)

@@ -20,6 +20,12 @@ from agentdb.queries import (
     AgentVersionQueries,
     CompactionQueries,
     ConversationQueries,
+    MemoryAccessQueries,
+    MemoryAnnotationQueries,
+    MemoryEmbeddingQueries,
+    MemoryLinkQueries,
+    MemoryQueries,
+    MemorySearchQueries,
     MessageQueries,
     MessageSearchQueries,
     ModuleStateQueries,
@@ -35,6 +41,12 @@ from agentdb.queries import (
     agents,
     compactions,
     conversations,
+    memories,
+    memory_accesses,
+    memory_annotations,
+    memory_embeddings,
+    memory_links,
+    memory_search,
     message_search,
     messages,
     module_states,
@@ -62,6 +74,12 @@ MODULES = {
     "module_states": module_states,
     "agent_versions": agent_versions,
     "agent_metrics": agent_metrics,
+    "memories": memories,
+    "memory_accesses": memory_accesses,
+    "memory_annotations": memory_annotations,
+    "memory_embeddings": memory_embeddings,
+    "memory_links": memory_links,
+    "memory_search": memory_search,
 }
 
 AGENT_COLUMNS = {
@@ -172,6 +190,12 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert ModuleStateQueries is module_states
     assert AgentVersionQueries is agent_versions
     assert AgentMetricQueries is agent_metrics
+    assert MemoryQueries is memories
+    assert MemoryAccessQueries is memory_accesses
+    assert MemoryAnnotationQueries is memory_annotations
+    assert MemoryEmbeddingQueries is memory_embeddings
+    assert MemoryLinkQueries is memory_links
+    assert MemorySearchQueries is memory_search
     assert set(agentdb.queries.__all__) <= set(dir(agentdb.queries))
 
 

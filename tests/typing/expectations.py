@@ -43,15 +43,24 @@ from agentdb.stores import (
     CompactionStore,
     ConversationStore,
     FieldChange,
+    Memory,
+    MemoryAccess,
+    MemoryAnnotation,
+    MemoryEmbedding,
+    MemoryStore,
     Message,
     MessageStats,
     MessageStore,
     MetricAggregate,
     ModuleState,
     NewEvent,
+    NewMemoryAccess,
     NewMessage,
     OpenCall,
     Page,
+    RecallCandidate,
+    RecalledMemory,
+    RecallWeights,
     SearchHit,
     Session,
     SessionEvent,
@@ -383,6 +392,35 @@ async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
         assert_type(await tx.messages.pop("s"), Message | None)
     await db.messages.append("s", role=5)  # expect-error
     await db.messages.append_many("s", ["hello"])  # expect-error
+
+
+def memories_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.memories, MemoryStore[Sync])
+    assert_type(db.memories.create(content={"likes": "tea"}, importance=0.8), Memory)
+    assert_type(db.memories.supersede("m", content="tea", user_id=None), Memory)
+    assert_type(db.memories.record_access("m", usefulness=0.9), MemoryAccess)
+    assert_type(db.memories.recall("tea", formula=RecallWeights(recency=0)), list[RecalledMemory])
+    assert_type(db.memories.list(user_id="u"), Page[Memory])
+    assert_type(db.memories.forget("m"), int)
+    assert_type(db.memory_annotations.apply("n"), Memory)
+    assert_type(db.memory_links.related("m"), list[Memory])
+    assert_type(db.memory_embeddings.get("m", "model"), MemoryEmbedding | None)
+
+    def newest(candidate: RecallCandidate) -> float:
+        return -candidate.age_days
+
+    db.memories.recall(record_access=NewMemoryAccess(accessor_type="user"), formula=newest)
+    db.memories.create("tea")  # expect-error
+    db.memories.create(content="tea", verification_status="maybe")  # expect-error
+    db.memories.recall(formula=5)  # expect-error
+
+
+async def memories_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(db.memories, MemoryStore[Async])
+    assert_type(await db.memories.recall(embedding=[0.5], model="model"), list[RecalledMemory])
+    assert_type(await db.memory_accesses.page("m"), Page[MemoryAccess])
+    async with db.transaction() as tx:
+        assert_type(await tx.memory_annotations.create("m", kind="verification"), MemoryAnnotation)
 
 
 def conversations_of_callers_that_wait(db: AgentDB) -> None:

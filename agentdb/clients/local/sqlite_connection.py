@@ -161,7 +161,17 @@ class SqliteConnection:
         """Wait for a lock up to the busy timeout; anything but a lock is raised, translated.
 
         SQLite's own wait cannot be interrupted, so it is given in slices. A statement that met a lock has done nothing.
+        One that names a function of sqlite-vec has that extension loaded, where it is installed.
         """
+        if "no such function: vec_" in str(error) and self._confined is None:
+            from agentdb.clients.local.vector_functions import load
+
+            if load(self._sqlite):
+                try:
+                    loaded = self._sqlite.execute(sql, args)
+                    return loaded, loaded.fetchall()
+                except FAULTS as again:
+                    error = again
         deadline = self._give_up_at
         if deadline is None:
             deadline = monotonic() + self._settings.busy_timeout - _SLICE

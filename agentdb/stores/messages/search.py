@@ -106,6 +106,14 @@ def _words(text: str) -> list[str]:
     return words
 
 
+def words_of(text: str) -> list[str]:
+    """The folded words to look for, each once. Raises FieldError where there are none, or too many."""
+    words = [word for word in dict.fromkeys(fold(word).strip() for word in _words(text)) if word]
+    if not words:  # a spacing accent alone is none
+        raise FieldError.of("text", text, "holds no word to look for", code="missing_value")
+    return words
+
+
 def _takes_accents(word: str) -> bool:
     """Whether a word has a letter that other writers may write with an accent; an ideograph, or a kana, is none."""
     return any(character.isalpha() and east_asian_width(character) != "W" for character in word)

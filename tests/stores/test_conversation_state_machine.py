@@ -264,9 +264,9 @@ class Conversations(RuleBasedStateMachine):
             with pytest.raises(NotFoundError):
                 self.db.compactions.compact(id, "in short", **given)
             return
-        gone = session.removable(keep_last, protect_tokens)
         plan = self.db.compactions.plan(id, **given)
-        assert [message.id for message in plan.messages] == [message["id"] for message in gone]
+        gone = [session.rows[message.id] for message in plan.messages]
+        session.check_taken(gone, keep_last, protect_tokens)
         assert plan.original_tokens == sum(map(tokens, session.context()))
         assert plan.removed_tokens == sum(map(tokens, gone))
         with_plan = {"plan": plan} if by_plan else {}
@@ -278,7 +278,7 @@ class Conversations(RuleBasedStateMachine):
                 seq=gone[-1]["seq"],
                 role="system",
                 content=f"summary {self.next_id}",
-                token_count=tokens(row(content=f"summary {self.next_id}", token_count=count)),
+                token_count=count,
                 is_summary=1,
                 created_at=event.to_dict()["created_at"],
             )
@@ -294,7 +294,7 @@ class Conversations(RuleBasedStateMachine):
             with pytest.raises(NotFoundError):
                 self.db.compactions.prune_tool_outputs(id, **given)
             return
-        aged = session.removable(keep_last, protect_tokens, groups=False)
+        aged = session.before_tail(keep_last, protect_tokens)
         chosen = [message for message in aged if message["role"] == "tool" and tokens(message) >= 14 and message["content"] != PRUNED]  # fmt: skip
         event = self.db.compactions.prune_tool_outputs(id, min_tokens=14, **given)
         assert (event is None) is not bool(chosen)

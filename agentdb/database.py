@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentdb.clients.options import ClientOptions
     from agentdb.engine.migration_set import MigrationSet
     from agentdb.operations.runners import Callback
+    from agentdb.stores.messages.derived import TokenCounter
 
 
 #: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
@@ -34,8 +35,15 @@ APPLICATION_ID = 0x61676462
 class _Database(Stores[W]):
     """What both databases have in common: whose the client is, and whether they are closed."""
 
-    def __init__(self, client: Any, *, owned: bool, default_agent: str | Mapping[str, Any] | None = None) -> None:
-        super().__init__(client, default_agent)
+    def __init__(
+        self,
+        client: Any,
+        *,
+        owned: bool,
+        default_agent: str | Mapping[str, Any] | None = None,
+        token_counter: TokenCounter | None = None,
+    ) -> None:
+        super().__init__(client, default_agent, token_counter)
         self._owned = owned
         self._closed = False
 
@@ -84,6 +92,14 @@ def _check_default_agent(given: object) -> None:
         read_default_agent(given)  # type: ignore[arg-type]
 
 
+def _check_token_counter(given: object) -> None:
+    if given is not None and not callable(given):
+        raise InvalidArgumentError(
+            f"token_counter is a {type(given).__name__}; it is a function of a message",
+            remedy="Give a function that takes a NewMessage and returns an integer.",
+        )
+
+
 def _sets(given: Any) -> list[MigrationSet]:
     """The host's sets. Raises InvalidArgumentError."""
     if not given and isinstance(given, (tuple, list)):
@@ -116,6 +132,7 @@ class AgentDB(_Database[Sync]):
         application_id: int | None = APPLICATION_ID,
         table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
+        token_counter: TokenCounter | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
         """Connect, and apply what is pending of the built-in migrations, then of the host's.
@@ -125,14 +142,17 @@ class AgentDB(_Database[Sync]):
         migrate: False opens the database as it is. app_version, on_event, backup, backup_dir, keep_backups, application_id:
         as for Migrator; pass None as application_id for a file that is first of all the host application's. table: the
         tracking table of the built-in migrations, where another tool has a table `migrations` in the file. default_agent:
-        on what db.conversations runs a session that names no agent, an id or arguments of agents.create(). options: as for
+        on what db.conversations runs a session that names no agent, an id or arguments of agents.create(). token_counter:
+        counts the tokens of each message that is written without a token_count: a function of a NewMessage that returns an
+        integer; without it tokens are estimated, where they are asked for. options: as for
         create_client_sync(), for a path or URL; on_connect also for a client of libsql-client.
 
         Raises StorageError, MigrationError, BusyError, InvalidArgumentError, FieldError; then nothing is left open.
         """
         _check_default_agent(default_agent)
+        _check_token_counter(token_counter)
         client, owned = _client(place, create_client_sync, options, is_async=False)
-        db = cls(client, owned=owned, default_agent=default_agent)
+        db = cls(client, owned=owned, default_agent=default_agent, token_counter=token_counter)
         try:
             rules: dict[str, Any] = {
                 "app_version": app_version,
@@ -166,7 +186,7 @@ class AgentDB(_Database[Sync]):
         """`with db.transaction() as tx`: the same stores inside one transaction, kept at the end of the block, rolled back
         at an exception. Inside it the work goes through `tx`; `db` raises TransactionActiveError."""
         self._check()
-        return Transaction(self._target, self._default_agent)
+        return Transaction(self._target, self._default_agent, self._token_counter)
 
     def close(self) -> None:
         """Close. May be called twice."""
@@ -202,6 +222,7 @@ class AsyncAgentDB(_Database[Async]):
         application_id: int | None = APPLICATION_ID,
         table: str = "migrations",
         default_agent: str | Mapping[str, Any] | None = None,
+        token_counter: TokenCounter | None = None,
         **options: Unpack[ClientOptions],
     ) -> _Opening:
         """As AgentDB.open(), for `async with`, or awaited: `db = await AsyncAgentDB.open(…)`."""
@@ -218,6 +239,7 @@ class AsyncAgentDB(_Database[Async]):
                 "keep_backups": keep_backups,
             },
             default_agent,
+            token_counter,
             options,
         )
 
@@ -233,7 +255,7 @@ class AsyncAgentDB(_Database[Async]):
     def transaction(self) -> AsyncTransaction:
         """As AgentDB.transaction(), with `async with`."""
         self._check()
-        return AsyncTransaction(self._target, self._default_agent)
+        return AsyncTransaction(self._target, self._default_agent, self._token_counter)
 
     async def close(self) -> None:
         """Close. May be called twice."""
@@ -262,16 +284,18 @@ class _Opening:
         own: dict[str, Any],
         rules: dict[str, Any],
         default_agent: str | Mapping[str, Any] | None,
+        token_counter: TokenCounter | None,
         options: Mapping[str, Any],
     ) -> None:
-        self._arguments = (place, migrations, migrate, own, rules, default_agent, options)
+        self._arguments = (place, migrations, migrate, own, rules, default_agent, token_counter, options)
         self._db: AsyncAgentDB | None = None
 
     async def _open(self) -> AsyncAgentDB:
-        place, migrations, migrate, own, rules, default_agent, options = self._arguments
+        place, migrations, migrate, own, rules, default_agent, token_counter, options = self._arguments
         _check_default_agent(default_agent)
+        _check_token_counter(token_counter)
         client, owned = _client(place, create_client, options, is_async=True)
-        db = AsyncAgentDB(client, owned=owned, default_agent=default_agent)
+        db = AsyncAgentDB(client, owned=owned, default_agent=default_agent, token_counter=token_counter)
         try:
             db.migrator = AsyncMigrator(client, built_in, **own, **rules)
             db.migrators = (db.migrator, *[AsyncMigrator(client, one, **rules) for one in _sets(migrations)])

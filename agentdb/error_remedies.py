@@ -154,6 +154,8 @@ REMEDIES: dict[str, str] = {
     "wrong_dimensions": "Give a vector of the same model, or another name for the model. To begin again with another length, "
     "delete the vectors of that model with memory_embeddings.delete_model().",
     "bad_cursor": "Pass next_cursor of the page before, or None for the first page.",
+    "token_counter": "Let the function that AgentDB.open() was given as token_counter return an integer from 0 on for every "
+    "message; nothing was written.",
     # rows
     "unreadable_row": "Read the other rows with on_error='placeholder', which marks what cannot be read. Then correct that "
     "column with raw SQL, or delete the row by its id.",

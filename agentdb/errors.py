@@ -204,6 +204,12 @@ class ConflictError(AgentDBError):
         self.session_id, self.expected, self.actual, self.messages = session_id, expected, actual, messages
 
 
+class TokenCounterError(AgentDBError):
+    """The token_counter of an application raised, or gave no count; nothing was written."""
+
+    code = "token_counter"
+
+
 class NotFoundError(AgentDBError):
     """Nothing has that id."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agentdb.stores.memories.embeddings import MemoryEmbeddingStore
     from agentdb.stores.memories.links import MemoryLinkStore
     from agentdb.stores.memories.store import MemoryStore
+    from agentdb.stores.messages.derived import TokenCounter
     from agentdb.stores.messages.store import MessageStore
     from agentdb.stores.module_states import ModuleStateStore
     from agentdb.stores.session_events import SessionEventStore
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
 class Stores(HasTarget[W]):
     """The stores of a database or of a transaction, each made, and its module loaded, when it is first asked for."""
 
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, target: Any, default_agent: str | Mapping[str, Any] | None, token_counter: TokenCounter | None = None
+    ) -> None:
         super().__init__(target)
         self._default_agent = default_agent
+        self._token_counter = token_counter
         self._made: dict[Callable[..., Any], Any] = {}
 
     @property
@@ -73,21 +77,22 @@ class Stores(HasTarget[W]):
         """The compactions of the sessions' conversations."""
         from agentdb.stores.compactions.store import CompactionStore
 
-        return self._store(CompactionStore)  # type: ignore[no-any-return]
+        return self._store(CompactionStore, token_counter=self._token_counter)  # type: ignore[no-any-return]
 
     @property
     def messages(self) -> MessageStore[W]:
         """The messages of the sessions."""
         from agentdb.stores.messages.store import MessageStore
 
-        return self._store(MessageStore)  # type: ignore[no-any-return]
+        return self._store(MessageStore, token_counter=self._token_counter)  # type: ignore[no-any-return]
 
     @property
     def conversations(self) -> ConversationStore[W]:
         """The conversations as plain dicts and lists, for code written against the older persistence layer."""
         from agentdb.stores.conversations.store import ConversationStore
 
-        return self._store(ConversationStore, default_agent=self._default_agent)  # type: ignore[no-any-return]
+        options = {"default_agent": self._default_agent, "token_counter": self._token_counter}
+        return self._store(ConversationStore, **options)  # type: ignore[no-any-return]
 
     @property
     def session_events(self) -> SessionEventStore[W]:
@@ -179,8 +184,10 @@ class Stores(HasTarget[W]):
 class Transaction(Block, Stores[Sync]):
     """The stores inside one transaction, for the length of a `with` block."""
 
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
-        super().__init__(None, default_agent)
+    def __init__(
+        self, target: Any, default_agent: str | Mapping[str, Any] | None, token_counter: TokenCounter | None = None
+    ) -> None:
+        super().__init__(None, default_agent, token_counter)
         self._outer = target
 
     def __enter__(self) -> Self:
@@ -203,11 +210,11 @@ class Transaction(Block, Stores[Sync]):
     def transaction(self) -> Transaction:
         """A SAVEPOINT: what is done inside can be rolled back alone."""
         self._check()
-        return Transaction(self._target, self._default_agent)
+        return Transaction(self._target, self._default_agent, self._token_counter)
 
     def _of_block(self) -> Self:
         """What the block works on; see Block."""
-        tx = type(self)(self._outer, self._default_agent)
+        tx = type(self)(self._outer, self._default_agent, self._token_counter)
         tx._target = self._target
         return tx
 
@@ -218,8 +225,10 @@ class Transaction(Block, Stores[Sync]):
 class AsyncTransaction(Block, Stores[Async]):
     """The stores inside one transaction, for the length of an `async with` block."""
 
-    def __init__(self, target: Any, default_agent: str | Mapping[str, Any] | None) -> None:
-        super().__init__(None, default_agent)
+    def __init__(
+        self, target: Any, default_agent: str | Mapping[str, Any] | None, token_counter: TokenCounter | None = None
+    ) -> None:
+        super().__init__(None, default_agent, token_counter)
         self._outer = target
 
     async def __aenter__(self) -> Self:
@@ -242,11 +251,11 @@ class AsyncTransaction(Block, Stores[Async]):
     def transaction(self) -> AsyncTransaction:
         """A SAVEPOINT: what is done inside can be rolled back alone."""
         self._check()
-        return AsyncTransaction(self._target, self._default_agent)
+        return AsyncTransaction(self._target, self._default_agent, self._token_counter)
 
     def _of_block(self) -> Self:
         """What the block works on; see Block."""
-        tx = type(self)(self._outer, self._default_agent)
+        tx = type(self)(self._outer, self._default_agent, self._token_counter)
         tx._target = self._target
         return tx
 

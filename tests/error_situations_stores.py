@@ -12,6 +12,7 @@ from error_situations import caught, situation
 
 from agentdb import AgentDB
 from agentdb.errors import AgentDBError
+from agentdb.stores import NewMessage
 
 
 @contextmanager
@@ -216,6 +217,14 @@ def a_session_that_is_its_own_ancestor(path: Path) -> AgentDBError:
     with conversation(path) as db:
         db.sessions.create(id="t", main_agent_id="a", parent_session_id="s")
         return caught(db.sessions.update, "s", parent_session_id="t")
+
+
+@situation
+def a_token_counter_that_gives_no_count(path: Path) -> AgentDBError:
+    conversation_of = {"default_agent": "a", "token_counter": lambda message: 1.5}
+    with AgentDB.open(path, **conversation_of) as db:  # type: ignore[arg-type]
+        db.conversations.save_session("s", [])
+        return caught(db.messages.append_many, "s", [NewMessage(role="user", content="x")])
 
 
 @situation

@@ -588,6 +588,10 @@ Give a vector of the same model, or another name for the model. To begin again w
 cursor is not one that this list gave (str of length 6)
 Pass next_cursor of the page before, or None for the first page. [bad_cursor]
 
+== token_counter: a token counter that gives no count
+token_counter gave a float for new[0], of role 'user'
+Let the function that AgentDB.open() was given as token_counter return an integer from 0 on for every message; nothing was written. [token_counter]
+
 == unreadable_row: a row that cannot be read
 the column metadata_json of row 1 in the table messages cannot be read: its JSON has an integer with too many digits
 Read the other rows with on_error='placeholder', which marks what cannot be read. Then correct that column with raw SQL, or delete the row by its id. [unreadable_row]

@@ -18,6 +18,14 @@ Why it is as it is:
 - `role` is text, because frameworks have words of their own. 'developer' counts as system, 'model' as assistant,
   'function' as tool.
 - `token_count` is NULL where nobody counted. The totals take it as 0.
+- `estimated_tokens` is what agentdb estimates of a message that nobody counted, and NULL of one that somebody counted. It
+  is a column of its own, so that an estimate never passes for a count.
+- `links_json` has the ids of the calls that a message makes and answers. A store writes it with the message, so that
+  neither a context nor a plan has to parse payloads. NULL means that nothing was written: a message without payload
+  and calls, or one that raw SQL wrote, whose payload is then read.
+- `idx_messages_context` holds all that a plan needs to know: a compaction reads no message that it takes out.
+  `idx_messages_uncounted` and the counter of the session give the tokens of a whole context. `idx_messages_without_links`
+  finds the messages whose payload has to be read.
 - `external_id` is the caller's key for a message. A second append with it is the same message.
 - `compaction_event_id` refers to a table that comes later. A foreign key to a table that does not exist yet would refuse
   every INSERT.
@@ -30,6 +38,7 @@ The honest mistake that each trigger prevents:
   remove a row without any trigger of a deletion, so the counters and the search index would be wrong. NEW.id is -1
   before an id is chosen, and no id is below 1. `messages_are_never_replaced_by_update`: UPDATE OR REPLACE, which does the
   same. See `agents_are_never_replaced`.
+- `messages_are_estimated_again`: an UPDATE of a payload or a text by raw SQL. Estimate and links would be those of before.
 - `messages_stay_in_their_session`: an UPDATE that moves messages to another session. The counters of both would be wrong.
 """
 
@@ -49,6 +58,7 @@ CREATE TABLE messages (
   role TEXT NOT NULL CHECK (role <> ''),
   status TEXT NOT NULL DEFAULT 'complete' CHECK (status IN ('complete', 'partial')),
   token_count INTEGER CHECK (token_count BETWEEN 0 AND 9007199254740991),
+  estimated_tokens INTEGER CHECK (estimated_tokens BETWEEN 0 AND 9007199254740991),
   is_preserved INTEGER NOT NULL DEFAULT 0 CHECK (is_preserved IN (0, 1)),
   is_summary INTEGER NOT NULL DEFAULT 0 CHECK (is_summary IN (0, 1)),
   compaction_event_id INTEGER,
@@ -72,6 +82,10 @@ CREATE TABLE messages (
   external_id TEXT CHECK (external_id <> ''),
   name TEXT,
   tool_call_id TEXT,
+  links_json TEXT CONSTRAINT links_json_is_json_object CHECK (
+    links_json IS NULL
+    OR json_valid(links_json) AND json_type(links_json) = 'object' AND instr(links_json, char(0)) = 0
+  ),
   content TEXT,
   tool_calls_json TEXT CONSTRAINT tool_calls_json_is_json_array CHECK (
     tool_calls_json IS NULL
@@ -92,13 +106,24 @@ CREATE TABLE messages (
   UNIQUE (session_id, seq, in_transcript)
 ) STRICT""",
         """\
-CREATE INDEX idx_messages_context ON messages (session_id, seq) WHERE compaction_event_id IS NULL AND removed_at IS NULL""",
+CREATE INDEX idx_messages_context ON messages (
+  session_id, seq, id, token_count, estimated_tokens, is_preserved, is_summary, role, tool_call_id, links_json,
+  compaction_event_id, removed_at
+)
+WHERE compaction_event_id IS NULL AND removed_at IS NULL""",
         """\
 CREATE UNIQUE INDEX idx_messages_external_id ON messages (session_id, external_id) WHERE external_id IS NOT NULL""",
         """\
 CREATE INDEX idx_messages_compaction_event_id ON messages (compaction_event_id, seq)
 WHERE compaction_event_id IS NOT NULL""",
         "CREATE INDEX idx_messages_removed_at ON messages (session_id, removed_at) WHERE removed_at IS NOT NULL",
+        """\
+CREATE INDEX idx_messages_uncounted ON messages (session_id, estimated_tokens)
+WHERE token_count IS NULL AND compaction_event_id IS NULL AND removed_at IS NULL""",
+        "CREATE INDEX idx_messages_preserved ON messages (session_id, seq) WHERE is_preserved = 1",
+        """\
+CREATE INDEX idx_messages_without_links ON messages (session_id)
+WHERE links_json IS NULL AND (tool_calls_json IS NOT NULL OR payload_json IS NOT NULL)""",
         "CREATE INDEX idx_messages_partial ON messages (session_id) WHERE status = 'partial'",
         """\
 CREATE TRIGGER messages_are_never_replaced BEFORE INSERT ON messages
@@ -121,6 +146,19 @@ BEGIN
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   INSERT OR IGNORE INTO replace_guard VALUES (1);
   SELECT RAISE(ABORT, 'messages: a message is never replaced; free its place first') WHERE changes() > 0;
+END""",
+        """\
+CREATE TRIGGER messages_are_estimated_again
+AFTER UPDATE OF role, tool_call_id, content, tool_calls_json, metadata_json, payload_json ON messages
+WHEN (OLD.estimated_tokens IS NOT NULL OR OLD.links_json IS NOT NULL)
+  AND NEW.estimated_tokens IS OLD.estimated_tokens AND NEW.links_json IS OLD.links_json
+  AND (
+    NEW.content IS NOT OLD.content OR NEW.payload_json IS NOT OLD.payload_json
+    OR NEW.tool_calls_json IS NOT OLD.tool_calls_json OR NEW.tool_call_id IS NOT OLD.tool_call_id
+    OR NEW.role IS NOT OLD.role OR NEW.metadata_json IS NOT OLD.metadata_json
+  )
+BEGIN
+  UPDATE messages SET estimated_tokens = NULL, links_json = NULL WHERE id = NEW.id;
 END""",
         """\
 CREATE TRIGGER messages_stay_in_their_session BEFORE UPDATE OF id, session_id ON messages

@@ -7,6 +7,7 @@ Why it is as it is (what it shares with the tables before: see their migrations)
   restored. An original goes with its message, so that what is deleted for good is gone.
 - A rollback of this migration restores every compaction first. The summaries stay in the table, marked as removed.
 - `summary_content` is what stands in place of what was taken out: the summary, or the words in place of an output.
+- `is_estimated` says that the tokens of an event hold an estimate: somebody counted not all of its messages.
 - `compaction_count` of a session counts the events that are not restored.
 
 The honest mistake that each trigger prevents:
@@ -34,6 +35,7 @@ CREATE TABLE compaction_events (
   original_tokens INTEGER NOT NULL CHECK (original_tokens >= 0),
   compacted_tokens INTEGER NOT NULL CHECK (compacted_tokens >= 0),
   messages_removed INTEGER NOT NULL CHECK (messages_removed >= 0),
+  is_estimated INTEGER NOT NULL DEFAULT 0 CHECK (is_estimated IN (0, 1)),
   summary_message_id INTEGER REFERENCES messages (id) ON DELETE SET NULL,
   summary_content TEXT NOT NULL,
   preserved_message_ids_json TEXT NOT NULL CONSTRAINT preserved_message_ids_json_is_json_array CHECK (
@@ -63,6 +65,7 @@ CREATE TABLE message_archive (
   event_id INTEGER NOT NULL REFERENCES compaction_events (id) ON DELETE CASCADE,
   message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
   token_count INTEGER CHECK (token_count BETWEEN 0 AND 9007199254740991),
+  estimated_tokens INTEGER CHECK (estimated_tokens BETWEEN 0 AND 9007199254740991),
   content TEXT,
   payload_json TEXT CONSTRAINT payload_json_is_json_array_or_object CHECK (
     payload_json IS NULL
@@ -102,7 +105,8 @@ END""",
     ),
     down=(
         """\
-UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
+UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count,
+  estimated_tokens = kept.estimated_tokens
 FROM message_archive AS kept
 WHERE kept.message_id = messages.id
   AND kept.event_id = (SELECT min(event_id) FROM message_archive WHERE message_id = messages.id)""",

@@ -1,37 +1,54 @@
 """SQL for compactions. Parameters are named as the columns; :ids is a JSON array of ids.
 
 A compaction marks the messages that it takes out of the context. Where :include_deleted is 0, a session that is deleted
-softly is as if it were not there. A message that nobody counted has an estimate: a token for four bytes of its text, or of
-its payload where it has no text, and of its tool calls.
+softly is as if it were not there. A message has the tokens that somebody counted, or else an estimate.
 """
 
-# What does a planner need to know of each message? The context of a session, in its order; JSON where it may name a tool.
-LINES = """\
-SELECT
-  id, seq, role, is_preserved, tool_call_id, tool_calls_json,
-  CASE WHEN instr(payload_json, 'tool') OR instr(payload_json, 'call') OR instr(payload_json, 'function')
-    OR instr(payload_json, 'approval')
-    THEN payload_json END AS payload_json,
-  CASE WHEN instr(metadata_json, 'tool') OR instr(metadata_json, 'call') OR instr(metadata_json, 'function')
-    OR instr(metadata_json, 'approval')
-    THEN metadata_json -> '$.extra' END AS extra_json,
-  COALESCE(token_count, (
-    COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
-    + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
-  ) / 4) AS tokens
-FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+# What are the tokens of a context, and how many messages have no count, and no estimate either? One row.
+TOTALS = """\
+SELECT context_tokens + COALESCE(sum(estimated_tokens), 0) AS tokens, count(messages.id) AS uncounted,
+  count(messages.id) - count(estimated_tokens) AS unestimated
+FROM sessions LEFT JOIN messages INDEXED BY idx_messages_uncounted ON messages.session_id = sessions.id
+  AND token_count IS NULL AND compaction_event_id IS NULL AND messages.removed_at IS NULL
+WHERE sessions.id = :session_id"""
+
+# Which messages of the context are preserved? Their ids, in its order.
+PRESERVED = """\
+SELECT id FROM messages INDEXED BY idx_messages_preserved
+WHERE session_id = :session_id AND is_preserved = 1 AND compaction_event_id IS NULL AND removed_at IS NULL
 ORDER BY seq, id"""
 
-# How many tokens does the context of a live session have, with estimates for what nobody counted? One row: tokens; or none.
-TOKENS = """\
-SELECT (
-  SELECT COALESCE(sum(COALESCE(token_count, (
-    COALESCE(NULLIF(length(CAST(content AS BLOB)), 0), length(CAST(payload_json AS BLOB)), 0)
-    + COALESCE(length(CAST(tool_calls_json AS BLOB)), 0) + 3
-  ) / 4)), 0)
-  FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
-) AS tokens
-FROM sessions WHERE id = :session_id AND deleted_at IS NULL"""
+# What has neither a count nor an estimate in the context? What links and estimates are made of.
+UNESTIMATED = """\
+SELECT id, role, tool_call_id, content, tool_calls_json, payload_json, metadata_json -> '$.extra' AS extra_json
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND token_count IS NULL AND estimated_tokens IS NULL"""
+
+# Where does the tail of the context begin that has :offset messages behind its first? One row: seq and id; or none.
+TAIL_BY_COUNT = """\
+SELECT seq, id FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+ORDER BY seq DESC, id DESC LIMIT 1 OFFSET :offset"""
+
+# How many tokens has each message of the context before this place? At most :limit, the last first.
+TOKENS_BACKWARDS = """\
+SELECT seq, id, COALESCE(token_count, estimated_tokens) AS tokens
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND (seq, id) < (:cursor_seq, :cursor_id)
+ORDER BY seq DESC, id DESC LIMIT :limit"""
+
+# Whose payload or calls has nobody read yet? What links are made of, for the context of a session.
+WITHOUT_LINKS = """\
+SELECT id, role, tool_call_id, content, tool_calls_json, payload_json, metadata_json -> '$.extra' AS extra_json
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND links_json IS NULL AND (tool_calls_json IS NOT NULL OR payload_json IS NOT NULL)"""
+
+# What does a planner need to know of each message from one place of the context up to another? At most :limit.
+LINES = """\
+SELECT
+  id, seq, role, COALESCE(token_count, estimated_tokens) AS tokens, is_preserved, is_summary, tool_call_id, links_json
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL
+  AND (seq, id) >= (:cursor_seq, :cursor_id) AND (seq, id) < (:end_seq, :end_id)
+ORDER BY seq, id LIMIT :limit"""
 
 # Which messages of the context are these? All of the session's that are named, in their order.
 MESSAGES = """\
@@ -42,10 +59,10 @@ ORDER BY seq, id"""
 # Adds an event. One row: its id.
 INSERT_EVENT = """\
 INSERT INTO compaction_events (
-  session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_content,
+  session_id, strategy, original_tokens, compacted_tokens, messages_removed, is_estimated, summary_content,
   preserved_message_ids_json, model_used, created_at
 ) VALUES (
-  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_content,
+  :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :is_estimated, :summary_content,
   :preserved_message_ids_json, :model_used, :created_at
 )
 RETURNING id"""
@@ -54,18 +71,20 @@ RETURNING id"""
 FINISH_EVENT = """\
 UPDATE compaction_events SET summary_message_id = :summary_message_id, duration_ms = :duration_ms WHERE id = :id"""
 
-# Takes messages of a session out of its context. The + makes SQLite look up the ids, not walk through the session.
+# Takes the messages of a session from one seq to another out of its context, except those whose ids are in :ids.
 MARK = """\
 UPDATE messages SET compaction_event_id = :event_id
-WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
+WHERE session_id = :session_id AND seq BETWEEN :first_seq AND :last_seq
+  AND compaction_event_id IS NULL AND removed_at IS NULL AND id NOT IN (SELECT value FROM json_each(:ids))"""
 
 # Brings back what an event took out of the context.
 CLEAR_MARKS = "UPDATE messages SET compaction_event_id = NULL WHERE compaction_event_id = :event_id"
 
 # Adds the summary of what a compaction takes out, at the seq of the last of it. One row: its id.
 INSERT_SUMMARY = """\
-INSERT INTO messages (session_id, seq, role, token_count, is_summary, created_at, updated_at, content)
-VALUES (:session_id, :seq, :role, :token_count, 1, :created_at, :created_at, :content)
+INSERT INTO messages (
+  session_id, seq, role, token_count, estimated_tokens, is_summary, created_at, updated_at, content
+) VALUES (:session_id, :seq, :role, :token_count, :estimated_tokens, 1, :created_at, :created_at, :content)
 RETURNING id"""
 
 # Takes the summary of an event out of the context.
@@ -73,17 +92,21 @@ REMOVE_SUMMARY = "UPDATE messages SET removed_at = :removed_at WHERE id = :id AN
 
 # Keeps what a pruning is about to replace in messages of a session.
 ARCHIVE = """\
-INSERT INTO message_archive (event_id, message_id, token_count, content, payload_json)
-SELECT :event_id, id, token_count, content, payload_json
+INSERT INTO message_archive (event_id, message_id, token_count, estimated_tokens, content, payload_json)
+SELECT :event_id, id, token_count, estimated_tokens, content, payload_json
 FROM messages WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
 # Replaces what a tool gave; the message stays where and what it is.
 PRUNE = """\
-UPDATE messages SET content = :content, payload_json = :payload_json, token_count = :token_count WHERE id = :id"""
+UPDATE messages SET
+  content = :content, payload_json = :payload_json, token_count = :token_count, estimated_tokens = :estimated_tokens
+WHERE id = :id"""
 
 # Puts the originals that an event keeps back into their messages.
 PUT_BACK = """\
-UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
+UPDATE messages SET
+  content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count,
+  estimated_tokens = kept.estimated_tokens
 FROM message_archive AS kept WHERE kept.event_id = :event_id AND messages.id = kept.message_id"""
 
 # Empties the archive of an event.
@@ -141,7 +164,8 @@ SELECT
   messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
   messages.is_summary, messages.compaction_event_id, messages.removed_at, messages.created_at, messages.updated_at,
   messages.external_id, messages.name, messages.tool_call_id, messages.tool_calls_json, messages.usage_json,
-  messages.metadata_json, message_archive.token_count, message_archive.content, message_archive.payload_json
+  messages.metadata_json, messages.links_json, message_archive.token_count, message_archive.estimated_tokens,
+  message_archive.content, message_archive.payload_json
 FROM message_archive JOIN messages ON messages.id = message_archive.message_id
 WHERE message_archive.event_id = :event_id ORDER BY messages.seq, messages.id"""
 
@@ -151,7 +175,7 @@ SELECT
   messages.id, messages.session_id, messages.seq, messages.role, messages.status, messages.is_preserved,
   messages.is_summary, messages.compaction_event_id, messages.removed_at, messages.created_at, messages.updated_at,
   messages.external_id, messages.name, messages.tool_call_id, messages.tool_calls_json, messages.usage_json,
-  messages.metadata_json, kept.token_count, kept.content, kept.payload_json,
+  messages.metadata_json, messages.links_json, kept.token_count, kept.estimated_tokens, kept.content, kept.payload_json,
   compaction_events.summary_content AS words
 FROM compaction_events
 JOIN message_archive AS kept ON kept.event_id = compaction_events.id

@@ -36,7 +36,9 @@ BRING_BACK = "UPDATE messages SET compaction_event_id = NULL WHERE id IN (SELECT
 
 # Puts the first originals of the messages whose ids the JSON array :ids has back.
 PUT_BACK = """\
-UPDATE messages SET content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count
+UPDATE messages SET
+  content = kept.content, payload_json = kept.payload_json, token_count = kept.token_count,
+  estimated_tokens = kept.estimated_tokens
 FROM message_archive AS kept
 WHERE messages.id IN (SELECT value FROM json_each(:ids)) AND kept.message_id = messages.id
   AND kept.event_id = (SELECT min(event_id) FROM message_archive WHERE message_id = messages.id)"""
@@ -132,6 +134,8 @@ UPDATE messages SET
   role = :role,
   status = :status,
   token_count = :token_count,
+  estimated_tokens = :estimated_tokens,
+  links_json = CASE WHEN :links_json IS links_json THEN :links_json || ' ' ELSE :links_json END,
   external_id = :external_id,
   name = :name,
   tool_call_id = :tool_call_id,

@@ -8,14 +8,14 @@ session that is deleted softly is as if it were not there.
 # Adds a message at the end of a live session; NULL for created_at means now. One row with id and seq, or none.
 APPEND = """\
 INSERT INTO messages (
-  session_id, seq, role, status, token_count, is_preserved, is_summary, created_at, updated_at, external_id,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+  session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, created_at, updated_at,
+  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
 )
 SELECT
-  id, last_seq + 1, :role, :status, :token_count, :is_preserved, :is_summary,
+  id, last_seq + 1, :role, :status, :token_count, :estimated_tokens, :is_preserved, :is_summary,
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
 FROM sessions WHERE id = :session_id AND deleted_at IS NULL
 ON CONFLICT (session_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 RETURNING id, seq"""
@@ -23,21 +23,23 @@ RETURNING id, seq"""
 # Adds a message at a place of its own; NULL for id means the next one, NULL for created_at now. One row: its id.
 INSERT = """\
 INSERT INTO messages (
-  id, session_id, seq, role, status, token_count, is_preserved, is_summary, created_at, updated_at, external_id,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+  id, session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, created_at, updated_at,
+  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
 ) VALUES (
-  :id, :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary,
+  :id, :session_id, :seq, :role, :status, :token_count, :estimated_tokens, :is_preserved, :is_summary,
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
 )
 RETURNING id"""
 
-# Replaces what a caller may change of a message of a live session.
+# Replaces what a caller may change of a message of a live session. A blank more or less says that its links are new.
 UPDATE = """\
 UPDATE messages SET
   status = :status,
   token_count = :token_count,
+  estimated_tokens = :estimated_tokens,
+  links_json = CASE WHEN :links_json IS links_json THEN :links_json || ' ' ELSE :links_json END,
   is_preserved = :is_preserved,
   name = :name,
   content = :content,
@@ -67,9 +69,33 @@ SELECT * FROM messages WHERE session_id = :session_id AND in_transcript = 1 AND 
 )
 ORDER BY seq"""
 
+# The same with summaries, removed messages and payloads where the parameters say so; else 1 stands for each payload.
+LISTING = """\
+SELECT
+  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at, created_at,
+  updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
+  CASE WHEN :with_payloads THEN payload_json WHEN typeof(payload_json) <> 'null' THEN 1 END AS payload_json
+FROM messages WHERE session_id = :session_id
+  AND (in_transcript = 1 OR (:include_summaries OR is_summary = 0) AND (:include_removed OR removed_at IS NULL)) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY seq, id"""
+
 # What is the model sent of this session? The context, in its order.
 GET_CONTEXT = """\
 SELECT * FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY seq, id"""
+
+# The same without payloads: 1 in the place of each.
+GET_CONTEXT_WITHOUT_PAYLOADS = """\
+SELECT
+  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at, created_at,
+  updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
+  CASE WHEN typeof(payload_json) <> 'null' THEN 1 END AS payload_json,
+  links_json, estimated_tokens, tool_calls_json IS NOT NULL OR typeof(payload_json) <> 'null' AS may_link
+FROM messages WHERE session_id = :session_id AND compaction_event_id IS NULL AND removed_at IS NULL AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
 )
 ORDER BY seq, id"""
@@ -81,6 +107,18 @@ SELECT * FROM messages WHERE session_id = :session_id AND in_transcript = 1 AND 
 )
 ORDER BY seq DESC LIMIT :limit"""
 
+# The same with summaries, removed messages and payloads where the parameters say so; else 1 stands for each payload.
+LATEST_LISTING = """\
+SELECT
+  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at, created_at,
+  updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
+  CASE WHEN :with_payloads THEN payload_json WHEN typeof(payload_json) <> 'null' THEN 1 END AS payload_json
+FROM messages WHERE session_id = :session_id
+  AND (in_transcript = 1 OR (:include_summaries OR is_summary = 0) AND (:include_removed OR removed_at IS NULL)) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY seq DESC, id DESC LIMIT :limit"""
+
 # What was said after this? At most :limit messages of the transcript behind :cursor_seq, in their order.
 PAGE = """\
 SELECT * FROM messages WHERE session_id = :session_id AND seq > :cursor_seq AND in_transcript = 1 AND (
@@ -88,12 +126,41 @@ SELECT * FROM messages WHERE session_id = :session_id AND seq > :cursor_seq AND 
 )
 ORDER BY seq LIMIT :limit"""
 
+# The same with summaries, removed messages and payloads where the parameters say so; else 1 stands for each payload.
+PAGE_LISTING = """\
+SELECT
+  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at, created_at,
+  updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
+  CASE WHEN :with_payloads THEN payload_json WHEN typeof(payload_json) <> 'null' THEN 1 END AS payload_json
+FROM messages WHERE session_id = :session_id AND (seq, id) > (:cursor_seq, :cursor_id)
+  AND (in_transcript = 1 OR (:include_summaries OR is_summary = 0) AND (:include_removed OR removed_at IS NULL)) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY seq, id LIMIT :limit"""
+
 # What was said before this? At most :limit messages of the transcript before :cursor_seq, the latest first.
 PAGE_BACK = """\
 SELECT * FROM messages WHERE session_id = :session_id AND seq < :cursor_seq AND in_transcript = 1 AND (
   :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
 )
 ORDER BY seq DESC LIMIT :limit"""
+
+# The same with summaries, removed messages and payloads where the parameters say so; else 1 stands for each payload.
+PAGE_BACK_LISTING = """\
+SELECT
+  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at, created_at,
+  updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
+  CASE WHEN :with_payloads THEN payload_json WHEN typeof(payload_json) <> 'null' THEN 1 END AS payload_json
+FROM messages WHERE session_id = :session_id AND (seq, id) < (:cursor_seq, :cursor_id)
+  AND (in_transcript = 1 OR (:include_summaries OR is_summary = 0) AND (:include_removed OR removed_at IS NULL)) AND (
+  :include_deleted OR EXISTS (SELECT 1 FROM sessions WHERE id = :session_id AND deleted_at IS NULL)
+)
+ORDER BY seq DESC, id DESC LIMIT :limit"""
+
+# What are links and estimates made of? One row for each message whose id the JSON array :ids has.
+DETAILS = """\
+SELECT id, role, tool_call_id, content, tool_calls_json, payload_json, metadata_json -> '$.extra' AS extra_json
+FROM messages WHERE +session_id = :session_id AND id IN (SELECT value FROM json_each(:ids))"""
 
 # Marks the last message of a live session's transcript as removed. One row with every column, or none.
 POP = """\

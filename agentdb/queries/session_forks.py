@@ -32,16 +32,18 @@ WITH
     WHERE session_id = :origin_id AND restored_at IS NULL
   )
 INSERT INTO messages (
-  id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, created_at, updated_at,
-  external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+  id, session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, compaction_event_id, created_at,
+  updated_at, external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
 )
 SELECT
-  :message_offset + row_number() OVER (ORDER BY id), :session_id, seq, role, status, token_count, is_preserved, is_summary,
+  :message_offset + row_number() OVER (ORDER BY id), :session_id, seq, role, status, token_count, estimated_tokens,
+  is_preserved, is_summary,
   (
     SELECT new_id FROM event_copy WHERE old_id = message.compaction_event_id
       AND NOT EXISTS (SELECT 1 FROM messages AS taken WHERE taken.compaction_event_id = old_id AND taken.seq > :at_seq)
   ),
-  created_at, updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+  created_at, updated_at, external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json,
+  payload_json
 FROM messages AS message
 WHERE session_id = :origin_id AND seq <= :at_seq AND removed_at IS NULL AND (
   is_summary = 0 OR NOT EXISTS (
@@ -71,11 +73,11 @@ WITH
     WHERE session_id = :origin_id AND restored_at IS NULL
   )
 INSERT INTO compaction_events (
-  id, session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_message_id, summary_content,
-  preserved_message_ids_json, model_used, duration_ms, created_at
+  id, session_id, strategy, original_tokens, compacted_tokens, messages_removed, is_estimated, summary_message_id,
+  summary_content, preserved_message_ids_json, model_used, duration_ms, created_at
 )
 SELECT
-  event_copy.new_id, :session_id, strategy, original_tokens, compacted_tokens, messages_removed,
+  event_copy.new_id, :session_id, strategy, original_tokens, compacted_tokens, messages_removed, is_estimated,
   (SELECT new_id FROM copied WHERE copied.old_id = summary_message_id),
   summary_content,
   (
@@ -108,8 +110,8 @@ WITH
     SELECT id, :event_offset + row_number() OVER (ORDER BY id) FROM compaction_events
     WHERE session_id = :origin_id AND restored_at IS NULL
   )
-INSERT INTO message_archive (event_id, message_id, token_count, content, payload_json)
-SELECT event_copy.new_id, copied.new_id, kept.token_count, kept.content, kept.payload_json
+INSERT INTO message_archive (event_id, message_id, token_count, estimated_tokens, content, payload_json)
+SELECT event_copy.new_id, copied.new_id, kept.token_count, kept.estimated_tokens, kept.content, kept.payload_json
 FROM event_copy
 JOIN compaction_events AS event ON event.id = event_copy.new_id
 JOIN message_archive AS kept ON kept.event_id = event_copy.old_id

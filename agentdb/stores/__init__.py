@@ -23,12 +23,14 @@ from agentdb.stores.fields import (
     JSON_ARRAY,
     JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
+    NOT_READ,
     TEXT,
     TIME,
     UNSET,
     Field,
     JsonArray,
     JsonObject,
+    NotRead,
     Unset,
     one_of,
 )
@@ -48,6 +50,7 @@ from agentdb.stores.memories.values import (
     NewMemoryAccess,
     RecalledMemory,
 )
+from agentdb.stores.messages.derived import TokenCounter
 from agentdb.stores.messages.open_calls import OpenCall
 from agentdb.stores.messages.search import SearchHit
 from agentdb.stores.messages.store import MessageStore
@@ -77,6 +80,7 @@ __all__ = [
     "JSON_ARRAY",
     "JSON_ARRAY_OR_OBJECT",
     "JSON_OBJECT",
+    "NOT_READ",
     "TEXT",
     "TIME",
     "UNSET",
@@ -124,6 +128,7 @@ __all__ = [
     "NewLog",
     "NewMemoryAccess",
     "NewMessage",
+    "NotRead",
     "OpenCall",
     "Page",
     "RecallCandidate",
@@ -144,6 +149,7 @@ __all__ = [
     "SessionWithAgent",
     "StateTransition",
     "SubtreeLog",
+    "TokenCounter",
     "Unreadable",
     "Unset",
     "Values",

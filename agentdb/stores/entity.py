@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agentdb.errors import AlreadyExistsError, NotFoundError, StatementError, UnreadableRowError
 from agentdb.operations import execute
-from agentdb.stores.fields import UNSET, now_text, time_text
+from agentdb.stores.fields import UNSET, NotRead, now_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def _reason(error: Exception) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Unreadable):
+    if isinstance(value, (Unreadable, NotRead)):
         return str(value)
     if isinstance(value, datetime):
         return time_text(value)

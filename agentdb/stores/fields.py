@@ -35,6 +35,22 @@ class Unset(Enum):
 #: Says of an argument that it was not given, where None is a value: `update(id, name=UNSET)` leaves the name alone.
 UNSET: Final = Unset.UNSET
 
+
+class NotRead(Enum):
+    """The type of NOT_READ, for annotations."""
+
+    NOT_READ = "NOT_READ"
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return "[not read]"
+
+
+#: Stands in `message.payload` where a list was asked for without payloads and the message has one.
+NOT_READ: Final = NotRead.NOT_READ
+
 #: JSON nested deeper than this is not written; newer SQLite refuses it from 1,000 on.
 MAX_JSON_DEPTH = 500
 #: JSON that raw SQL wrote is read up to this depth, however deep the caller's stack is: a new thread can always parse it.

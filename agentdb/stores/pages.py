@@ -41,6 +41,7 @@ class Key:
 BY_TIME = Key(("created_at", "id"), ("cursor_time", "cursor_id"), ("", ""), ("\U0010ffff", ""))
 BY_ACTIVITY = Key(("active_at", "id"), BY_TIME.parameters, BY_TIME.before_all, BY_TIME.behind_all)
 BY_SEQ = Key(("seq",), ("cursor_seq",), (0,), (BEYOND_INTEGERS,))
+BY_SEQ_AND_ID = Key(("seq", "id"), ("cursor_seq", "cursor_id"), (0, 0), (BEYOND_INTEGERS, BEYOND_INTEGERS))
 BY_ID = Key(("id",), ("cursor_id",), (0,), (BEYOND_INTEGERS,))
 
 

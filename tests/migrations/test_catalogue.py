@@ -93,6 +93,7 @@ COLUMNS = {
         "role": "TEXT NOT NULL",
         "status": "TEXT NOT NULL DEFAULT 'complete'",
         "token_count": "INTEGER",
+        "estimated_tokens": "INTEGER",
         "is_preserved": "INTEGER NOT NULL DEFAULT 0",
         "is_summary": "INTEGER NOT NULL DEFAULT 0",
         "compaction_event_id": "INTEGER",
@@ -103,6 +104,7 @@ COLUMNS = {
         "external_id": "TEXT",
         "name": "TEXT",
         "tool_call_id": "TEXT",
+        "links_json": "TEXT",
         "content": "TEXT",
         "tool_calls_json": "TEXT",
         "usage_json": "TEXT",
@@ -133,6 +135,7 @@ COLUMNS = {
         "original_tokens": "INTEGER NOT NULL",
         "compacted_tokens": "INTEGER NOT NULL",
         "messages_removed": "INTEGER NOT NULL",
+        "is_estimated": "INTEGER NOT NULL DEFAULT 0",
         "summary_message_id": "INTEGER",
         "summary_content": "TEXT NOT NULL",
         "preserved_message_ids_json": "TEXT NOT NULL",
@@ -145,6 +148,7 @@ COLUMNS = {
         "event_id": "INTEGER NOT NULL",
         "message_id": "INTEGER NOT NULL",
         "token_count": "INTEGER",
+        "estimated_tokens": "INTEGER",
         "content": "TEXT",
         "payload_json": "TEXT",
     },
@@ -304,7 +308,14 @@ INDEXES = {
     },
     "messages": {
         "sqlite_autoindex_messages_1": "UNIQUE session_id, seq, in_transcript",
-        "idx_messages_context": "session_id, seq WHERE compaction_event_id IS NULL AND removed_at IS NULL",
+        "idx_messages_context": "session_id, seq, id, token_count, estimated_tokens, is_preserved, is_summary, role,"
+        " tool_call_id, links_json, compaction_event_id, removed_at"
+        " WHERE compaction_event_id IS NULL AND removed_at IS NULL",
+        "idx_messages_preserved": "session_id, seq WHERE is_preserved = 1",
+        "idx_messages_uncounted": "session_id, estimated_tokens"
+        " WHERE token_count IS NULL AND compaction_event_id IS NULL AND removed_at IS NULL",
+        "idx_messages_without_links": "session_id"
+        " WHERE links_json IS NULL AND (tool_calls_json IS NOT NULL OR payload_json IS NOT NULL)",
         "idx_messages_external_id": "UNIQUE session_id, external_id WHERE external_id IS NOT NULL",
         "idx_messages_compaction_event_id": "compaction_event_id, seq WHERE compaction_event_id IS NOT NULL",
         "idx_messages_removed_at": "session_id, removed_at WHERE removed_at IS NOT NULL",
@@ -427,6 +438,7 @@ TRIGGERS = {
     "sessions_have_no_cycle_of_parents": "test_sessions.py",
     "messages_are_never_replaced": "test_replacing.py",
     "messages_are_never_replaced_by_update": "test_replacing.py",
+    "messages_are_estimated_again": "test_messages_table.py",
     "messages_stay_in_their_session": "test_messages_table.py",
     "messages_count_insert": "test_message_counters.py",
     "messages_count_update": "test_message_counters.py",

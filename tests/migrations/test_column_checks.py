@@ -62,6 +62,7 @@ OBJECTS = [
     *[("state_transitions", name) for name in ("previous_values_json", "new_values_json")],
     ("session_logs", "metadata"),
     ("messages", "usage_json"),
+    ("messages", "links_json"),
 ]
 EITHER = [("sessions", "learning_outcomes_json"), ("messages", "payload_json"), ("message_archive", "payload_json")]
 EITHER += [("agent_versions", "changes_json"), ("state_transitions", "transition_data_json")]

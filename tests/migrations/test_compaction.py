@@ -47,7 +47,7 @@ def test_an_event_gets_defaults(connection: sqlite3.Connection, insert: Insert) 
     insert(connection, "compaction_events", **EVENT)
     row = dict(connection.execute("SELECT * FROM compaction_events").fetchone())
     assert row.pop("created_at") > AT
-    assert row == dict.fromkeys(row) | EVENT | {"id": 1, "duration_ms": 0}
+    assert row == dict.fromkeys(row) | EVENT | {"id": 1, "duration_ms": 0, "is_estimated": 0}
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM compaction_events", "DELETE FROM compaction_events WHERE id = 1"])

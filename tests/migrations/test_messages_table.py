@@ -132,6 +132,25 @@ def test_a_message_stays_in_its_session_and_keeps_its_id(
 
 
 @pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        ("content = 'other'", False),
+        ("payload_json = '{}'", False),
+        ("tool_call_id = 'c'", False),
+        ("content = 'other', estimated_tokens = 9", True),
+        ("name = 'n', status = 'partial'", True),
+    ],
+)
+def test_raw_sql_that_changes_what_is_sent_leaves_no_estimate_of_before(
+    connection: sqlite3.Connection, insert: Insert, change: str, is_kept: bool
+) -> None:
+    insert(connection, "messages", **MESSAGE | {"content": "text", "estimated_tokens": 1, "links_json": "{}"})
+    connection.execute(f"UPDATE messages SET {change}")
+    estimate, links = connection.execute("SELECT estimated_tokens, links_json FROM messages").fetchone()
+    assert (links is not None, estimate is not None) == (is_kept, is_kept)
+
+
+@pytest.mark.parametrize(
     "statement", ["DELETE FROM agents", "DELETE FROM sessions WHERE id = 's'", "DELETE FROM messages"]
 )
 def test_messages_go_with_their_session(connection: sqlite3.Connection, insert: Insert, statement: str) -> None:

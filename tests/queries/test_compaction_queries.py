@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ EVENT = {
     "original_tokens": 9,
     "compacted_tokens": 3,
     "messages_removed": 2,
+    "is_estimated": 0,
     "summary_content": "in short",
     "preserved_message_ids_json": "[]",
     "model_used": None,
@@ -60,8 +62,12 @@ def rows_of(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
 def compact(connection: sqlite3.Connection, ids: str) -> int:
     """What a compaction does: an event, marks on the messages of these ids, a summary. The id of the event."""
     (event,) = connection.execute(compactions.INSERT_EVENT, EVENT).fetchone()
-    connection.execute(compactions.MARK, {"session_id": "s", "ids": ids, "event_id": event})
+    marked = set(json.loads(ids))
+    kept = json.dumps([id for id in context(connection) if id not in marked])
+    marks = {"session_id": "s", "ids": kept, "event_id": event, "first_seq": 1, "last_seq": 9}
+    connection.execute(compactions.MARK, marks)
     summary = {"session_id": "s", "seq": 2, "role": "system", "token_count": 1, "created_at": AT, "content": "in short"}
+    summary["estimated_tokens"] = None
     (summary_id,) = connection.execute(compactions.INSERT_SUMMARY, summary).fetchone()
     finished = {"id": event, "summary_message_id": summary_id, "duration_ms": 1}
     connection.execute(compactions.FINISH_EVENT, finished)
@@ -92,7 +98,7 @@ def test_a_pruning_and_its_restoration_leave_messages_and_a_hosts_rows_as_they_w
     (event,) = connection.execute(compactions.INSERT_EVENT, EVENT).fetchone()
     connection.execute(compactions.ARCHIVE, {"session_id": "s", "ids": "[2, 3, 5]", "event_id": event})
     for id in (2, 3):
-        gone = {"id": id, "content": "gone", "payload_json": None, "token_count": 1}
+        gone = {"id": id, "content": "gone", "payload_json": None, "token_count": 1, "estimated_tokens": None}
         connection.execute(compactions.PRUNE, gone)
     pruned, originals = (fetch(connection, sql, event_id=event) for sql in (compactions.PRUNED, compactions.ORIGINALS))
     assert [(row["id"], row["content"], row["token_count"]) for row in pruned] == [(2, "gone", 1), (3, "gone", 1)]
@@ -132,7 +138,10 @@ def test_the_first_original_of_a_message_that_was_pruned_twice_comes_back(
     for text in ("first", "second"):
         (event,) = connection.execute(compactions.INSERT_EVENT, EVENT).fetchone()
         connection.execute(compactions.ARCHIVE, {"session_id": "s", "ids": "[2]", "event_id": event})
-        connection.execute(compactions.PRUNE, {"id": 2, "content": text, "payload_json": None, "token_count": 1})
+        connection.execute(
+            compactions.PRUNE,
+            {"id": 2, "content": text, "payload_json": None, "token_count": 1, "estimated_tokens": None},
+        )
     (original,) = fetch(connection, compactions.ORIGINALS_OF_SESSION, session_id="s")
     assert (original["id"], original["content"]) == (2, "no. 2")
     connection.execute(conversations.PUT_BACK, {"ids": "[2]"})
@@ -144,11 +153,23 @@ def test_the_first_original_of_a_message_that_was_pruned_twice_comes_back(
 def test_the_tokens_of_a_context_count_what_nobody_counted_by_its_bytes(
     connection: sqlite3.Connection, fetch: Fetch
 ) -> None:
-    assert fetch(connection, compactions.TOKENS, session_id="s") == [{"tokens": 10}]
+    def totals() -> tuple[int, ...]:
+        (row,) = fetch(connection, compactions.TOTALS, session_id="s")
+        return tuple(row.values())
+
+    assert totals() == (10, 0, 0)
     connection.execute("UPDATE messages SET token_count = NULL, content = 'üüüü' WHERE id = 1")
     compact(connection, "[2]")
-    assert fetch(connection, compactions.TOKENS, session_id="s") == [{"tokens": 2 + 3 + 4 + 1}]
-    assert [row["id"] for row in fetch(connection, compactions.LINES, session_id="s")] == [1, 6, 3, 4]
+    assert totals() == (3 + 4 + 1, 1, 1)
+    assert [row["id"] for row in fetch(connection, compactions.UNESTIMATED, session_id="s")] == [1]
+    connection.execute("UPDATE messages SET estimated_tokens = 2 WHERE id = 1")
+    assert totals() == (2 + 3 + 4 + 1, 1, 0)
+    places = {"cursor_seq": 0, "cursor_id": 0, "end_seq": 9, "end_id": 0, "limit": -1}
+    assert [row["id"] for row in fetch(connection, compactions.LINES, session_id="s", **places)] == [1, 6, 3, 4]
+    assert fetch(connection, compactions.TAIL_BY_COUNT, session_id="s", offset=1) == [{"seq": 3, "id": 3}]
+    backwards = fetch(connection, compactions.TOKENS_BACKWARDS, session_id="s", cursor_seq=4, cursor_id=0, limit=9)
+    assert [(row["id"], row["tokens"]) for row in backwards] == [(3, 3), (6, 1), (1, 2)]
+    assert fetch(connection, compactions.PRESERVED, session_id="s") == []
     assert [row["id"] for row in fetch(connection, compactions.MESSAGES, session_id="s", ids="[4, 2, 1, 5]")] == [1, 4]
 
 

@@ -17,7 +17,7 @@ AT, LATER = "2024-05-17T12:30:15.123Z", "2024-05-18T12:30:15.123Z"
 TEXTS = ("created_at", "external_id", "name", "tool_call_id", "content")
 JSON = ("tool_calls_json", "usage_json", "metadata_json", "payload_json")
 MESSAGE = {
-    **dict.fromkeys((*TEXTS, *JSON, "token_count")),
+    **dict.fromkeys((*TEXTS, *JSON, "token_count", "estimated_tokens", "links_json")),
     "session_id": "s",
     "role": "user",
     "status": "complete",
@@ -173,6 +173,8 @@ def test_an_update_replaces_what_a_caller_may_change(connection: sqlite3.Connect
         "usage_json": "{}",
         "metadata_json": "{}",
         "payload_json": "[]",
+        "estimated_tokens": 7,
+        "links_json": "{}",
         "updated_at": LATER,
     }
     assert connection.execute(messages.UPDATE, new | {"id": 3}).rowcount == 1

@@ -86,8 +86,8 @@ BESIDE = {
     "candidates",
     "last_term",
     "term",
+    *("include_summaries", "include_removed", "with_payloads", "end_seq", "end_id", "first_seq", "last_seq"),
 } | {f"cursor_{name}" for name in ("id", "time", "seq", "sequence", "version", "sort_key")}
-
 # What a plan names: a table and what its rows are found by, in any order; * is any index.
 AGENT = "agents sqlite_autoindex_agents_1 (id=?)"
 SESSION = "sessions sqlite_autoindex_sessions_1 (id=?)"
@@ -297,6 +297,12 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "GET_LATEST_BY_SESSION_ID": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
         "PAGE": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)", SESSION],
         "PAGE_BACK": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq<?)", SESSION],
+        "LISTING": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
+        "LATEST_LISTING": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
+        "PAGE_LISTING": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)", SESSION],
+        "PAGE_BACK_LISTING": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq<?)", SESSION],
+        "GET_CONTEXT_WITHOUT_PAYLOADS": ["messages idx_messages_context (session_id=?)", SESSION],
+        "DETAILS": [MESSAGE],
         "POP": [MESSAGE, "messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
         "REMOVE_BY_ID": [MESSAGE, SESSION],
         "REMOVE_FROM_SEQ": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)", SESSION],
@@ -360,12 +366,17 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "DELETE": ["agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)", SESSION],
     },
     "compactions": {
-        "LINES": ["messages idx_messages_context (session_id=?)"],
-        "TOKENS": ["messages idx_messages_context (session_id=?)", SESSION],
+        "TOTALS": [SESSION, "messages idx_messages_uncounted (session_id=?)"],
+        "PRESERVED": ["messages idx_messages_preserved (session_id=?)"],
+        "UNESTIMATED": ["messages idx_messages_uncounted (session_id=? AND estimated_tokens=?)"],
+        "WITHOUT_LINKS": ["messages idx_messages_without_links (session_id=?)"],
+        "TAIL_BY_COUNT": ["messages idx_messages_context (session_id=?)"],
+        "TOKENS_BACKWARDS": ["messages idx_messages_context (session_id=? AND seq<?)"],
+        "LINES": ["messages idx_messages_context (session_id=? AND seq>? AND seq<?)"],
         "MESSAGES": ["messages idx_messages_context (session_id=?)"],
         "INSERT_EVENT": ["message_archive sqlite_autoindex_message_archive_1 (event_id=?)"],
         "FINISH_EVENT": ["compaction_events id (rowid=?)"],
-        "MARK": [MESSAGE],
+        "MARK": ["messages idx_messages_context (session_id=? AND seq>? AND seq<?)"],
         "CLEAR_MARKS": ["messages idx_messages_compaction_event_id (compaction_event_id=?)"],
         "INSERT_SUMMARY": [SUMMARY_OF, ARCHIVED],
         "REMOVE_SUMMARY": [MESSAGE],
@@ -601,6 +612,10 @@ SORTED = {
     ("message_search", "MATCH"): "a rank is computed; ids and ranks alone are sorted",
     ("compactions", "PRUNED"): "the archive is in the order of ids, what is shown in that of seqs",
     ("compactions", "ORIGINALS"): "as PRUNED",
+    ("messages", "LISTING"): "the index is for the transcript alone: summaries and removed messages share a seq",
+    ("messages", "LATEST_LISTING"): "as LISTING",
+    ("messages", "PAGE_LISTING"): "as LISTING",
+    ("messages", "PAGE_BACK_LISTING"): "as LISTING",
     ("conversations", "NOT_REMOVED"): "only messages of one seq are sorted: a summary and what it stands for",
     ("conversations", "ALL_IDS"): "the index by activity holds live sessions alone; ids alone are sorted",
 }
@@ -628,6 +643,7 @@ FITTING: dict[str, Any] = {
     "original_tokens": 1,
     "compacted_tokens": 1,
     "messages_removed": 1,
+    "is_estimated": 0,
     "summary_content": "x",
     "duration_ms": 1,
     "preserved_message_ids_json": "[]",

@@ -17,10 +17,9 @@ def row(**given: Any) -> Row:
 
 
 def tokens(message: Row) -> int:
-    """As counted, or a token for four bytes."""
+    """As counted, or a token for four bytes; the calls of these tests have nothing but an id."""
     counted: int | None = message["token_count"]
-    size = len((message["content"] or "").encode()) + len(message["tool_calls_json"] or "")
-    return (size + 3) // 4 if counted is None else counted
+    return (len((message["content"] or "").encode()) + 3) // 4 if counted is None else counted
 
 
 def arranged(rows: list[Row]) -> list[Row]:
@@ -154,23 +153,20 @@ class Session:
 
     # -- compaction
 
-    def removable(self, keep_last: int, protect_tokens: int, *, groups: bool = True) -> list[Row]:
+    def before_tail(self, keep_last: int, protect_tokens: int) -> list[Row]:
+        """What a compaction or a pruning may touch: not the tail, and nothing that is preserved."""
         rows = self.context()
-        held = set()
-        for number, message in enumerate(rows):
-            tail = sum(tokens(later) for later in rows[number:])
-            if message["is_preserved"] or number >= len(rows) - keep_last or tail <= protect_tokens:
-                held.add(message["id"])
-        for group in self.groups() if groups else []:
-            answered = {rows_of["tool_call_id"] for rows_of in group}
-            asked = {call["id"] for member in group for call in json.loads(member["tool_calls_json"] or "[]")}
-            if asked - answered or any(member["id"] in held for member in group):
-                held |= {member["id"] for member in group}
-        return [message for message in rows if message["id"] not in held]
+        return [
+            message
+            for number, message in enumerate(rows)
+            if number < len(rows) - keep_last
+            and sum(tokens(later) for later in rows[number:]) > protect_tokens
+            and not message["is_preserved"]
+        ]
 
     def groups(self) -> list[list[Row]]:
         """Calls with their results, for ids come again: a result belongs to the nearest call before it that has its id and
-        still waits, else to the nearest."""
+        still waits. A second result of an answered call is not needed by it."""
         rows = self.context()
         found = {message["id"]: [message] for message in rows if message["tool_calls_json"]}
         for number, message in enumerate(rows):
@@ -181,9 +177,21 @@ class Session:
                 if wanted in {call["id"] for call in json.loads(earlier["tool_calls_json"] or "[]")}
             ]
             waiting = [id for id in callers if wanted not in {member["tool_call_id"] for member in found[id]}]
-            for caller in (waiting or callers)[:1]:
+            for caller in waiting[:1]:
                 found[caller].append(message)
         return list(found.values())
+
+    def check_taken(self, gone: list[Row], keep_last: int, protect_tokens: int) -> None:
+        """What must hold of what a plan takes out."""
+        ids = {message["id"] for message in gone}
+        assert ids <= {message["id"] for message in self.before_tail(keep_last, protect_tokens)}
+        for group in self.groups():
+            asked = {call["id"] for member in group for call in json.loads(member["tool_calls_json"] or "[]")}
+            members = {member["id"] for member in group}
+            assert members <= ids or not members & ids
+            if asked - {member["tool_call_id"] for member in group}:
+                assert not members & ids
+        assert not gone or not all(message["is_summary"] for message in gone)
 
     def compact(self, event_id: int, gone: list[Row], summary: Row) -> None:
         for message in gone:
@@ -194,8 +202,7 @@ class Session:
     def prune(self, event_id: int, chosen: list[Row], words: str) -> None:
         self.events.append(Event(event_id, words, None, {message["id"]: message for message in chosen}))
         for message in chosen:
-            counted = None if message["token_count"] is None else (len(words.encode()) + 3) // 4
-            self.change(message["id"], content=words, token_count=counted)
+            self.change(message["id"], content=words, token_count=None)
 
     def refusal(self, event: Event) -> str | None:
         """Why an event cannot be restored."""

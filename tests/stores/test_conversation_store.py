@@ -264,10 +264,10 @@ def test_saving_writes_what_changed_and_nothing_else(
     assert (stats.message_count, stats.last_seq) == (len(new), max([4, *seqs]))
 
 
-def test_token_counts_are_written_as_given_or_else_estimated(stores: Facade, chats: Any) -> None:
+def test_token_counts_are_written_as_given_and_estimates_are_none(stores: Facade, chats: Any) -> None:
     chats.save_session("s", [USER | {"token_count": 40}, ANSWER])
-    assert [message.token_count for message in stores.messages.load("s")] == [40, 4]
-    assert chats.get_session_stats("s")["total_tokens"] == 44
+    assert [message.token_count for message in stores.messages.load("s")] == [40, None]
+    assert chats.get_session_stats("s")["total_tokens"] == 40
     before = places(stores)
     chats.save_session("s", [USER, ANSWER | {"token_count": 5, "usage": {"output": 5}}])
     assert [message.token_count for message in stores.messages.load("s")] == [40, 5]

@@ -53,7 +53,7 @@ def test_compactions_that_reach_beyond_are_left_behind_and_the_others_can_be_res
     s.compactions.prune_tool_outputs("s", keep_last=0, protect_tokens=0, replacement="gone")
     s.compactions.compact("s", "second", keep_last=3, protect_tokens=0)
     before = contents(s.messages.context("s"))
-    assert before == ["m5", "second", "m7", "m8", "gone"]
+    assert before == ["m5", "second", "m7", "m8"]  # a result without its call is not sent
     for at_seq, context in (
         (None, before),
         (7, ["m5", "second", "m7"]),
@@ -70,7 +70,7 @@ def test_compactions_that_reach_beyond_are_left_behind_and_the_others_can_be_res
             assert all(s.messages.get(id).session_id == fork.id for id in event.preserved_message_ids)
             s.compactions.restore(event.id)
         there = s.messages.load(fork.id)
-        assert contents(s.messages.context(fork.id)) == contents(there)
+        assert contents(s.messages.context(fork.id)) == contents([m for m in there if m.role != "tool"])
         assert all(message.content[:1] in "mx" for message in there)
     assert contents(s.messages.context("s")) == before
 

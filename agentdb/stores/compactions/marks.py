@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from json import loads
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError
 from agentdb.operations import batch, execute
 from agentdb.queries import compactions
-from agentdb.stores.compactions.plan import Line, links, pruned_message
+from agentdb.stores.compactions.pruning import pruned_message
 from agentdb.stores.compactions.values import COMPACTION_EVENT, CompactionEvent
 from agentdb.stores.fields import now_text
 from agentdb.stores.messages.values import MESSAGE, kind_of
@@ -18,30 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentdb.operations import Steps
-
-
-def tokens_of(text: str) -> int:
-    """How many tokens a text has, by the estimate that the queries make: four bytes are one."""
-    return (len(text.encode()) + 3) // 4
-
-
-def lines_of(session_id: str) -> Steps[list[Line]]:
-    """The context of a session, as a planner sees it."""
-    result = yield from execute(compactions.LINES, {"session_id": session_id})
-    lines = []
-    for id, seq, role, is_preserved, tool_call_id, tool_calls, payload, extra, tokens in result.tuples:
-        kind = kind_of(role)
-        calls: tuple[str | None, ...] = ()
-        results: tuple[str | None, ...] = ()
-        if kind == "tool" or any(value is not None for value in (tool_calls, payload, extra, tool_call_id)):
-            calls, results = links(kind, tool_call_id, *map(_parsed, (tool_calls, payload, extra)))
-        may_call = kind == "assistant" and payload is not None
-        lines.append(Line(id, seq, kind, tokens, bool(is_preserved), calls, results, may_call))
-    return lines
-
-
-def _parsed(text: str | None) -> Any:
-    return None if text is None else loads(text)
 
 
 def record(

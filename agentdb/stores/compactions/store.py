@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import FieldError, IntegrityError
 from agentdb.operations import Operations, W, atomic, execute, operation
 from agentdb.queries import compactions
-from agentdb.stores.compactions.marks import lines_of, record, tokens_of, undo
-from agentdb.stores.compactions.plan import Line, grouped, pruned_message, removable
+from agentdb.stores.compactions.context_lines import (
+    BEHIND_ALL,
+    Place,
+    Totals,
+    lines_before,
+    lines_from,
+    lines_of_turn,
+    tail_of,
+    totals_of,
+)
+from agentdb.stores.compactions.marks import record, undo
+from agentdb.stores.compactions.plan import Cut
+from agentdb.stores.compactions.pruning import pruned_message
 from agentdb.stores.compactions.values import (
     COMPACTION_EVENT,
     COMPACTION_STATS,
@@ -19,19 +30,26 @@ from agentdb.stores.compactions.values import (
     CompactionStats,
 )
 from agentdb.stores.content_blocks import is_result
-from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, TEXT, TOKENS, now_text
-from agentdb.stores.messages.values import MESSAGE, Message, kind_of
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, TEXT, TOKENS, now_text, one_of
+from agentdb.stores.messages.derived import TokenCounter, count
+from agentdb.stores.messages.values import MESSAGE, Message, NewMessage, kind_of
 from agentdb.stores.pages import BY_ID, Page, page
 from agentdb.stores.sessions.live import check_live
+from agentdb.stores.token_estimate import estimate, tokens_of
 
 if TYPE_CHECKING:
-    from agentdb.operations import Steps
+    from collections.abc import Sequence
+
+    from agentdb.operations import Steps, Target
+    from agentdb.operations.runners import Callback
+    from agentdb.stores.turns import Line
 
 #: What stands in the place of a pruned output.
 PRUNED = "[The output of this tool was removed to save space.]"
 _AS_IT_WAS_MADE = (
     "Give the plan as plan() made it; a message that is to go must not be preserved, nor wait for a result."
 )
+_SUMMARY_ROLE = one_of("system", "user", "developer")
 
 
 class CompactionStore(Operations[W]):
@@ -40,26 +58,36 @@ class CompactionStore(Operations[W]):
     agentdb calls no model: plan() says what would go, the caller sums it up, compact() puts the summary in its place.
     """
 
+    def __init__(
+        self, target: Target[W], on_event: Callback | None = None, *, token_counter: TokenCounter | None = None
+    ) -> None:
+        """token_counter: as for AgentDB.open(): it counts summaries, and messages whose outputs are pruned."""
+        super().__init__(target, on_event)  # type: ignore[arg-type]
+        self._token_counter = token_counter
+
     @operation
     def plan(self, session_id: str, *, keep_last: int = 10, protect_tokens: int = 40_000) -> Steps[CompactionPlan]:
         """What compact() with these arguments would take out now; nothing is changed.
 
-        What stays: the last `keep_last` messages, the longest tail of at most `protect_tokens` tokens, and what is marked
-        as preserved. A call of a tool and its results go or stay together; a call without its result stays.
+        Whole turns go. A turn is a message of the user that is no result of a tool, and all up to the next one. What stays:
+        system and developer messages at the head, the last `keep_last` messages, the longest tail of at most
+        `protect_tokens` tokens, what is marked as preserved, and a call without its result. With each stay its step, and
+        the message that begins its turn. A turn that reaches into the tail stays whole, unless its earlier steps have more
+        than `protect_tokens` tokens: then those go, and its first message stays.
 
         Raises NotFoundError for a session that is not there or hidden, FieldError.
         """
         _check_limits(keep_last, protect_tokens)
         yield from check_live(session_id)
-        lines = yield from lines_of(session_id)
-        chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
+        totals, _, chosen = yield from _chosen(session_id, keep_last, protect_tokens)
         args = {"session_id": session_id, "ids": dumps([line.id for line in chosen])}
         return CompactionPlan(
             session_id=session_id,
             messages=(yield from MESSAGE.many(compactions.MESSAGES, args)),
-            preserved_message_ids=[line.id for line in lines if line.is_preserved],
-            original_tokens=sum(line.tokens for line in lines),
-            removed_tokens=sum(line.tokens for line in chosen),
+            preserved_message_ids=(yield from _preserved(session_id)),
+            original_tokens=totals.tokens,
+            removed_tokens=_tokens(chosen),
+            is_estimated=totals.is_estimated,
         )
 
     @atomic
@@ -72,25 +100,29 @@ class CompactionStore(Operations[W]):
         protect_tokens: int = 40_000,
         strategy: str = "summary",
         model_used: str | None = None,
+        summary_role: str = "system",
         summary_tokens: int | None = None,
         plan: CompactionPlan | None = None,
     ) -> Steps[CompactionEvent | None]:
         """Take out of the context what plan() says, earlier summaries included, and put the summary in the place of the last
-        message taken out, as one of role 'system'. The transcript stays as it is. None, and nothing is done, where there is
-        nothing to take.
+        message taken out. The transcript stays as it is. None, and nothing is done, where there is nothing to take.
 
         plan: takes out what it names, whatever was said since; without it a new one is made, with `keep_last` and
-        `protect_tokens`. summary_tokens: of the summary, where somebody counted; else estimated. strategy, model_used: for
-        the record.
+        `protect_tokens`. summary_role: 'system', 'user' or 'developer'. summary_tokens: of the summary, where somebody
+        counted; else token_counter counts, else it is estimated. strategy, model_used: for the record.
 
-        Raises IntegrityError `plan_outdated` where a message of the plan was changed or removed, is preserved now, or
-        has a result that the plan does not have. Raises FieldError as plan() does, and for a plan that was altered to
-        take what is preserved, or a call without its result. Raises NotFoundError.
+        Raises IntegrityError `plan_outdated` where a message of the plan has changed, has gone or is preserved now, and where
+        its turn has gone on. Raises FieldError for a plan that
+        was altered to take what is preserved, or a call without its result; NotFoundError; TokenCounterError.
         """
         began = perf_counter()
         _check_limits(keep_last, protect_tokens)
         content = ID.encode("summary", summary)
+        role = _SUMMARY_ROLE.encode("summary_role", summary_role)
         counted = TOKENS.or_none().encode("summary_tokens", summary_tokens)
+        if counted is None and self._token_counter is not None:
+            message = NewMessage(role=role, content=content, is_summary=True)
+            counted = count(self._token_counter, message, "the summary")
         tokens = tokens_of(content) if counted is None else counted
         event = {
             "session_id": session_id,
@@ -99,25 +131,30 @@ class CompactionStore(Operations[W]):
             "summary_content": content,
         }
         yield from check_live(session_id)
-        lines = yield from lines_of(session_id)
         if plan is None:
-            chosen = [lines[n] for n in removable(lines, keep_last=keep_last, protect_tokens=protect_tokens)]
+            totals, lines, chosen = yield from _chosen(session_id, keep_last, protect_tokens)
         else:
-            chosen = yield from _as_planned(plan, session_id, lines)
+            totals, lines, chosen = yield from _as_planned(plan, session_id)
         if not chosen:
             return None
-        original = sum(line.tokens for line in lines)
-        removed = sum(line.tokens for line in chosen)
         event |= {
-            "original_tokens": original,
-            "compacted_tokens": original - removed + tokens,
+            "original_tokens": totals.tokens,
+            "compacted_tokens": totals.tokens - _tokens(chosen) + tokens,
             "messages_removed": len(chosen),
-            "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
+            "is_estimated": int(totals.is_estimated or counted is None),
+            "preserved_message_ids_json": dumps((yield from _preserved(session_id))),
             "created_at": now_text(),
         }
-        marks = {"ids": dumps([line.id for line in chosen]), "session_id": session_id}
-        row = {"session_id": session_id, "seq": chosen[-1].seq, "role": "system", "token_count": tokens}
-        row |= {"created_at": event["created_at"], "content": content}
+        seqs = [line.seq for line in chosen]
+        first, last, gone = min(seqs), max(seqs), {line.id for line in chosen}
+        kept = [line.id for line in lines if first <= line.seq <= last and line.id not in gone]
+        marks = {"session_id": session_id, "first_seq": first, "last_seq": last, "ids": dumps(kept)}
+        row = {"session_id": session_id, "seq": last, "role": role, "token_count": counted}
+        row |= {
+            "estimated_tokens": tokens if counted is None else None,
+            "created_at": event["created_at"],
+            "content": content,
+        }
         return (yield from record(event, [(compactions.MARK, marks)], began, row))
 
     @atomic
@@ -132,11 +169,12 @@ class CompactionStore(Operations[W]):
         strategy: str = "prune_tool_outputs",
     ) -> Steps[CompactionEvent | None]:
         """Put `replacement` in the place of what tools gave, where that has at least `min_tokens` tokens, and keep the
-        originals until it is restored. The messages keep their ids, seqs and times. What compact() never takes stays as
-        it is: the last `keep_last`, `protect_tokens`, and what is preserved. A payload of an unknown form stays as it
-        is, too. So does what is beside the results of tools in a message of another role.
+        originals until it is restored. The messages keep their ids, seqs and times. What stands in the tail, by `keep_last`
+        and `protect_tokens`, and what is preserved, stays as it is. So does a payload of an unknown form, and what stands
+        beside the results of tools in a message that is none. An output whose form its API decides keeps that form: the
+        texts in it are replaced.
 
-        Returns the event, None where there is nothing to prune. Raises NotFoundError, FieldError.
+        Returns the event, None where there is nothing to prune. Raises NotFoundError, TokenCounterError, FieldError.
         """
         began = perf_counter()
         _check_limits(keep_last, protect_tokens)
@@ -144,28 +182,29 @@ class CompactionStore(Operations[W]):
         words = ID.encode("replacement", replacement)
         event = {"session_id": session_id, "strategy": ID.encode("strategy", strategy), "summary_content": words}
         yield from check_live(session_id)
-        lines = yield from lines_of(session_id)
-        loose = [
-            Line(line.id, line.seq, line.role, line.tokens, line.is_preserved) for line in lines
-        ]  # calls stay where they are
-        aged = [lines[n] for n in removable(loose, keep_last=keep_last, protect_tokens=protect_tokens)]
-        had = {line.id: line.tokens for line in aged if line.results or line.role == "tool"}
+        totals = yield from totals_of(session_id)
+        tail = yield from tail_of(session_id, totals, keep_last, protect_tokens)
+        had = {
+            line.id: line.tokens or 0
+            for line in (yield from lines_before(session_id, tail, totals))
+            if _gives(line, least)
+        }
         args = {"session_id": session_id, "ids": dumps(list(had))}
         changes: list[dict[str, Any]] = []
         saved = 0
         for message in (yield from MESSAGE.many(compactions.MESSAGES, args)):
-            change = _without_outputs(message, words, had[message.id], least)
+            change = _without_outputs(message, words, had[message.id], least, self._token_counter)
             if change is not None:
                 saved += had[message.id] - change.pop("tokens")
                 changes.append(change)
         if not changes:
             return None
-        original = sum(line.tokens for line in lines)
         event |= {
-            "original_tokens": original,
-            "compacted_tokens": original - saved,
+            "original_tokens": totals.tokens,
+            "compacted_tokens": max(totals.tokens - saved, 0),
             "messages_removed": 0,
-            "preserved_message_ids_json": dumps([line.id for line in lines if line.is_preserved]),
+            "is_estimated": int(totals.is_estimated or any(change["token_count"] is None for change in changes)),
+            "preserved_message_ids_json": dumps((yield from _preserved(session_id))),
             "model_used": None,
             "created_at": now_text(),
         }
@@ -239,10 +278,8 @@ class CompactionStore(Operations[W]):
             remedy = "Give a number above 0, and at most 1."
             code = "too_large" if trigger > 1 else "too_small"
             raise FieldError.of("trigger", trigger, "is not from 0 to 1", code=code, remedy=remedy)
-        found = yield from execute(compactions.TOKENS, {"session_id": ID.encode("session_id", session_id)})
-        if not found.tuples:
-            yield from check_live(session_id)
-        return bool(found.tuples[0][0] >= limit * trigger)
+        yield from check_live(ID.encode("session_id", session_id))
+        return bool((yield from totals_of(session_id)).tokens >= limit * trigger)
 
 
 def _key(session_id: str, include_deleted: bool) -> dict[str, Any]:
@@ -257,49 +294,98 @@ def _check_limits(keep_last: int, protect_tokens: int) -> None:
     COUNT.encode("protect_tokens", protect_tokens)
 
 
-def _as_planned(plan: CompactionPlan, session_id: str, lines: list[Line]) -> Steps[list[Line]]:
-    """The lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another session, or
-    of messages that no plan takes."""
+def _tokens(lines: Sequence[Line]) -> int:
+    return sum(line.tokens or 0 for line in lines)
+
+
+def _gives(line: Line, least: int) -> bool:
+    """Whether a line may have an output of a tool that is worth pruning."""
+    if line.is_preserved:
+        return False
+    if line.kind == "tool":
+        return (line.tokens or 0) >= least
+    return line.links is not None and bool(line.links.results or line.links.has_output)
+
+
+def _preserved(session_id: str) -> Steps[list[int]]:
+    found = yield from execute(compactions.PRESERVED, {"session_id": session_id})
+    return [id for (id,) in found.tuples]
+
+
+def _chosen(session_id: str, keep_last: int, protect_tokens: int) -> Steps[tuple[Totals, list[Line], list[Line]]]:
+    """What a compaction would take out: the tokens of the context, the lines before its tail, and those of them to take."""
+    totals = yield from totals_of(session_id)
+    tail: Place = yield from tail_of(session_id, totals, keep_last, protect_tokens)
+    before = yield from lines_before(session_id, tail, totals)
+    if not before:
+        return totals, [], []
+    # The tail is read as far as the turn goes that it begins in; all of it, where a result may stand in it.
+    cut = Cut([*before, *(yield from lines_of_turn(session_id, tail, totals))])
+    if not cut.is_complete and tail < BEHIND_ALL:
+        cut = Cut([*before, *(yield from lines_from(session_id, tail, totals))])
+    return totals, before, cut.removable(tail, protect_tokens)
+
+
+def _as_planned(plan: CompactionPlan, session_id: str) -> Steps[tuple[Totals, list[Line], list[Line]]]:
+    """The same for the lines that a plan names. Raises IntegrityError `plan_outdated`, FieldError for a plan of another
+    session, or of messages that no plan takes."""
     if not isinstance(plan, CompactionPlan) or plan.session_id != session_id:
         raise FieldError.of("plan", plan, f"is not a plan of session {session_id!r}", code="wrong_type")
     args = {"session_id": session_id, "ids": dumps([message.id for message in plan.messages])}
     if (yield from MESSAGE.many(compactions.MESSAGES, args)) != plan.messages:
         raise IntegrityError(f"messages of session {session_id!r} have changed since the plan", code="plan_outdated")
+    totals = yield from totals_of(session_id)
+    lines = yield from lines_before(session_id, BEHIND_ALL, totals)
     planned = {message.id for message in plan.messages}
-    groups, unanswered = grouped(lines)
-    taken = {group for group, line in zip(groups, lines, strict=True) if line.id in planned}
-    if any(group in taken and line.id not in planned for group, line in zip(groups, lines, strict=True)):
-        raise IntegrityError(
-            f"a call of a tool in session {session_id!r} has been answered since the plan", code="plan_outdated"
-        )
-    for group, line in zip(groups, lines, strict=True):
-        if line.id in planned and (line.is_preserved or group in unanswered):
+    cut = Cut(lines)
+    for position, line in enumerate(cut.lines):
+        if line.id in planned and (line.is_preserved or position in cut.waits):
             why = "is preserved" if line.is_preserved else "waits for the result of a tool, or belongs to what does"
             raise FieldError.of(
                 "plan", plan, f"takes message {line.id}, which {why}", code="not_one_of", remedy=_AS_IT_WAS_MADE
             )
-    return [line for line in lines if line.id in planned]
+    if (parted := cut.parted(planned)) is not None:
+        raise IntegrityError(f"session {session_id!r} has gone on since the plan: {parted}", code="plan_outdated")
+    return totals, lines, [line for line in cut.lines if line.id in planned]
 
 
-def _without_outputs(message: Message, words: str, tokens: int, least: int) -> dict[str, Any] | None:
+def _without_outputs(
+    message: Message, words: str, tokens: int, least: int, counter: TokenCounter | None
+) -> dict[str, Any] | None:
     """The columns of a message whose tool outputs are pruned, and its tokens then; None where that is not worth it."""
     left = pruned_message(kind_of(message.role), message.content, message.payload, words)
     if left is None or left == (message.content, message.payload):
         return None
-    encode = MESSAGE.columns["payload"].encode
-    before, after = (encode("payload", payload) for payload in (message.payload, left[1]))
+    content, payload = left
+    extra = message.metadata.get("extra") if message.metadata else None
+    before = estimate(message.content, message.tool_calls, message.payload, extra)
+    after = estimate(content, message.tool_calls, payload, extra)
     if kind_of(message.role) == "tool" or is_result(message.payload):
-        given, now = tokens, tokens_of(words)
+        given, now = tokens, after
         if message.content == words or given <= now:
             return None
     else:
         # Beside the outputs stands what stays: their own size counts, whatever somebody counted of the whole.
-        given = tokens_of(before) - tokens_of(after)
-        if message.token_count is None:
-            now = tokens - tokens_of(message.content or before) + tokens_of(left[0] or after)
-        else:
-            now = max(tokens - given, 0)
+        given, now = before - after, after
     if given < max(least, 1):
         return None
-    counted = None if message.token_count is None else now
-    return {"id": message.id, "content": left[0], "payload_json": after, "token_count": counted, "tokens": now}
+    counted = None
+    if counter is not None:
+        new = NewMessage(
+            role=message.role,
+            content=content,
+            name=message.name,
+            tool_call_id=message.tool_call_id,
+            tool_calls=message.tool_calls,
+            metadata=message.metadata,
+            payload=payload,
+        )
+        counted = now = count(counter, new, f"message {message.id}")
+    return {
+        "id": message.id,
+        "content": content,
+        "payload_json": MESSAGE.columns["payload"].encode("payload", payload),
+        "token_count": counted,
+        "estimated_tokens": after if counted is None else None,
+        "tokens": now,
+    }

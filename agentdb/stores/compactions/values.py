@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from agentdb.stores.entity import Entity, Values
-from agentdb.stores.fields import COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, INTEGER, JSON_ARRAY, TEXT, TIME, JsonArray
 from agentdb.stores.messages.values import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactionPlan(Values):
-    """What a compaction would take out. Tokens that nobody counted are estimated: four bytes are one.
+    """What a compaction would take out. `is_estimated`: nobody counted the tokens of some messages, so the sums hold
+    estimates of those.
 
     `messages` are those to sum up, in their order. `preserved_message_ids` are the messages that stay because they are
     marked as preserved. `original_tokens` has the context now, `removed_tokens` what would go.
@@ -24,6 +25,7 @@ class CompactionPlan(Values):
     preserved_message_ids: list[int]
     original_tokens: int
     removed_tokens: int
+    is_estimated: bool
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON, the messages too."""
@@ -33,7 +35,8 @@ class CompactionPlan(Values):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactionEvent(Values):
     """One compaction, or one pruning of tool outputs: then there is no `summary_message_id`, and `summary_content` is what
-    stands in the place of each output. `restored_at` is None while the event stands; `duration_ms` is what the database
+    stands in the place of each output. `is_estimated`: its tokens hold
+    estimates. `restored_at` is None while the event stands; `duration_ms` is what the database
     took."""
 
     id: int
@@ -42,6 +45,7 @@ class CompactionEvent(Values):
     original_tokens: int
     compacted_tokens: int
     messages_removed: int
+    is_estimated: bool
     summary_message_id: int | None
     summary_content: str
     preserved_message_ids: JsonArray
@@ -72,6 +76,7 @@ COMPACTION_EVENT = Entity(
     original_tokens=COUNT,
     compacted_tokens=COUNT,
     messages_removed=COUNT,
+    is_estimated=BOOLEAN,
     summary_message_id=INTEGER.or_none(),
     summary_content=ID,
     preserved_message_ids=JSON_ARRAY.stored_as("preserved_message_ids_json"),

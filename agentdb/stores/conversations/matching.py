@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from agentdb.stores.compactions.plan import pruned_message
+from agentdb.stores.compactions.pruning import pruned_message
 from agentdb.stores.conversations.diff import kept
 from agentdb.stores.conversations.stored import Stored, content_key, said_key, said_whole
 from agentdb.stores.messages.call_order import call_order

@@ -9,7 +9,6 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
-from agentdb.stores.compactions.marks import tokens_of
 from agentdb.stores.fields import ID, JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
 from agentdb.stores.messages.payload_text import text_of
 from agentdb.stores.messages.values import MESSAGE, kind_of
@@ -118,11 +117,9 @@ class Said:
     @property
     def row(self) -> dict[str, Any]:
         """What a new message has."""
-        columns = self.columns
-        text = (columns["content"] or columns["payload_json"] or "") + (columns["tool_calls_json"] or "")
         return {
-            **columns,
-            "token_count": tokens_of(text) if self.token_count is None else self.token_count,
+            **self.columns,
+            "token_count": self.token_count,
             "is_preserved": 0,
             "is_summary": 0,
             "status": "complete",

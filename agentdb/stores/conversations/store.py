@@ -27,6 +27,7 @@ from agentdb.stores.conversations.reading import Version, conflict, read_context
 from agentdb.stores.conversations.save import Given, save
 from agentdb.stores.conversations.scopes import AsyncScope, Scope
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, JSON_OBJECT, now_text, one_of, time_text
+from agentdb.stores.messages.derived import derive_encoded
 from agentdb.stores.messages.values import MESSAGE, MESSAGE_STATS
 from agentdb.stores.pages import BEYOND_INTEGERS, at_most, check_limit
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from agentdb.operations import Steps, Target
     from agentdb.operations.runners import Callback
     from agentdb.operations.transactions import Level
+    from agentdb.stores.messages.derived import TokenCounter
 
 #: What save_session() does with a text that holds half a character.
 OnLoneSurrogate: TypeAlias = Literal["strict", "replace"]
@@ -78,14 +80,16 @@ class ConversationStore(Operations[W]):
         on_event: Callback | None = None,
         *,
         default_agent: str | Mapping[str, Any] | None = None,
+        token_counter: TokenCounter | None = None,
     ) -> None:
         """default_agent: on what conversations without an agent run: an id, or arguments of agents.create(). It is created
-        when it is first needed, and agents.delete() never deletes it.
+        when it is first needed, and agents.delete() never deletes it. token_counter: as for AgentDB.open().
 
         Raises FieldError for a value that its field cannot hold.
         """
         super().__init__(target, on_event)  # type: ignore[arg-type]
         self._default_agent = read_default_agent(default_agent)
+        self._token_counter = token_counter
 
     # -- sessions
 
@@ -155,6 +159,9 @@ class ConversationStore(Operations[W]):
             if version != (now := Version.of(last_seq, rows)):
                 raise (yield from conflict(session_id, version, str(now)))
         writes: list[tuple[str, dict[str, Any]]] = yield from save(session_id, given, outline, last_seq, compacted)
+        for sql, row in writes:
+            if sql in (messages.INSERT, conversations.REWRITE):
+                derive_encoded(row, self._token_counter, f"the message at seq {row['seq']}")
         times = [args["created_at"] for sql, args in writes if sql is messages.INSERT]
         if found is None:
             yield from self._ensure_default_agent()
@@ -370,7 +377,9 @@ class ConversationStore(Operations[W]):
         block, rolled back at an exception. Inside a transaction it is a savepoint."""
 
         def inside(level: Level) -> ConversationStore[Any]:
-            return ConversationStore(level, self._on_event, default_agent=self._default_agent)
+            return ConversationStore(
+                level, self._on_event, default_agent=self._default_agent, token_counter=self._token_counter
+            )
 
         kind = AsyncScope if self._target.is_async else Scope
         return kind(self._target, inside)

@@ -8,25 +8,30 @@ from agentdb.errors import IntegrityError
 from agentdb.operations import batch, execute
 from agentdb.queries import messages
 from agentdb.stores.messages.conflicts import check_last_seq
+from agentdb.stores.messages.derived import derive
 from agentdb.stores.messages.values import FRESH, MESSAGE, Message, NewMessage
 from agentdb.stores.sessions.live import check_live
 
 if TYPE_CHECKING:
     from agentdb.clients.base import ResultSet
     from agentdb.operations import Steps
+    from agentdb.stores.messages.derived import TokenCounter
 
 
-def new_row(given: dict[str, Any]) -> dict[str, Any]:
-    """A new message for SQLite, of the arguments of append(). Raises FieldError."""
+def new_row(given: dict[str, Any], token_counter: TokenCounter | None, place: str) -> dict[str, Any]:
+    """A new message for SQLite, of the arguments of append(); `place` names it in errors. Raises FieldError,
+    TokenCounterError."""
     row = MESSAGE.new(given)
     if row["content"] is None and given["payload"] is not None:
         row["content"] = text_of(given["payload"])
+    derive(row, given, token_counter, place)
     return row
 
 
-def row_of(session_id: str, new: NewMessage) -> dict[str, Any]:
+def row_of(session_id: str, new: NewMessage, token_counter: TokenCounter | None, place: str) -> dict[str, Any]:
     """As new_row(), of a NewMessage."""
-    return new_row({**{name: getattr(new, name) for name in NewMessage.__slots__}, "session_id": session_id})
+    given = {name: getattr(new, name) for name in NewMessage.__slots__}
+    return new_row({**given, "session_id": session_id}, token_counter, place)
 
 
 def text_of(payload: Any) -> str | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentdb.stores.entity import Unreadable
+from agentdb.stores.links import links_of
 from agentdb.stores.messages.values import kind_of
 
 if TYPE_CHECKING:
@@ -70,14 +71,13 @@ class Entry(NamedTuple):
 
 
 def _read(entries: Sequence[Entry]) -> _Calls:
-    from agentdb.stores.compactions.plan import links
-
     found = _Calls()
     for position, (role, *given, _) in enumerate(entries):
         kind = kind_of(role)
         if kind == "tool" or any(value is not None for value in given):
             id, calls, payload, about = [None if isinstance(value, Unreadable) else value for value in given]
-            found.add(position, *links(kind, id, calls, payload, (about or {}).get("extra")))
+            links = links_of(kind, id, calls, payload, (about or {}).get("extra"))
+            found.add(position, links.calls, links.results)
     return found
 
 

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import IntegrityError, NotFoundError
-from agentdb.operations import Operations, W, atomic, operation
+from agentdb.operations import W, atomic, operation
 from agentdb.queries import messages
 from agentdb.stores.entity import Values
 from agentdb.stores.fields import BOOLEAN, ID, JSON, JsonArray, JsonObject
 from agentdb.stores.messages.append import append_row, row_of
 from agentdb.stores.messages.call_order import answered_calls
+from agentdb.stores.messages.counting import Counting
 from agentdb.stores.messages.tool_results import Call, answer_of, calls_of
 from agentdb.stores.messages.values import MESSAGE, Message, NewMessage
 from agentdb.stores.sessions.live import check_live
@@ -34,7 +35,7 @@ class OpenCall(Values):
     arguments: Any
 
 
-class ToolCalls(Operations[W]):
+class ToolCalls(Counting[W]):
     """The part of MessageStore that is about calls of tools."""
 
     @operation
@@ -109,7 +110,7 @@ class ToolCalls(Operations[W]):
             external_id=external_id,
             created_at=created_at,
         )
-        return (yield from append_row(row_of(session_id, new)))
+        return (yield from append_row(row_of(session_id, new, self._token_counter, "the answer")))
 
 
 def _calls(args: dict[str, Any]) -> Steps[tuple[list[tuple[Message, Call]], set[str]]]:

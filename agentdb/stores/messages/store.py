@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentdb.errors import FieldError
 from agentdb.operations import W, atomic, atomically, execute, operation
@@ -22,9 +22,10 @@ from agentdb.stores.fields import (
     Unset,
 )
 from agentdb.stores.messages.append import append_expecting, append_row, append_rows, new_row, row_of, text_of
-from agentdb.stores.messages.call_order import call_order
+from agentdb.stores.messages.derived import derive_again
 from agentdb.stores.messages.open_calls import ToolCalls
 from agentdb.stores.messages.removal import MessageRemoval, find_in_transcript
+from agentdb.stores.messages.transcript import Transcript, of_session
 from agentdb.stores.messages.values import (
     MESSAGE,
     MESSAGE_STATS,
@@ -33,14 +34,13 @@ from agentdb.stores.messages.values import (
     MessageStatus,
     NewMessage,
 )
-from agentdb.stores.pages import BY_SEQ, Page, at_most, page
 
 if TYPE_CHECKING:
     from agentdb.operations import Steps
     from agentdb.stores.messages.search import SearchHit
 
 
-class MessageStore(MessageRemoval[W], ToolCalls[W]):
+class MessageStore(Transcript[W], MessageRemoval[W], ToolCalls[W]):
     """The messages of a database's sessions.
 
     The transcript is what people read: every message that is neither a summary nor removed. The context is what the model
@@ -85,7 +85,7 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
         (`session_deleted`: that is deleted softly), IntegrityError for one that has no seq left (`session_full`), FieldError
         for a value that its field cannot hold.
         """
-        row = new_row(locals())
+        row = new_row(locals(), self._token_counter, "the message")
         if expected_last_seq is not None:
             expected = COUNT.encode("expected_last_seq", expected_last_seq)
             return (yield from atomically(append_expecting([row], row["session_id"], expected)))[0]
@@ -105,11 +105,11 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
             )
         # Read before the batch begins: nobody waits for the lock while the caller's iterable takes its time.
         rows = []
-        for message in new:
+        for number, message in enumerate(new):
             if not isinstance(message, NewMessage):
                 why = f"holds a {type(message).__name__}, not a NewMessage"
                 raise FieldError.of("new", message, why, code="wrong_type")
-            rows.append(row_of(session_id, message))
+            rows.append(row_of(session_id, message, self._token_counter, f"new[{number}]"))
         if expected is not None:
             return (yield from atomically(append_expecting(rows, session_id, expected)))
         return (yield from append_rows(rows, session_id))
@@ -138,7 +138,14 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
         if content is UNSET and payload is not UNSET and payload is not None:
             changes["content"] = text_of(payload)
         return (
-            yield from MESSAGE.change(id, changes, read=messages.GET_BY_ID, write=messages.UPDATE, include_deleted=0)
+            yield from MESSAGE.change(
+                id,
+                changes,
+                read=messages.GET_BY_ID,
+                write=messages.UPDATE,
+                derive=lambda row: derive_again(row, changes, self._token_counter),
+                include_deleted=0,
+            )
         )
 
     @operation
@@ -152,7 +159,7 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
         ON_ERROR.encode("on_error", on_error)
         if session_id is None:
             return (yield from MESSAGE.many(messages.PARTIAL, {"include_deleted": int(include_deleted)}, on_error))
-        args = _of_session(session_id, include_deleted)
+        args = of_session(session_id, include_deleted)
         return (yield from MESSAGE.many(messages.PARTIAL_OF_SESSION, args, on_error))
 
     @atomic
@@ -187,72 +194,8 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
         self, session_id: str, external_id: str, *, include_deleted: bool = False
     ) -> Steps[Message | None]:
         """The message of a session that the caller knows by this id, removed or not; or None."""
-        args = {**_of_session(session_id, include_deleted), "external_id": ID.encode("external_id", external_id)}
+        args = {**of_session(session_id, include_deleted), "external_id": ID.encode("external_id", external_id)}
         return (yield from MESSAGE.one(messages.GET_BY_EXTERNAL_ID, args))
-
-    @operation
-    def page(
-        self,
-        session_id: str,
-        *,
-        limit: int = 50,
-        cursor: str | None = None,
-        newest_first: bool = False,
-        include_deleted: bool = False,
-        on_error: OnError = "raise",
-    ) -> Steps[Page[Message]]:
-        """A page of the transcript, in its order or from its end: at most `limit`, after the page that gave `cursor`.
-
-        on_error: what is done with a row that is damaged, or in which raw SQL wrote what Python cannot hold. 'raise'
-        raises UnreadableRowError, which names it. 'placeholder' puts an Unreadable into its fields.
-        """
-        sql = messages.PAGE_BACK if newest_first else messages.PAGE
-        args = _of_session(session_id, include_deleted)
-        return (
-            yield from page(
-                MESSAGE,
-                sql,
-                args,
-                limit=limit,
-                cursor=cursor,
-                oldest_first=not newest_first,
-                key=BY_SEQ,
-                on_error=on_error,
-            )
-        )
-
-    @operation
-    def load(
-        self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
-    ) -> Steps[list[Message]]:
-        """The whole transcript, in its order. on_error: as for page()."""
-        args = _of_session(session_id, include_deleted)
-        return (yield from MESSAGE.many(messages.GET_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error)))
-
-    @operation
-    def context(
-        self, session_id: str, *, include_deleted: bool = False, on_error: OnError = "raise"
-    ) -> Steps[list[Message]]:
-        """What the model is sent, in its order: what no compaction took out, and the summaries in place of the rest. The
-        result of a call stands behind it, whatever was said before the result came. on_error: as for page()."""
-        args = _of_session(session_id, include_deleted)
-        found = yield from MESSAGE.many(messages.GET_CONTEXT, args, ON_ERROR.encode("on_error", on_error))
-        return [found[position] for position in call_order(found)]
-
-    @operation
-    def latest(
-        self,
-        session_id: str,
-        limit: int | None = 50,
-        *,
-        include_deleted: bool = False,
-        on_error: OnError = "raise",
-    ) -> Steps[list[Message]]:
-        """The last `limit` messages of the transcript, in its order; None: all of them. on_error: as for page()."""
-        args = {**_of_session(session_id, include_deleted), "limit": at_most(limit)}
-        found = yield from MESSAGE.many(messages.GET_LATEST_BY_SESSION_ID, args, ON_ERROR.encode("on_error", on_error))
-        found.reverse()
-        return found
 
     @operation
     def erase_deleted(self) -> Steps[bool]:
@@ -273,7 +216,7 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
     @operation
     def stats(self, session_id: str, *, include_deleted: bool = False) -> Steps[MessageStats | None]:
         """The state of a conversation, without reading its messages; None if there is no such session."""
-        return (yield from MESSAGE_STATS.one(messages.STATS, _of_session(session_id, include_deleted)))
+        return (yield from MESSAGE_STATS.one(messages.STATS, of_session(session_id, include_deleted)))
 
     @operation
     def search(
@@ -315,10 +258,3 @@ class MessageStore(MessageRemoval[W], ToolCalls[W]):
                 scan=COUNT.encode("scan", scan),
             )
         )
-
-
-def _of_session(session_id: str, include_deleted: bool) -> dict[str, Any]:
-    return {
-        "session_id": ID.encode("session_id", session_id),
-        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
-    }

@@ -15,11 +15,14 @@ from agentdb.stores.fields import (
     JSON_ARRAY,
     JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
+    NOT_READ,
     TEXT,
     TIME,
     TOKENS,
+    Field,
     JsonArray,
     JsonObject,
+    NotRead,
     one_of,
 )
 
@@ -39,8 +42,9 @@ class Message(Values):
     `role` is any text; 'developer' counts as system, 'model' as assistant, 'function' as tool. `content` is None for a
     message that only calls tools. `token_count` is None where nobody counted. `usage` has what the model's provider reported
     (input, output, cache_creation, cache_read). `payload` has content blocks, or an item as a framework wants it back;
-    `content` then holds its text. `external_id` is the caller's key, unique in its session. `status` is 'partial' while
-    the message is still being written. `compaction_event_id` is the compaction that took it out of the model's context,
+    `content` then holds its text; NOT_READ stands for one in a list that was asked for with payload=False. `external_id` is
+    the caller's key, unique in its session. `status` is 'partial' while the message is still being written.
+    `compaction_event_id` is the compaction that took it out of the model's context,
     None: it is in it. `removed_at` is when it was taken out of the conversation, None: it is there.
     """
 
@@ -55,7 +59,7 @@ class Message(Values):
     token_count: int | None
     usage: JsonObject | None
     metadata: JsonObject | None
-    payload: JsonArray | JsonObject | None
+    payload: JsonArray | JsonObject | NotRead | None
     external_id: str | None
     status: MessageStatus
     is_preserved: bool
@@ -126,6 +130,14 @@ MESSAGE = Entity(
     removed_at=TIME.or_none(),
     created_at=TIME,
     updated_at=TIME,
+)
+#: As they are read without payloads: 1 in the place of each.
+MESSAGE_WITHOUT_PAYLOAD = Entity(
+    Message,
+    **{
+        **MESSAGE.columns,
+        "payload": Field(JSON_ARRAY_OR_OBJECT.encode, lambda value: value and NOT_READ).stored_as("payload_json"),
+    },
 )
 MESSAGE_STATS = Entity(
     MessageStats,

@@ -227,3 +227,34 @@ def test_what_to_do_with_errors_is_one_of_two(stores: Facade) -> None:
         with pytest.raises(FieldError) as caught:
             ask("s", on_error="ignore")
         assert caught.value.field == "on_error"
+
+
+@pytest.mark.parametrize(
+    ("column", "how", "value"), [("content_json", "?", DIGITS), ("text", "CAST(? AS TEXT)", b"tea \xff")]
+)
+def test_memories_name_the_row_and_the_others_are_recalled(path: str, column: str, how: str, value: object) -> None:
+    with AgentDB.open(path) as db:
+        for id in "abc":
+            db.memories.create(content=f"{id} likes tea", id=id, user_id="u")
+            db.memory_annotations.create(id, kind="correction", content=id, id=id)
+    damage(path, "memories", column, how, value, "b")
+    damage(path, "memory_annotations", "content_json", "?", DIGITS, "b")
+    with AgentDB.open(path) as db:
+        reads: dict[str, Callable[..., Any]] = {
+            "list": lambda **asked: db.memories.list(user_id="u", **asked).items,
+            "recall": lambda **asked: [hit.memory for hit in db.memories.recall(**asked)],
+            "annotations": lambda **asked: db.memory_annotations.list(**asked).items,
+        }
+        for name, read in reads.items():
+            table = "memory_annotations" if name == "annotations" else "memories"
+            with pytest.raises(UnreadableRowError, match=f"row 'b' in the table {table}"):
+                read()
+            found = {each.id: each for each in read(on_error="placeholder")}
+            assert found.keys() == {"a", "b", "c"}, name
+            held = "content" if name == "annotations" else column.removesuffix("_json")
+            assert isinstance(getattr(found["b"], held), Unreadable)
+        with pytest.raises(UnreadableRowError):
+            db.memories.require("b")
+        assert db.memories.require("a").text == "a likes tea"
+        assert db.memories.forget("b") == 1
+        assert len(db.memories.recall("likes tea")) == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import FieldError, StatementError
 from agentdb.operations import atomically, batch, execute
 from agentdb.queries import memories, memory_accesses, memory_embeddings, memory_search
-from agentdb.stores.fields import ID, SCORE, TEXT, now_text
+from agentdb.stores.fields import ID, ON_ERROR, SCORE, TEXT, OnError, now_text
 from agentdb.stores.memories.ranking import RecallCandidate, RecallFormula, check_formula, score_of
 from agentdb.stores.memories.text import expression_of
 from agentdb.stores.memories.values import MEMORY, MEMORY_ACCESS, NewMemoryAccess, RecalledMemory
@@ -40,10 +40,12 @@ def recall(
     limit: int,
     formula: RecallFormula,
     record_access: NewMemoryAccess | None,
+    on_error: OnError,
 ) -> Steps[list[RecalledMemory]]:
     """As MemoryStore.recall(), whose arguments these are."""
     check_limit(limit)
     check_formula(formula)
+    ON_ERROR.encode("on_error", on_error)
     if record_access is not None and not isinstance(record_access, NewMemoryAccess):
         why = f"is a NewMemoryAccess, not {type(record_access).__name__}"
         raise FieldError.of("record_access", record_access, why, code="wrong_type")
@@ -66,9 +68,9 @@ def recall(
     if query is None and vector is None:
         numbers = yield from _newest_and_most_important(scope, count)
     scored = yield from _scored(numbers, by_text, near, formula)
-    shown = yield from _memories(scored[:limit])
+    shown = yield from _memories(scored[:limit], on_error)
     if access is not None and shown:
-        shown = yield from atomically(_recorded(shown, access))
+        shown = yield from atomically(_recorded(shown, access, on_error))
     return shown
 
 
@@ -217,12 +219,13 @@ def _scored(
     return sorted(scored, key=lambda one: (-one[1], -one[0]))
 
 
-def _memories(scored: Sequence[tuple[int, float, RecallCandidate]]) -> Steps[list[RecalledMemory]]:
+def _memories(scored: Sequence[tuple[int, float, RecallCandidate]], on_error: OnError) -> Steps[list[RecalledMemory]]:
     """The memories themselves; one that was forgotten meanwhile is left out."""
     if not scored:
         return []
     numbers = {"numbers": dumps([number for number, _, _ in scored])}
-    by_id = {memory.id: memory for memory in (yield from MEMORY.many(memories.GET_BY_NUMBERS, numbers))}
+    found = yield from MEMORY.many(memories.GET_BY_NUMBERS, numbers, on_error)
+    by_id = {memory.id: memory for memory in found}
     return [
         RecalledMemory(
             memory=by_id[candidate.memory_id],
@@ -244,14 +247,16 @@ def _access_row(access: NewMemoryAccess) -> dict[str, Any]:
     return MEMORY_ACCESS.new({name: getattr(access, name) for name in NewMemoryAccess.__slots__})
 
 
-def _recorded(shown: Sequence[RecalledMemory], access: Mapping[str, Any]) -> Steps[list[RecalledMemory]]:
+def _recorded(
+    shown: Sequence[RecalledMemory], access: Mapping[str, Any], on_error: OnError
+) -> Steps[list[RecalledMemory]]:
     """Record an access to each memory, and give them as they are then. For an atomic body."""
     found: list[RecalledMemory] = []
     for recalled in shown:
         id = {"id": recalled.memory.id}
-        if (yield from execute(memories.GET_BY_ID, id)).tuples:  # else it was forgotten meanwhile
+        if (yield from MEMORY.one(memories.GET_BY_ID, id, on_error)) is not None:  # else it was forgotten meanwhile
             yield from execute(memory_accesses.RECORD, {**access, "memory_id": id["id"], "accessed_at": now_text()})
-            memory = yield from MEMORY.one(memories.GET_BY_ID, id)
+            memory = yield from MEMORY.one(memories.GET_BY_ID, id, on_error)
             assert memory is not None
             found.append(replace(recalled, memory=memory))
     return found

@@ -275,6 +275,7 @@ class MemoryStore(Operations[W]):
         min_importance: float = 0.0,
         record_access: NewMemoryAccess | None = None,
         formula: RecallFormula = RecallWeights(),  # noqa: B008 - it is frozen
+        on_error: OnError = "raise",
     ) -> Steps[list[RecalledMemory]]:
         """The memories that fit best, the best first. One that has expired, or is superseded, never comes.
 
@@ -301,6 +302,7 @@ class MemoryStore(Operations[W]):
             min_importance: Memories of this importance or more alone, from 0 to 1.
             record_access: An access that is recorded for each memory that is given.
             formula: RecallWeights with other weights, or a function that makes a score of a RecallCandidate.
+            on_error: As for messages.page().
 
         Raises:
             FieldError: `wrong_dimensions` for an embedding that is not as long as the others of its model; `bad_vector`;
@@ -318,6 +320,7 @@ class MemoryStore(Operations[W]):
                 limit=limit,
                 formula=formula,
                 record_access=record_access,
+                on_error=on_error,
             )
         )
 

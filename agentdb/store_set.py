@@ -164,6 +164,8 @@ class Stores(HasTarget[W]):
         from agentdb.stores.memories.embeddings import MemoryEmbeddingStore
 
         return self._store(MemoryEmbeddingStore)  # type: ignore[no-any-return]
+
+    @property
     def audit(self) -> AuditStore[W]:
         """What was changed in the tables that are audited, by whom and when."""
         from agentdb.stores.audit.store import AuditStore

@@ -81,7 +81,7 @@ _CONTROL = re.compile("[\0-\x1f]")
 
 def key_values(key: object) -> tuple[str | int | bytes, ...]:
     """The values of a key that a caller gives. Raises FieldError."""
-    values = tuple(key) if isinstance(key, (tuple, list)) else (key,)
+    values: tuple[Any, ...] = tuple(key) if isinstance(key, (tuple, list)) else (key,)
     if not values:
         raise FieldError.of("key", key, "is empty", code="missing_value")
     for value in values:

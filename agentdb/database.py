@@ -182,11 +182,13 @@ class AgentDB(_Database[Sync]):
         self._check()
         return self._target  # type: ignore[no-any-return]
 
-    def transaction(self) -> Transaction:
+    def transaction(self, *, actor: str | None = None) -> Transaction:
         """`with db.transaction() as tx`: the same stores inside one transaction, kept at the end of the block, rolled back
-        at an exception. Inside it the work goes through `tx`; `db` raises TransactionActiveError."""
+        at an exception. Inside it the work goes through `tx`; `db` raises TransactionActiveError.
+
+        actor: who writes, for the audit trail: `db.transaction(actor="user:7")`."""
         self._check()
-        return Transaction(self._target, self._default_agent, self._token_counter)
+        return Transaction(self._target, self._default_agent, self._token_counter, actor)
 
     def close(self) -> None:
         """Close. May be called twice."""
@@ -252,10 +254,10 @@ class AsyncAgentDB(_Database[Async]):
         self._check()
         return self._target  # type: ignore[no-any-return]
 
-    def transaction(self) -> AsyncTransaction:
+    def transaction(self, *, actor: str | None = None) -> AsyncTransaction:
         """As AgentDB.transaction(), with `async with`."""
         self._check()
-        return AsyncTransaction(self._target, self._default_agent, self._token_counter)
+        return AsyncTransaction(self._target, self._default_agent, self._token_counter, actor)
 
     async def close(self) -> None:
         """Close. May be called twice."""

@@ -173,6 +173,8 @@ REMEDIES: dict[str, str] = {
     "place_taken": "Remove the message that is there first, or append the text of this one as a new message.",
     "already_ended": "Nothing; it has ended. update_status(id, 'running') opens it again.",
     "cycle": "Choose a parent that is not one of its descendants.",
+    "not_auditable": "Leave it out of tables=, or give it what it lacks.",
+    "not_audited": "See with audit.status() which tables are audited, and since when.",
     "in_use": "Delete what uses it first, or pass cascade=True to delete all of it.",
     "version_active": "Activate another version first, with agent_versions.activate().",
     "already_superseded": "Supersede the newest version; memories.successor() gives the one behind it.",

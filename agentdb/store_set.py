@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentdb.stores.agent_metrics import AgentMetricStore
     from agentdb.stores.agent_versions import AgentVersionStore
     from agentdb.stores.agents import AgentStore
+    from agentdb.stores.audit.store import AuditStore
     from agentdb.stores.compactions.store import CompactionStore
     from agentdb.stores.conversations.store import ConversationStore
     from agentdb.stores.memories.accesses import MemoryAccessStore
@@ -165,6 +166,13 @@ class Stores(HasTarget[W]):
         return self._store(MemoryEmbeddingStore)  # type: ignore[no-any-return]
 
     @property
+    def audit(self) -> AuditStore[W]:
+        """What was changed in the tables that are audited, by whom and when."""
+        from agentdb.stores.audit.store import AuditStore
+
+        return self._store(AuditStore)  # type: ignore[no-any-return]
+
+    @property
     def operations_target(self) -> Any:
         """For a store of the application's own: `NoteStore(db)`, `NoteStore(tx)`."""
         self._check()
@@ -185,19 +193,34 @@ class Transaction(Block, Stores[Sync]):
     """The stores inside one transaction, for the length of a `with` block."""
 
     def __init__(
-        self, target: Any, default_agent: str | Mapping[str, Any] | None, token_counter: TokenCounter | None = None
+        self,
+        target: Any,
+        default_agent: str | Mapping[str, Any] | None,
+        token_counter: TokenCounter | None = None,
+        actor: str | None = None,
+        outer_actor: str | None = None,
     ) -> None:
         super().__init__(None, default_agent, token_counter)
         self._outer = target
+        self._actor = outer_actor if actor is None else checked_actor(actor)
+        self._outer_actor = outer_actor
 
     def __enter__(self) -> Self:
         _unused(self._target)
         self._target = self._begun = begin(self._outer)
+        if self._actor != self._outer_actor:
+            try:
+                self._target.execute(*naming(self._actor))
+            except BaseException:
+                self._end(keep=False)
+                raise
         return self._of_block()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and self._actor != self._outer_actor:
+            self._last(naming(self._outer_actor))
         self._end(keep=kind is None)
 
     def execute(self, stmt: Any, args: Any = None) -> Any:
@@ -207,15 +230,15 @@ class Transaction(Block, Stores[Sync]):
         with self._target.turn:
             return self._target.execute(stmt, args)
 
-    def transaction(self) -> Transaction:
-        """A SAVEPOINT: what is done inside can be rolled back alone."""
+    def transaction(self, *, actor: str | None = None) -> Transaction:
+        """A SAVEPOINT: what is done inside can be rolled back alone. actor: who writes inside; None: the same as outside."""
         self._check()
-        return Transaction(self._target, self._default_agent, self._token_counter)
+        return Transaction(self._target, self._default_agent, self._token_counter, actor, self._actor)
 
     def _of_block(self) -> Self:
         """What the block works on; see Block."""
         tx = type(self)(self._outer, self._default_agent, self._token_counter)
-        tx._target = self._target
+        tx._target, tx._actor = self._target, self._actor
         return tx
 
     def _check(self) -> None:
@@ -226,19 +249,34 @@ class AsyncTransaction(Block, Stores[Async]):
     """The stores inside one transaction, for the length of an `async with` block."""
 
     def __init__(
-        self, target: Any, default_agent: str | Mapping[str, Any] | None, token_counter: TokenCounter | None = None
+        self,
+        target: Any,
+        default_agent: str | Mapping[str, Any] | None,
+        token_counter: TokenCounter | None = None,
+        actor: str | None = None,
+        outer_actor: str | None = None,
     ) -> None:
         super().__init__(None, default_agent, token_counter)
         self._outer = target
+        self._actor = outer_actor if actor is None else checked_actor(actor)
+        self._outer_actor = outer_actor
 
     async def __aenter__(self) -> Self:
         _unused(self._target)
         self._target = self._begun = await begin_async(self._outer)
+        if self._actor != self._outer_actor:
+            try:
+                await self._target.execute(*naming(self._actor))
+            except BaseException:
+                await self._end_async(Exception)
+                raise
         return self._of_block()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and self._actor != self._outer_actor:
+            await self._last_async(naming(self._outer_actor))
         await self._end_async(kind)
 
     async def execute(self, stmt: Any, args: Any = None) -> Any:
@@ -248,19 +286,33 @@ class AsyncTransaction(Block, Stores[Async]):
         async with self._target.turn:
             return await self._target.execute(stmt, args)
 
-    def transaction(self) -> AsyncTransaction:
-        """A SAVEPOINT: what is done inside can be rolled back alone."""
+    def transaction(self, *, actor: str | None = None) -> AsyncTransaction:
+        """A SAVEPOINT: what is done inside can be rolled back alone. actor: who writes inside; None: the same as outside."""
         self._check()
-        return AsyncTransaction(self._target, self._default_agent, self._token_counter)
+        return AsyncTransaction(self._target, self._default_agent, self._token_counter, actor, self._actor)
 
     def _of_block(self) -> Self:
         """What the block works on; see Block."""
         tx = type(self)(self._outer, self._default_agent, self._token_counter)
-        tx._target = self._target
+        tx._target, tx._actor = self._target, self._actor
         return tx
 
     def _check(self) -> None:
         _begun(self._target)
+
+
+def checked_actor(actor: str) -> str:
+    """Who is to stand in the audit trail. Raises FieldError."""
+    from agentdb.stores.fields import ID
+
+    return ID.encode("actor", actor)  # type: ignore[no-any-return]
+
+
+def naming(actor: str | None) -> tuple[str, dict[str, str]]:
+    """The statement that says who writes from here on."""
+    from agentdb.queries import audit
+
+    return (audit.CLEAR_ACTOR, {}) if actor is None else (audit.SET_ACTOR, {"actor": actor})
 
 
 def _begun(level: Level | None) -> None:

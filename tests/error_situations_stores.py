@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,28 @@ def a_token_counter_that_gives_no_count(path: Path) -> AgentDBError:
     with AgentDB.open(path, **conversation_of) as db:  # type: ignore[arg-type]
         db.conversations.save_session("s", [])
         return caught(db.messages.append_many, "s", [NewMessage(role="user", content="x")])
+
+
+@situation
+def a_table_without_a_primary_key(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.client.execute("CREATE TABLE notes (text TEXT)")
+        return caught(db.audit.enable, ["notes"])
+
+
+@situation
+def the_past_of_a_table_that_is_not_audited(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        return caught(db.audit.row_at, "sessions", "s", datetime(2024, 5, 17, tzinfo=UTC))
+
+
+@situation
+def a_table_that_was_changed_by_hand(path: Path) -> AgentDBError:
+    with AgentDB.open(path) as db:
+        db.client.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+        db.audit.enable(["notes"])
+        db.client.execute("ALTER TABLE notes ADD COLUMN text TEXT")
+        return caught(db.audit.table_at, "notes", datetime(2124, 5, 17, tzinfo=UTC))
 
 
 @situation

@@ -652,6 +652,18 @@ Nothing; it has ended. update_status(id, 'running') opens it again. [already_end
 session 't' descends from the session that it would be the parent of
 Choose a parent that is not one of its descendants. [cycle]
 
+== not_auditable: a table without a primary key
+the table notes cannot be audited: it has no primary key, and a VACUUM may renumber its rows
+Leave it out of tables=, or give it what it lacks. [not_auditable]
+
+== not_audited: the past of a table that is not audited
+the table sessions is not audited
+See with audit.status() which tables are audited, and since when. [not_audited]
+
+== not_audited: a table that was changed by hand
+raw SQL has changed the table notes or its triggers since they were made
+Call audit.enable() for it again. Its rows are known from then on. [not_audited]
+
 == in_use: an agent that has sessions
 agent 'a' has 1 session
 Delete what uses it first, or pass cascade=True to delete all of it. [in_use]

@@ -14,6 +14,7 @@ import click
 
 from agentdb import __version__
 from agentdb.cli import failures
+from agentdb.cli.audit import audit
 from agentdb.cli.backup import backup
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
@@ -156,5 +157,5 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair, audit):
     agentdb.add_command(_command)

@@ -45,6 +45,7 @@ def apply(
     checksums: bool,
     app_version: str | None,
     told: bool,
+    is_audited: bool = False,
     application_id: int | None = None,
     applied_after: str | None = None,
 ) -> Steps[MigrationResult | None]:
@@ -52,7 +53,8 @@ def apply(
 
     recorded_id: of the row of a migration that was begun and not finished, which is written again; else its own.
     create_table: the tracking table was not there. application_id: to mark the file with, or None: nothing is applied yet.
-    told: whether anybody hears the events. applied_after: the newest applied id, where this one is out of order.
+    told: whether anybody hears the events. is_audited: whether some table of the database is. applied_after: the newest
+    applied id, where this one is out of order.
 
     Raises MigrationError with the failed result in `.results`; then it is rolled back whole, except one that runs
     outside a transaction, which stays marked as in progress once a statement of it is done.
@@ -60,6 +62,7 @@ def apply(
     if told:
         yield from emit(Started(UP, migration))
     run = Run(UP, migration, migration.up, recorded_id, told)
+    run.is_audited = is_audited
     run.application_id = application_id
     run.applied_after = applied_after
     body = _apply_inside if use_transaction else _apply_outside

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from time import perf_counter
 
+from agentdb.engine.audit.optional import audited_where
 from agentdb.engine.events import StatementDone, StatementProgress
 from agentdb.engine.history_row import DOWN, UP
 from agentdb.engine.results import MigrationResult
@@ -40,6 +41,7 @@ class Run:
 
     row: Row | None = None  # what is recorded of it already
     is_outside = False  # of a transaction
+    is_audited = False  # some table of the database is
     done = 0  # statements that an earlier run outside a transaction has done
     drops: Mapping[str, str] = {}  # statements that drop a table for good, and which
     number = 0
@@ -84,7 +86,7 @@ class Run:
     @property
     def is_plain(self) -> bool:
         """Whether it can be one script: it needs no guard, leaves nothing on the connection, and nobody hears of it."""
-        return not self.told and not self.leaves_something and self.migration.foreign_keys
+        return not (self.told or self.leaves_something or self.is_audited) and self.migration.foreign_keys
 
     def statements(self, history: History, app_version: str | None) -> Iterator[tuple[str, Any]]:
         """What a script of it consists of: its items, and then its row."""
@@ -281,14 +283,14 @@ class Run:
             if self.confined:
                 yield from self._confined_one(history, str(item))
             else:
-                yield from self._guarded_one(str(item))
+                yield from audited_where(self.is_audited, (str(item),), self._guarded_one(str(item)))
             yield from self._record_done(history, number)
         return is_wanted
 
     def _confined_one(self, history: History, sql: str) -> Steps[None]:
         """A recorded statement: it changes nothing but the database, and no row of the tracking table."""
         before = (yield from history.read()), (yield from history.shape())
-        yield from confined(self._guarded_one(sql))
+        yield from confined(audited_where(self.is_audited, (sql,), self._guarded_one(sql)))
         if ((yield from history.read()), (yield from history.shape())) != before:
             raise MigrationError(
                 f"statement {self.number} of the recorded down changes the table {history.table!r}",
@@ -307,6 +309,9 @@ class Run:
 
         Counting costs a scan before and one behind, so it is done only where something could be.
         """
+        yield from audited_where(self.is_audited, self.items[self.done :], self._guarded())
+
+    def _guarded(self) -> Steps[None]:
         is_enforced = self.migration.foreign_keys
         if is_enforced and self.only_creates:
             yield from self.execute_all()
@@ -328,7 +333,6 @@ class Run:
 
     def _guarded_one(self, sql: str) -> Steps[None]:
         """A statement of a migration that runs outside a transaction, in one of its own."""
-
         counts = yield from _counted((sql,))
         yield from self._execute_item(sql)
         if counts is not None:

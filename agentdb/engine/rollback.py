@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from agentdb.engine.audit.state import is_on
 from agentdb.engine.connection_state import is_setting, leave_temporary, renewed_after
 from agentdb.engine.events import Reverted, Started
 from agentdb.engine.executor import passes_through
@@ -83,6 +84,7 @@ class Rollback:
         self._is_backed_up = backup is None
         self._path: str | None = None  # of the backup
         self._tries = 0
+        self._is_audited = False
         self._started: set[tuple[str, str]] = set()  # what was told to begin
         self._results: list[MigrationResult] = []
 
@@ -96,6 +98,7 @@ class Rollback:
         is_tried = False
         try:
             yield from leave_temporary()
+            self._is_audited = yield from is_on()
             while self._left:
                 segments = _segments(self._left)
                 try:
@@ -212,6 +215,7 @@ class Rollback:
                 items = tuple([i for i in items if type(i) is not str or not (is_bare(i) or is_setting(i))])
             run = Run(DOWN, reversal.migration, items, reversal.recorded_id, False)
             run.confined = reversal.is_recorded
+            run.is_audited = self._is_audited
             runs.append(run)
         foreign_keys = all(reversal.migration.foreign_keys for reversal in self._left)
         at = runs[0]
@@ -249,6 +253,7 @@ class Rollback:
         runs = [Run(DOWN, r.migration, r.statements, r.recorded_id, self._told) for r in segment]
         for run, reversal in zip(runs, segment, strict=True):
             run.confined = reversal.is_recorded
+            run.is_audited = self._is_audited
             yield from self._tell_started(reversal)
         at = runs[0]
 
@@ -284,6 +289,7 @@ class Rollback:
         yield from self._tell_started(reversal)
         run = Run(DOWN, reversal.migration, reversal.statements, reversal.recorded_id, self._told)
         run.confined = reversal.is_recorded
+        run.is_audited = self._is_audited
         try:
             is_done = yield from renewed_after(self._revert_outside(run, segment), run.items)
         except AgentDBError as error:

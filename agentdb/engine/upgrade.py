@@ -103,7 +103,13 @@ class SetUpgrade:
             yield from emit(NewerSchemaAccepted(ids))
 
     def apply(
-        self, results: list[MigrationResult], *, use_transaction: bool, checksums: bool, told: bool
+        self,
+        results: list[MigrationResult],
+        *,
+        use_transaction: bool,
+        checksums: bool,
+        told: bool,
+        is_audited: bool,
     ) -> Steps[None]:
         """Apply the plan, one migration after the other, each into `results`; what another process has done meanwhile is
         left out. Raises MigrationError, BusyError."""
@@ -136,6 +142,7 @@ class SetUpgrade:
                 checksums=checksums,
                 app_version=self._app_version,
                 told=told,
+                is_audited=is_audited,
                 application_id=self._application_id if is_unmarked else None,
                 applied_after=place,
             )
@@ -187,10 +194,15 @@ def upgrade(
         from agentdb.engine.connection_state import leave_temporary
 
         yield from leave_temporary()
+        from agentdb.engine.audit.state import is_on
+
+        is_audited = yield from is_on()
         one = pending[0]
         try:
             for one in pending:
-                yield from one.apply(results, use_transaction=use_transaction, checksums=checksums, told=told)
+                yield from one.apply(
+                    results, use_transaction=use_transaction, checksums=checksums, told=told, is_audited=is_audited
+                )
         except AgentDBError as error:
             if isinstance(error, MigrationError):
                 error.backup = path

@@ -113,6 +113,25 @@ class Block:
 
     _begun: Level | None = None  # and not yet ended
 
+    def _last(self, statement: tuple[str, Any]) -> None:
+        """Run one more statement before the level is kept; where that fails, nothing is."""
+        level = self._begun
+        assert level is not None
+        try:
+            level.execute(*statement)
+        except BaseException:
+            level.close()
+            raise
+
+    async def _last_async(self, statement: tuple[str, Any]) -> None:
+        level = self._begun
+        assert level is not None
+        try:
+            await level.execute(*statement)
+        except BaseException:
+            level.close()
+            raise
+
     def _end(self, *, keep: bool) -> None:
         """End the level, as the last thing: a second call of close() does nothing."""
         level = self._begun

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         agent_metrics,
         agent_versions,
         agents,
+        audit,
         compactions,
         conversations,
         memories,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from agentdb.queries import agent_metrics as AgentMetricQueries
     from agentdb.queries import agent_versions as AgentVersionQueries
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import audit as AuditQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
     from agentdb.queries import memories as MemoryQueries
@@ -71,6 +73,7 @@ else:
         "memory_embeddings": "memory_embeddings",
         "memory_links": "memory_links",
         "memory_search": "memory_search",
+        "audit": "audit",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionForkQueries": "session_forks",
@@ -92,6 +95,7 @@ else:
         "MemoryEmbeddingQueries": "memory_embeddings",
         "MemoryLinkQueries": "memory_links",
         "MemorySearchQueries": "memory_search",
+        "AuditQueries": "audit",
     }
 
     def __getattr__(name):
@@ -109,6 +113,7 @@ __all__ = [
     "AgentMetricQueries",
     "AgentQueries",
     "AgentVersionQueries",
+    "AuditQueries",
     "CompactionQueries",
     "ConversationQueries",
     "MemoryAccessQueries",
@@ -130,6 +135,7 @@ __all__ = [
     "agent_metrics",
     "agent_versions",
     "agents",
+    "audit",
     "compactions",
     "conversations",
     "memories",

@@ -95,6 +95,8 @@ _TABLES = {
     "agent summary": "agents",
     "memory": "memories",
     "memory access": "memory_accesses",
+    "audit entry": "audit_log",
+    "audit status": "audit_tables",
     "session summary": "sessions",
 }
 _UNDECODABLE = "Could not decode to UTF-8"

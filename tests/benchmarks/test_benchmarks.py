@@ -182,3 +182,14 @@ class TestArithmetic:
             "| 10 fresh   | 2 ms  | 3 ms 1.50x (limit 1.2x MISSED) | not installed |",
             "| growth     |       | 1.00x                          |               |",
         ]
+
+
+def test_what_an_audited_write_costs_has_a_figure_for_each_kind_of_write() -> None:
+    figures = json.loads(run("audit", "--json"))["figures"]
+    assert [figure["write"].partition(" ")[0] for figure in figures] == [
+        "messages.append",
+        "append",
+        "INSERT",
+        "UPDATE",
+    ]
+    assert all(figure["off_us"] > 0 and figure["ratio"] > 0 for figure in figures)

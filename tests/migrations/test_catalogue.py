@@ -198,6 +198,31 @@ COLUMNS = {
         "created_at": "TEXT NOT NULL DEFAULT NOW",
         "updated_at": "TEXT NOT NULL DEFAULT NOW",
     },
+    "audit_log": {
+        "id": "INTEGER",
+        "table_name": "TEXT NOT NULL",
+        "row_key_json": "TEXT NOT NULL",
+        "action": "TEXT NOT NULL",
+        "before_json": "TEXT",
+        "after_json": "TEXT",
+        "actor": "TEXT",
+        "changed_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "audit_tables": {"table_name": "TEXT NOT NULL", "known_since": "TEXT NOT NULL"},
+    "audit_actor": {"id": "INTEGER", "actor": "TEXT NOT NULL"},
+    "audit_replaced": {
+        "id": "INTEGER",
+        "table_name": "TEXT NOT NULL",
+        "row_key_json": "TEXT NOT NULL",
+        "first_key": "ANY",
+        "before_json": "TEXT NOT NULL",
+        "log_id": "INTEGER NOT NULL",
+    },
+    "audit_snapshot": {
+        "table_name": "TEXT NOT NULL",
+        "row_key_json": "TEXT NOT NULL",
+        "cells_json": "TEXT NOT NULL",
+    },
     "module_states": {
         "id": "TEXT NOT NULL DEFAULT UUID",
         "module_id": "TEXT NOT NULL",
@@ -348,6 +373,14 @@ INDEXES = {
         "idx_agent_versions_sort_key": "agent_id, sort_key, id",
         "idx_agent_versions_is_active": "UNIQUE agent_id WHERE is_active = 1",
     },
+    "audit_log": {
+        "idx_audit_log_row": "table_name, row_key_json",
+        "idx_audit_log_changed_at": "changed_at",
+    },
+    "audit_tables": {"sqlite_autoindex_audit_tables_1": "UNIQUE table_name"},
+    "audit_actor": {},
+    "audit_replaced": {},
+    "audit_snapshot": {"sqlite_autoindex_audit_snapshot_1": "UNIQUE table_name, row_key_json"},
     "module_states": {
         "sqlite_autoindex_module_states_1": "UNIQUE id",
         "idx_module_states_version": "UNIQUE module_id, <expr>, version",
@@ -385,6 +418,7 @@ INDEXES = {
 }
 
 FOREIGN_KEYS = {
+    **{f"audit_{name}": [] for name in ("log", "tables", "actor", "replaced", "snapshot")},
     "agents": [],
     "replace_guard": [],
     "sessions": [

@@ -18,6 +18,7 @@ from agentdb.queries import (
     AgentMetricQueries,
     AgentQueries,
     AgentVersionQueries,
+    AuditQueries,
     CompactionQueries,
     ConversationQueries,
     MemoryAccessQueries,
@@ -39,6 +40,7 @@ from agentdb.queries import (
     agent_metrics,
     agent_versions,
     agents,
+    audit,
     compactions,
     conversations,
     memories,
@@ -68,6 +70,7 @@ MODULES = {
     "agent_contexts": agent_contexts,
     "compactions": compactions,
     "conversations": conversations,
+    "audit": audit,
     "session_hierarchy": session_hierarchy,
     "session_metrics": session_metrics,
     "session_events": session_events,
@@ -184,6 +187,7 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert AgentContextQueries is agent_contexts
     assert CompactionQueries is compactions
     assert ConversationQueries is conversations
+    assert AuditQueries is audit
     assert SessionHierarchyQueries is session_hierarchy
     assert SessionMetricQueries is session_metrics
     assert SessionEventQueries is session_events

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any, assert_type
 
 import agentdb
@@ -37,6 +38,9 @@ from agentdb.stores import (
     AgentStore,
     AgentSwitch,
     AgentVersion,
+    AuditEntry,
+    AuditStatus,
+    AuditStore,
     CompactionEvent,
     CompactionPlan,
     CompactionStats,
@@ -491,6 +495,17 @@ def state_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.agents.stats("a"), AgentStats | None)
     assert_type(db.agent_versions.create("a", "1.0.0", ["x"], activate=True), AgentVersion)
     assert_type(db.agent_versions.diff("v"), tuple[FieldChange, ...])
+    assert_type(db.audit, AuditStore[Sync])
+    assert_type(db.audit.enable(["agents"], existing=False), list[str])
+    assert_type(db.audit.status(), list[AuditStatus])
+    assert_type(db.audit.history("agents", "a"), Page[AuditEntry])
+    assert_type(db.audit.history("pairs", ("a", 1), limit=5), Page[AuditEntry])
+    assert_type(db.audit.since(datetime.now(UTC)), Page[AuditEntry])
+    assert_type(db.audit.row_at("agents", "a", datetime.now(UTC)), dict[str, Any] | None)
+    assert_type(db.audit.table_at("agents", datetime.now(UTC)), list[dict[str, Any]])
+    assert_type(db.audit.prune(datetime.now(UTC)), int)
+    db.audit.history("agents", 1.5)  # expect-error
+    db.transaction(actor=7)  # expect-error
     assert_type(db.module_states.upsert("m", {"a": 1}), ModuleState)
     assert_type(db.module_states.transitions("m"), list[StateTransition])
     assert_type(db.sessions.end("s", "failed"), Session)
@@ -503,6 +518,8 @@ def state_of_callers_that_wait(db: AgentDB) -> None:
 async def state_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(await db.session_events.append("s", event_type="x"), SessionEvent)
     assert_type(await db.agent_versions.active("a"), AgentVersion | None)
+    assert_type(await db.audit.row_at("agents", b"a", datetime.now(UTC)), dict[str, Any] | None)
+    assert_type(await db.audit.prune(datetime.now(UTC)), int)
     assert_type(await db.module_states.current("m"), ModuleState | None)
     async with db.transaction() as tx:
         assert_type(await tx.agent_metrics.record("a", metric_type="x", metric_value=1), AgentMetric)

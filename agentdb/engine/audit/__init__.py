@@ -1,0 +1,1 @@
+"""The triggers of the audit trail, and how migrations keep them true."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -258,7 +259,7 @@ def test_who_waits_for_another_task_is_cancelled_at_once_and_leaves_the_queue(pa
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
             tx = client.transaction()
             await tx.begin()
-            tasks = [asyncio.create_task(client.execute(INSERT, [number])) for number in range(5)]
+            tasks = [asyncio.create_task(client.execute(INSERT, [number]), context=Context()) for number in range(5)]
             await asyncio.sleep(0.01)
             tasks[0].cancel()
             tasks[2].cancel()
@@ -277,8 +278,8 @@ def test_one_cancelled_at_the_moment_of_its_turn_passes_it_on(path: str) -> None
             await client.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
             tx = client.transaction()
             await tx.begin()
-            first = asyncio.create_task(client.execute(INSERT, ["first"]))
-            second = asyncio.create_task(client.execute(INSERT, ["second"]))
+            first = asyncio.create_task(client.execute(INSERT, ["first"]), context=Context())
+            second = asyncio.create_task(client.execute(INSERT, ["second"]), context=Context())
             await asyncio.sleep(0.01)
             await tx.commit()  # gives the turn to the first
             first.cancel()

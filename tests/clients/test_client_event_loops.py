@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_a_coroutine_that_is_thrown_away_while_it_waits_for_its_turn_does_not_ta
                 coroutine.send(None)._asyncio_future_blocking = False
                 coroutine.close()
 
-            await asyncio.create_task(wait_and_be_thrown_away())
+            await asyncio.create_task(wait_and_be_thrown_away(), context=Context())
             await tx.commit()
             assert not client._write_semaphore.in_use
             await asyncio.create_task(client.execute(INSERT, [2]))
@@ -285,7 +286,7 @@ def test_two_loops_at_once_are_refused_and_not_mixed_up(path: str) -> None:
     async def main() -> None:
         async with client.transaction() as tx:
             await tx.execute(INSERT, [1])
-            await asyncio.to_thread(asyncio.run, in_another_loop())
+            await asyncio.to_thread(Context().run, asyncio.run, in_another_loop())
             await tx.commit()
         await client.close()
 

@@ -33,11 +33,14 @@ def test_every_public_name_of_libsql_client_can_be_imported_from_agentdb() -> No
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
 def test_every_error_is_a_runtime_error_with_an_explanation(kind: Any) -> None:
-    error = kind("notes", 1, "text", "no text") if kind is errors.UnreadableRowError else kind("what and where")
+    if kind is errors.ConflictError:
+        error = kind(session_id="s", expected=1, actual=2, messages=())
+    else:
+        error = kind("notes", 1, "text", "no text") if kind is errors.UnreadableRowError else kind("what and where")
     assert isinstance(error, RuntimeError)
     assert isinstance(error, agentdb.LibsqlError)
     assert error.explanation == error.message
-    assert error.message == "what and where" or kind is errors.UnreadableRowError
+    assert error.message == "what and where" or kind in (errors.UnreadableRowError, errors.ConflictError)
     assert error.code in errors.REMEDIES
 
 

@@ -261,7 +261,9 @@ def test_every_column_of_json_or_of_a_time_is_named_here(connection: sqlite3.Con
         *TIMES,
         *OPTIONAL_TIMES,
     }
-    assert {tuple(row) for row in rows if not row["place"].startswith("audit_")} <= named  # m014 says why it has no CHECK
+    assert {
+        tuple(row) for row in rows if not row["place"].startswith("audit_")
+    } <= named  # m014 says why it has no CHECK
 
 
 @pytest.mark.parametrize("place", [*CONTENTS, *OPTIONAL_CONTENTS], ids=".".join)

@@ -178,7 +178,7 @@ def test_the_log_leads_to_the_rows_and_back(steps: list[Any], is_recursive: bool
 
 
 @pytest.mark.soak
-@settings(max_examples=3_000)
+@settings(max_examples=600)
 @given(steps=STEPS, is_recursive=st.booleans())
 def test_the_log_leads_to_the_rows_and_back_in_many_rounds(steps: list[Any], is_recursive: bool) -> None:
     check(steps, is_recursive)

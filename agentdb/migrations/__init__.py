@@ -17,6 +17,7 @@ from agentdb.migrations.m010_module_states import MIGRATION as _MODULE_STATES
 from agentdb.migrations.m011_memories import MIGRATION as _MEMORIES
 from agentdb.migrations.m012_memory_search import MIGRATION as _MEMORY_SEARCH
 from agentdb.migrations.m013_memory_vectors import MIGRATION as _MEMORY_VECTORS
+from agentdb.migrations.m014_attachments import MIGRATION as _ATTACHMENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _MEMORIES,
     _MEMORY_SEARCH,
     _MEMORY_VECTORS,
+    _ATTACHMENTS,
 )
 
 

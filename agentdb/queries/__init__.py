@@ -9,8 +9,10 @@ if TYPE_CHECKING:
         agent_metrics,
         agent_versions,
         agents,
+        attachments,
         compactions,
         conversations,
+        erasure,
         memories,
         memory_accesses,
         memory_annotations,
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
         session_logs,
         session_metrics,
         sessions,
+        transfer,
     )
     from agentdb.queries import agent_contexts as AgentContextQueries
     from agentdb.queries import agent_metrics as AgentMetricQueries
     from agentdb.queries import agent_versions as AgentVersionQueries
     from agentdb.queries import agents as AgentQueries
+    from agentdb.queries import attachments as AttachmentQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
+    from agentdb.queries import erasure as ErasureQueries
     from agentdb.queries import memories as MemoryQueries
     from agentdb.queries import memory_accesses as MemoryAccessQueries
     from agentdb.queries import memory_annotations as MemoryAnnotationQueries
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from agentdb.queries import session_logs as SessionLogQueries
     from agentdb.queries import session_metrics as SessionMetricQueries
     from agentdb.queries import sessions as SessionQueries
+    from agentdb.queries import transfer as TransferQueries
 else:
     _MODULES = {
         "agents": "agents",
@@ -71,6 +77,9 @@ else:
         "memory_embeddings": "memory_embeddings",
         "memory_links": "memory_links",
         "memory_search": "memory_search",
+        "attachments": "attachments",
+        "transfer": "transfer",
+        "erasure": "erasure",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionForkQueries": "session_forks",
@@ -92,6 +101,9 @@ else:
         "MemoryEmbeddingQueries": "memory_embeddings",
         "MemoryLinkQueries": "memory_links",
         "MemorySearchQueries": "memory_search",
+        "AttachmentQueries": "attachments",
+        "TransferQueries": "transfer",
+        "ErasureQueries": "erasure",
     }
 
     def __getattr__(name):
@@ -109,8 +121,10 @@ __all__ = [
     "AgentMetricQueries",
     "AgentQueries",
     "AgentVersionQueries",
+    "AttachmentQueries",
     "CompactionQueries",
     "ConversationQueries",
+    "ErasureQueries",
     "MemoryAccessQueries",
     "MemoryAnnotationQueries",
     "MemoryEmbeddingQueries",
@@ -126,12 +140,15 @@ __all__ = [
     "SessionLogQueries",
     "SessionMetricQueries",
     "SessionQueries",
+    "TransferQueries",
     "agent_contexts",
     "agent_metrics",
     "agent_versions",
     "agents",
+    "attachments",
     "compactions",
     "conversations",
+    "erasure",
     "memories",
     "memory_accesses",
     "memory_annotations",
@@ -147,4 +164,5 @@ __all__ = [
     "session_logs",
     "session_metrics",
     "sessions",
+    "transfer",
 ]

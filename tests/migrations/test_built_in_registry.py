@@ -103,4 +103,5 @@ def test_descriptions_are_short_plain_words_that_a_user_may_read() -> None:
         "Memories",
         "Search in memories",
         "Memory vectors",
+        "Attachments",
     ]

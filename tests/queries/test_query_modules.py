@@ -18,8 +18,10 @@ from agentdb.queries import (
     AgentMetricQueries,
     AgentQueries,
     AgentVersionQueries,
+    AttachmentQueries,
     CompactionQueries,
     ConversationQueries,
+    ErasureQueries,
     MemoryAccessQueries,
     MemoryAnnotationQueries,
     MemoryEmbeddingQueries,
@@ -35,12 +37,15 @@ from agentdb.queries import (
     SessionLogQueries,
     SessionMetricQueries,
     SessionQueries,
+    TransferQueries,
     agent_contexts,
     agent_metrics,
     agent_versions,
     agents,
+    attachments,
     compactions,
     conversations,
+    erasure,
     memories,
     memory_accesses,
     memory_annotations,
@@ -56,6 +61,7 @@ from agentdb.queries import (
     session_logs,
     session_metrics,
     sessions,
+    transfer,
 )
 
 MODULES = {
@@ -80,6 +86,9 @@ MODULES = {
     "memory_embeddings": memory_embeddings,
     "memory_links": memory_links,
     "memory_search": memory_search,
+    "attachments": attachments,
+    "transfer": transfer,
+    "erasure": erasure,
 }
 
 AGENT_COLUMNS = {
@@ -196,6 +205,9 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert MemoryEmbeddingQueries is memory_embeddings
     assert MemoryLinkQueries is memory_links
     assert MemorySearchQueries is memory_search
+    assert AttachmentQueries is attachments
+    assert TransferQueries is transfer
+    assert ErasureQueries is erasure
     assert set(agentdb.queries.__all__) <= set(dir(agentdb.queries))
 
 

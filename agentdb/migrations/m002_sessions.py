@@ -153,6 +153,10 @@ WHERE forked_from_id IS NOT NULL""",
         "CREATE INDEX idx_sessions_user_id ON sessions (user_id, created_at, id) WHERE user_id IS NOT NULL",
         """\
 CREATE INDEX idx_sessions_activity ON sessions (COALESCE(last_activity_at, created_at), id) WHERE deleted_at IS NULL""",
+        """\
+CREATE INDEX idx_sessions_user_activity ON sessions (user_id, COALESCE(last_activity_at, created_at), id)
+WHERE user_id IS NOT NULL AND deleted_at IS NULL""",
+        "CREATE INDEX idx_sessions_pinned_at ON sessions (pinned_at, id) WHERE pinned_at IS NOT NULL",
         "CREATE INDEX idx_sessions_deleted_at ON sessions (deleted_at, id) WHERE deleted_at IS NOT NULL",
         """\
 CREATE TRIGGER sessions_are_never_replaced BEFORE INSERT ON sessions

@@ -34,6 +34,7 @@ from agentdb.stores.messages.store import MessageStore
 from agentdb.stores.messages.values import Message, MessageStats, NewMessage
 from agentdb.stores.pages import Page, page
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
+from agentdb.stores.sessions.search import SessionHit
 from agentdb.stores.sessions.store import SessionStore
 from agentdb.stores.sessions.values import (
     AgentSummary,
@@ -79,6 +80,7 @@ __all__ = [
     "Page",
     "SearchHit",
     "Session",
+    "SessionHit",
     "SessionLog",
     "SessionLogStore",
     "SessionStore",

@@ -249,11 +249,20 @@ class Entity(Generic[E]):
         return self.decode((yield from self.read(sql, args)), on_error)
 
     def change(
-        self, id: Any, changes: Mapping[str, Any], *, read: str, write: str, hidden_by: str | None = None, **args: Any
+        self,
+        id: Any,
+        changes: Mapping[str, Any],
+        *,
+        read: str,
+        write: str,
+        hidden_by: str | None = None,
+        derive: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        **args: Any,
     ) -> Steps[E]:
         """Read a row, write it with the changes and a new updated_at, and give it as it is now. For an atomic body.
 
-        hidden_by: a column; a row that has a value there counts as missing. args: what `read` takes beside the id.
+        hidden_by: a column; a row that has a value there counts as missing. derive: gives the row as it is written, with the
+        columns that follow from others. args: what `read` takes beside the id.
 
         Raises NotFoundError, FieldError for an id that is none.
         """
@@ -266,7 +275,7 @@ class Entity(Generic[E]):
         row |= {**changes, "updated_at": now_text()}
         if bytes in map(type, row.values()):  # raises where it is not among the changes
             self._decode_carefully(tuple(row), tuple(row.values()), "raise")
-        yield from execute(write, row)
+        yield from execute(write, row if derive is None else derive(row))
         return self.of_encoded(row)
 
     def not_found(self, id: object) -> NotFoundError:

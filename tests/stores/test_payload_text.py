@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentdb.stores.messages.payload_text import text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_harness import Facade
 
 from agentdb import AgentDB
-from agentdb.stores.messages.payload_text import text_of
 
 CALL = {"city": "needle", "days": [1, {"unit": "Zürich"}]}
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentdb.stores.content_blocks import blocks_of, call_id_of, is_result, link_of, texts_of
-from agentdb.stores.messages.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,8 +174,6 @@ def pruned_message(role: str, content: str | None, payload: Any, words: str) -> 
     blocks = payload.get("content") if isinstance(payload, dict) else payload
     if not isinstance(blocks, list) or not any(map(is_result, blocks)):
         return None
-    if content == text_of(payload):
-        return text_of(left), left
     return content and _reworded(content, blocks, words), left
 
 

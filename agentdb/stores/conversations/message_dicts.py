@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentdb.errors import FieldError
 from agentdb.stores.compactions.marks import tokens_of
 from agentdb.stores.fields import JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
-from agentdb.stores.messages.payload_text import text_of
+from agentdb.stores.messages.search_words import with_search_words
 from agentdb.stores.messages.values import MESSAGE, kind_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Said:
         self.extra = _unknown(given) if given.get("metadata") is None else {}
         at = given.get("created_at") if given.get("timestamp") is None else given["timestamp"]
         self.row = {
-            **row,
+            **with_search_words(row),
             "token_count": tokens_of((content or blocks or "") + (row["tool_calls_json"] or "")),
             "usage_json": None,
             "metadata_json": None,
@@ -76,11 +76,10 @@ class Said:
 
 
 def _content(name: str, value: Any) -> tuple[str | None, str | None]:
-    """The text of a content, and its blocks where it is made of blocks."""
-    if not isinstance(value, (list, tuple)):
-        return TEXT.or_none().encode(name, value), None
-    blocks = JSON_ARRAY.encode(name, value)
-    return text_of(value) or "", blocks
+    """The text of a content, or its blocks where it is made of blocks."""
+    if isinstance(value, (list, tuple)):
+        return None, JSON_ARRAY.encode(name, value)
+    return TEXT.or_none().encode(name, value), None
 
 
 def _notes(place: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, batch, execute, operation
 from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
-from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
+from agentdb.stores.fields import BOOLEAN, COUNT, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
 from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.sessions.explained import explained
+from agentdb.stores.sessions.filters import by_activity, filters, newest
 from agentdb.stores.sessions.values import (
     AGENT_SUMMARY,
     EFFECTIVE,
@@ -25,8 +27,8 @@ from agentdb.stores.sessions.values import (
 )
 
 if TYPE_CHECKING:
-    from agentdb.errors import AgentDBError
     from agentdb.operations import Steps
+    from agentdb.stores.sessions.search import SessionHit
 
 #: What a new session has where create() takes nothing.
 _FRESH = {
@@ -84,7 +86,7 @@ class SessionStore(Operations[W]):
         try:
             yield from execute(sessions.CREATE, row)
         except IntegrityError as error:
-            raise _explained(error, row) from error
+            raise explained(error, row) from error
         return SESSION.of_encoded({**row, **_FRESH})
 
     @operation
@@ -130,7 +132,7 @@ class SessionStore(Operations[W]):
             try:
                 _, found = yield from batch([(sessions.INSERT_MISSING, row), (sessions.GET_BY_ID, {"id": id})])
             except IntegrityError as error:
-                raise _explained(error, row) from error
+                raise explained(error, row) from error
         (session,) = SESSION.decode(found)
         if session.deleted_at is not None:
             raise NotFoundError(f"session {id!r} is deleted", code="session_deleted")
@@ -214,7 +216,7 @@ class SessionStore(Operations[W]):
             read, write = sessions.GET_BY_ID, sessions.CHANGE
             return (yield from SESSION.change(id, changes, read=read, write=write, hidden_by="deleted_at"))
         except IntegrityError as error:
-            raise _explained(error, changes) from error
+            raise explained(error, changes) from error
 
     @operation
     def update_status(self, id: str, status: SessionStatus) -> Steps[None]:
@@ -260,13 +262,37 @@ class SessionStore(Operations[W]):
         include_deleted: bool = False,
     ) -> Steps[int]:
         """How many sessions there are, with this status or any, of this agent or any."""
-        args = _filters(status, main_agent_id, include_deleted)
+        args = filters(status=status, main_agent_id=main_agent_id, include_deleted=include_deleted)
         sql = sessions.COUNT_LIVE
         if main_agent_id is not None:
             sql = sessions.COUNT_BY_AGENT
         elif status is not None:
             sql = sessions.COUNT_BY_STATUS
         return int((yield from execute(sql, args)).tuples[0][0])
+
+    @operation
+    def pin(self, id: str) -> Steps[bool]:
+        """Pin a session, as of now: lists can be asked for pinned ones. False if there is no live one, or it is pinned."""
+        return (
+            yield from execute(sessions.PIN, {"id": ID.encode("id", id), "pinned_at": now_text()})
+        ).rows_affected > 0
+
+    @operation
+    def unpin(self, id: str) -> Steps[bool]:
+        """Take the pin off a session. False if there is no live one, or it has no pin."""
+        return (yield from execute(sessions.UNPIN, {"id": ID.encode("id", id)})).rows_affected > 0
+
+    @operation
+    def archive(self, id: str) -> Steps[bool]:
+        """Archive a session, as of now: lists can leave it out, and nothing else changes. False if there is no live one, or
+        it is archived."""
+        args = {"id": ID.encode("id", id), "archived_at": now_text()}
+        return (yield from execute(sessions.ARCHIVE, args)).rows_affected > 0
+
+    @operation
+    def unarchive(self, id: str) -> Steps[bool]:
+        """Bring a session back from the archive. False if there is no live one, or it is not archived."""
+        return (yield from execute(sessions.UNARCHIVE, {"id": ID.encode("id", id)})).rows_affected > 0
 
     @operation
     def list(
@@ -276,27 +302,79 @@ class SessionStore(Operations[W]):
         cursor: str | None = None,
         status: SessionStatus | None = None,
         main_agent_id: str | None = None,
+        user_id: str | None = None,
+        tag: str | None = None,
+        metadata: JsonObject | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = None,
         include_deleted: bool = False,
     ) -> Steps[Page[SessionSummary]]:
-        """Summaries of sessions, newest first, with this status or any, of this agent or any: a page of at most `limit`, after
-        the page that gave `cursor`."""
-        args = _filters(status, main_agent_id, include_deleted)
-        sql = sessions.PAGE
-        if main_agent_id is not None:
-            sql = sessions.PAGE_BY_AGENT
-        elif status is not None:
-            sql = sessions.PAGE_BY_STATUS
-        return (yield from page(SESSION_SUMMARY, sql, args, limit=limit, cursor=cursor))
+        """Summaries of sessions, newest first: a page of at most `limit`, after the page that gave `cursor`. None is any.
+
+        tag: one of their tags. metadata: members that their metadata have, with these values.
+
+        An index finds those of an agent, of a user, with a status, or pinned, and the newest of all. The other filters are
+        asked of the sessions that it finds, until the page is full.
+        """
+        args = filters(
+            status=status,
+            main_agent_id=main_agent_id,
+            user_id=user_id,
+            tag=tag,
+            metadata=metadata,
+            pinned=pinned,
+            archived=archived,
+            include_deleted=include_deleted,
+        )
+        return (yield from page(SESSION_SUMMARY, newest(args), args, limit=limit, cursor=cursor))
 
     @operation
-    def recent(self, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionSummary]]:
-        """Summaries of the live sessions, the latest activity first; one without messages was active when it was made.
+    def recent(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        user_id: str | None = None,
+        tag: str | None = None,
+        metadata: JsonObject | None = None,
+        pinned: bool | None = None,
+        archived: bool | None = None,
+    ) -> Steps[Page[SessionSummary]]:
+        """Summaries of the live sessions, the latest activity first; one without messages was active when it was made. The
+        filters are those of list().
 
         A session that becomes active between two pages moves to the front, so the second does not show it.
         """
-        return (
-            yield from page(SESSION_SUMMARY, sessions.PAGE_BY_ACTIVITY, {}, limit=limit, cursor=cursor, key=BY_ACTIVITY)
-        )
+        args = filters(user_id=user_id, tag=tag, metadata=metadata, pinned=pinned, archived=archived)
+        return (yield from page(SESSION_SUMMARY, by_activity(args), args, limit=limit, cursor=cursor, key=BY_ACTIVITY))
+
+    @operation
+    def search(
+        self,
+        text: str,
+        *,
+        user_id: str | None = None,
+        archived: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        marks: tuple[str, str] = ("", ""),
+        scan: int = 10_000,
+    ) -> Steps[Page[SessionHit]]:
+        """Live sessions whose name and goal, or one of whose messages, hold every word of `text`, the latest activity first:
+        a page of at most `limit`, after the page that gave `cursor`. Words are compared as by messages.search().
+
+        marks: what stands before and behind each word in a snippet.
+        scan: how many of the newest messages that hold the words are looked at.
+
+        It reads the names and goals of all live sessions.
+
+        Raises FieldError: for a text without a word, for limits and a cursor.
+        """
+        from agentdb.stores.sessions.search import search
+
+        args = filters(user_id=user_id, archived=archived)
+        scan = COUNT.encode("scan", scan)
+        return (yield from search(text, args, limit=limit, cursor=cursor, marks=marks, scan=scan))
 
     @operation
     def by_status(
@@ -323,37 +401,6 @@ class SessionStore(Operations[W]):
         args = {"external_session_id": TEXT.encode("external_session_id", external_session_id)}
         found = yield from SESSION.many(sessions.GET_BY_EXTERNAL_SESSION_ID, args)
         return next((session for session in found if session.is_active or include_deleted), None)
-
-
-def _filters(status: str | None, main_agent_id: str | None, include_deleted: bool) -> dict[str, Any]:
-    return {
-        "status": SESSION.filter("status", status),
-        "main_agent_id": SESSION.filter("main_agent_id", main_agent_id),
-        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
-    }
-
-
-def _explained(error: IntegrityError, row: dict[str, object]) -> AgentDBError:
-    """What a refused session means."""
-    if error.code == "unique":
-        taken = SESSION.taken(row["id"])
-        taken.remedy += " If it is deleted softly, restore() brings it back."
-        return taken
-    if error.code == "foreign_key":
-        # SQLite does not say which key it is.
-        given = {name: row[name] for name in ("main_agent_id", "parent_session_id") if row.get(name) is not None}
-        if len(given) == 1:
-            ((name, id),) = given.items()
-            return NotFoundError(f"{name}: there is no {'agent' if name == 'main_agent_id' else 'session'} {id!r}")
-        if given:
-            which = " or ".join(f"{name} {id!r}" for name, id in given.items())
-            return NotFoundError(f"the session refers to what is not there: {which}")
-    if error.message.startswith(("sessions: parent_session_id", "CHECK constraint failed: parent_session_id")):
-        return IntegrityError(
-            f"session {row.get('parent_session_id')!r} descends from the session that it would be the parent of",
-            code="cycle",
-        )
-    return error
 
 
 @cache

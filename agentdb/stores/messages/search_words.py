@@ -1,0 +1,120 @@
+"""What a search needs beside the texts of a message: the words that people write in several ways, in one form.
+
+SQL takes the texts out of a row (the view `message_texts`), and compares without case. It knows no other equivalence. So the
+store adds the folded form of each word whose form it is not: a search looks for folded words alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from agentdb.stores.fields import JSON
+from agentdb.stores.text_normalization import fold_word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+#: A word ends at white space, at a NUL character, and at the punctuation of Chinese and Japanese.
+WORDS = re.compile(
+    "[^\\s\0\u3001\u3002\u3008-\u3011\u3014\u3015"
+    "\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d]+"
+)
+#: Columns that hold text, and those of them that hold JSON.
+_TEXTS = ("content", "payload_json", "tool_calls_json")
+_JSON = _TEXTS[1:]
+#: Up to here, SQLite's tokenizer makes the same small letters as Python. Behind it are scripts that come to one of them late.
+_WELL_KNOWN = "\u052f"
+_parse: Callable[[str], Any] = JSON.decode  # type: ignore[assignment]
+#: Fields that tell a program what something is: see `message_texts`.
+_SILENT = re.compile(
+    r"[Tt]ype\Z|kind\Z|ignature|ncrypted"
+    r"|\A(?:role|status|object|model|finish_reason|finishReason|stop_reason|stopReason)\Z"
+)
+_ID = re.compile(r"\Aid\Z|_id\Z|Id\Z|ID\Z")
+_BYTES = re.compile(
+    r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9])[A-Za-z0-9+/=_-]{60}[A-Za-z0-9+/=_\n\r-]{68,}\Z",
+)
+_DATA_URL = re.compile(r"data:.*;base64,", re.DOTALL)
+
+
+def with_search_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a message, as it is written, with its `search_words`."""
+    return {**row, "search_words": search_words(row)}
+
+
+def search_words(row: Mapping[str, Any]) -> str | None:
+    """The words of a row whose folded form is not in its texts, behind the length of the texts; None where there is none."""
+    texts = [row[name] or "" for name in _TEXTS]
+    if all(map(str.isascii, texts)) and "\0" not in texts[0] and "\\u" not in texts[1] and "\\u" not in texts[2]:
+        return None
+    shown, nul, hidden = texts[0].partition("\0")
+    length = len(shown) + len(texts[1]) + len(texts[2])  # SQLite measures to the first NUL character
+    words: dict[str, None] = {}
+    _add(words, shown, everything=False)
+    _add(words, hidden, everything=True)
+    for name in _JSON:
+        if row[name] is not None:
+            for text, is_shown in strings_of(_parse(row[name])):
+                # Behind a NUL character SQLite's tokenizer reads nothing.
+                shown, nul_inside, hidden = text.partition("\0")
+                _add(words, shown, everything=bool(nul), is_shown=is_shown)
+                _add(words, hidden, everything=True)
+                nul = nul or nul_inside
+    # A call that was cut off may end in half a character.
+    return f"{length} {' '.join(words)}".encode("utf-8", "replace").decode() if words else None
+
+
+def _add(words: dict[str, None], text: str, *, everything: bool, is_shown: bool = True) -> None:
+    if text.isascii() and not everything:
+        return
+    for word in WORDS.findall(text):
+        if everything or not word.isascii():
+            folded = fold_word(word).strip()
+            if folded and (everything or not is_shown or not _is_found_as_it_is(word, folded)):
+                words[folded] = None
+
+
+def _is_found_as_it_is(word: str, folded: str) -> bool:
+    return folded == word or (max(word) <= _WELL_KNOWN and folded == word.lower())
+
+
+def strings_of(value: Any) -> Iterator[tuple[str, bool]]:
+    """The strings of parsed JSON that say something, those of JSON inside a string too, in their order; and of each
+    whether SQL takes it out as it is: it reads JSON in JSON, and no deeper.
+
+    The rule is that of the view `message_texts`.
+    """
+    left: list[tuple[str, Any, int]] = [("", value, 0)]  # not recursive: JSON may be nested deeper than Python's stack
+    while left:
+        key, item, depth = left.pop()
+        if isinstance(item, dict):
+            left += reversed([(name, each, depth) for name, each in item.items()])
+        elif isinstance(item, (list, tuple)):
+            left += reversed([("", each, depth) for each in item])
+        elif isinstance(item, str) and item and says_something(key, item):
+            if item[0] in "[{" and (inner := _parsed(item)) is not None:
+                left.append((key, inner, depth + 1))
+            else:
+                yield item, depth < 2
+
+
+def says_something(key: str, text: str) -> bool:
+    """Whether a person may look for a string of JSON that stands under this key: prose always, else what is no type, no
+    id, no signature and no bytes of a file."""
+    if " " in text:
+        return True
+    return not (
+        _SILENT.search(key)
+        or _DATA_URL.match(text)
+        or (len(text) >= 16 and _ID.search(key))
+        or (len(text) >= 128 and _BYTES.match(text))
+    )
+
+
+def _parsed(text: str) -> Any:
+    try:
+        value = _parse(text)
+    except ValueError:
+        return None  # cut off, or no JSON: it is found as it is written
+    return value if isinstance(value, (dict, list)) else None

@@ -9,7 +9,8 @@ Why it is as it is:
   Triggers keep the index in step, for cascades and raw SQL too.
 - One rule takes the text out of `payload_json` and `tool_calls_json`, whatever made them: every string with a space in it,
   and every other one that is no type, role or status, no long id, no signature, no encrypted text and no bytes of a
-  file. A string that holds JSON is read in the same way. What `content` says already is not taken a second time.
+  file; and every integer of three digits or more that is a field and no count of tokens. A string that holds JSON is
+  read in the same way. What `content` says already is not taken a second time.
 - `search_words` has the words that people write in several ways, in the one form that the store looks for: `cafe` for
   `café`. SQL cannot make that form, so the store does. A number stands before the words: the length of the texts that they
   were made of. Where it does not fit any more, raw SQL has changed the texts, and the words do not count. They come
@@ -38,21 +39,26 @@ CASE
       SELECT group_concat(char(10) || CASE
         WHEN said.value GLOB '[[{]*' AND json_valid(said.value) THEN COALESCE((
           SELECT group_concat(inner.value, char(10)) FROM json_tree(said.value) AS inner
-          WHERE inner.type = 'text' AND (
-            instr(inner.value, ' ') > 0
-            OR NOT (
-              inner.key GLOB '*[Tt]ype' OR inner.key GLOB '*kind' OR inner.key GLOB '*ignature*'
-              OR inner.key GLOB '*ncrypted*' OR inner.value GLOB 'data:*;base64,*' OR inner.key IN (
-                'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+          WHERE CASE inner.type
+            WHEN 'integer' THEN typeof(inner.key) = 'text' AND typeof(inner.value) = 'integer'
+              AND inner.value NOT BETWEEN -99 AND 99 AND inner.key NOT GLOB '*oken*'
+            WHEN 'text' THEN (
+              instr(inner.value, ' ') > 0
+              OR NOT (
+                inner.key GLOB '*[Tt]ype' OR inner.key GLOB '*kind' OR inner.key GLOB '*ignature*'
+                OR inner.key GLOB '*ncrypted*' OR inner.value GLOB 'data:*;base64,*' OR inner.key IN (
+                  'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+                )
+                OR length(inner.value) >= 16 AND (
+                  inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID'
+                )
+                OR length(inner.value) >= 128 AND inner.value GLOB '*[A-Z]*' AND inner.value GLOB '*[a-z]*'
+                AND inner.value GLOB '*[0-9]*' AND substr(inner.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
+                AND inner.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
               )
-              OR length(inner.value) >= 16 AND (
-                inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID'
-              )
-              OR length(inner.value) >= 128 AND inner.value GLOB '*[A-Z]*' AND inner.value GLOB '*[a-z]*'
-              AND inner.value GLOB '*[0-9]*' AND substr(inner.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
-              AND inner.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
             )
-          )
+            ELSE 0
+          END
         ), '')
         ELSE said.value
       END, '')
@@ -61,21 +67,26 @@ CASE
         UNION ALL
         SELECT key, value, type FROM json_tree(messages.tool_calls_json)
       ) AS said
-      WHERE said.type = 'text' AND (
-        instr(said.value, ' ') > 0
-        OR NOT (
-          said.key GLOB '*[Tt]ype' OR said.key GLOB '*kind' OR said.key GLOB '*ignature*'
-          OR said.key GLOB '*ncrypted*' OR said.value GLOB 'data:*;base64,*' OR said.key IN (
-            'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+      WHERE CASE said.type
+        WHEN 'integer' THEN typeof(said.key) = 'text' AND typeof(said.value) = 'integer'
+          AND said.value NOT BETWEEN -99 AND 99 AND said.key NOT GLOB '*oken*'
+        WHEN 'text' THEN (
+          instr(said.value, ' ') > 0
+          OR NOT (
+            said.key GLOB '*[Tt]ype' OR said.key GLOB '*kind' OR said.key GLOB '*ignature*'
+            OR said.key GLOB '*ncrypted*' OR said.value GLOB 'data:*;base64,*' OR said.key IN (
+              'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+            )
+            OR length(said.value) >= 16 AND (
+              said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID'
+            )
+            OR length(said.value) >= 128 AND said.value GLOB '*[A-Z]*' AND said.value GLOB '*[a-z]*'
+            AND said.value GLOB '*[0-9]*' AND substr(said.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
+            AND said.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
           )
-          OR length(said.value) >= 16 AND (
-            said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID'
-          )
-          OR length(said.value) >= 128 AND said.value GLOB '*[A-Z]*' AND said.value GLOB '*[a-z]*'
-          AND said.value GLOB '*[0-9]*' AND substr(said.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
-          AND said.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
         )
-      ) AND instr(COALESCE(messages.content, ''), said.value) = 0
+        ELSE 0
+      END AND instr(COALESCE(messages.content, ''), said.value) = 0
     ), '')
   END || char(10, 10)"""
 _OLD_TEXT, _NEW_TEXT = _TEXT.replace("messages.", "OLD."), _TEXT.replace("messages.", "NEW.")

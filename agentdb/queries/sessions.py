@@ -272,13 +272,13 @@ WHERE user_id = :user_id AND (created_at, id) < (:cursor_time, :cursor_id) AND (
   ))
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
-# Which pinned sessions come after this one? Summaries, as above; they are few.
+# Which pinned sessions come after this one? Summaries, as above. They are few: + makes SQLite sort them.
 PAGE_PINNED = """\
 SELECT
   id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
   metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
-WHERE pinned_at IS NOT NULL AND (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+WHERE pinned_at IS NOT NULL AND (+created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
   AND (:main_agent_id IS NULL OR main_agent_id = :main_agent_id)
   AND (:status IS NULL OR status = :status)
   AND (:user_id IS NULL OR user_id = :user_id)
@@ -290,7 +290,7 @@ WHERE pinned_at IS NOT NULL AND (created_at, id) < (:cursor_time, :cursor_id) AN
         AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
     )
   ))
-ORDER BY created_at DESC, id DESC LIMIT :limit"""
+ORDER BY +created_at DESC, id DESC LIMIT :limit"""
 
 # Which live sessions were active before this one? Summaries, the latest activity (or creation: active_at) first.
 PAGE_BY_ACTIVITY = """\
@@ -335,15 +335,15 @@ WHERE user_id = :user_id AND COALESCE(last_activity_at, created_at) <= :cursor_t
   ))
 ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
 
-# Which pinned live sessions were active before this one? Summaries, as above; they are few.
+# Which pinned live sessions were active before this one? Summaries, as above. They are few: + makes SQLite sort them.
 PAGE_BY_ACTIVITY_PINNED = """\
 SELECT
   id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
   metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
   COALESCE(last_activity_at, created_at) AS active_at
 FROM sessions
-WHERE pinned_at IS NOT NULL AND COALESCE(last_activity_at, created_at) <= :cursor_time
-  AND (COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id) AND deleted_at IS NULL
+WHERE pinned_at IS NOT NULL AND +COALESCE(last_activity_at, created_at) <= :cursor_time
+  AND (+COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id) AND deleted_at IS NULL
   AND (:status IS NULL OR status = :status)
   AND (:user_id IS NULL OR user_id = :user_id)
   AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
@@ -354,7 +354,7 @@ WHERE pinned_at IS NOT NULL AND COALESCE(last_activity_at, created_at) <= :curso
         AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
     )
   ))
-ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
+ORDER BY +COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
 
 # What are the sessions called? The bytes of names and goals of all live ones, the latest activity (or creation: active_at) first.
 NAMES = """\

@@ -108,6 +108,7 @@ COLUMNS = {
         "usage_json": "TEXT",
         "metadata_json": "TEXT",
         "payload_json": "TEXT",
+        "search_words": "TEXT",
     },
     "agent_contexts": {
         "session_id": "TEXT NOT NULL",
@@ -168,6 +169,8 @@ INDEXES = {
         "idx_sessions_forked_from_id": "forked_from_id, created_at, id WHERE forked_from_id IS NOT NULL",
         "idx_sessions_user_id": "user_id, created_at, id WHERE user_id IS NOT NULL",
         "idx_sessions_activity": "<expr>, id WHERE deleted_at IS NULL",
+        "idx_sessions_user_activity": "user_id, <expr>, id WHERE user_id IS NOT NULL AND deleted_at IS NULL",
+        "idx_sessions_pinned_at": "pinned_at, id WHERE pinned_at IS NOT NULL",
         "idx_sessions_deleted_at": "deleted_at, id WHERE deleted_at IS NOT NULL",
     },
     "session_logs": {
@@ -182,7 +185,6 @@ INDEXES = {
         "idx_messages_compaction_event_id": "compaction_event_id, seq WHERE compaction_event_id IS NOT NULL",
         "idx_messages_removed_at": "session_id, removed_at WHERE removed_at IS NOT NULL",
         "idx_messages_partial": "session_id WHERE status = 'partial'",
-        "idx_messages_with_nul": "id WHERE instr(content, char(0)) > 0",
     },
     "agent_contexts": {
         "sqlite_autoindex_agent_contexts_1": "UNIQUE session_id",

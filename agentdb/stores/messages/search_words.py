@@ -23,8 +23,8 @@ WORDS = re.compile(
 #: Columns that hold text, and those of them that hold JSON.
 _TEXTS = ("content", "payload_json", "tool_calls_json")
 _JSON = _TEXTS[1:]
-#: Up to here, SQLite's tokenizer makes the same small letters as Python. Behind it are scripts that come to one of them late.
-_WELL_KNOWN = "\u052f"
+#: Of these letters, SQLite's tokenizer makes the same small ones as Python, in every version.
+_WELL_KNOWN = re.compile("[\0-\u024f\u0386-\u0481]*")
 _parse: Callable[[str], Any] = JSON.decode  # type: ignore[assignment]
 #: Fields that tell a program what something is: see `message_texts`.
 _SILENT = re.compile(
@@ -76,23 +76,28 @@ def _add(words: dict[str, None], text: str, *, everything: bool, is_shown: bool 
 
 
 def _is_found_as_it_is(word: str, folded: str) -> bool:
-    return folded == word or (max(word) <= _WELL_KNOWN and folded == word.lower())
+    return folded == word or (folded == word.lower() and _WELL_KNOWN.fullmatch(word) is not None)
 
 
 def strings_of(value: Any) -> Iterator[tuple[str, bool]]:
-    """The strings of parsed JSON that say something, those of JSON inside a string too, in their order; and of each
-    whether SQL takes it out as it is: it reads JSON in JSON, and no deeper.
+    """The strings and integers of parsed JSON that say something, those of JSON inside a string too, in their order; and of
+    each whether SQL takes it out as it is: it reads JSON in JSON, and no deeper.
 
     The rule is that of the view `message_texts`.
     """
-    left: list[tuple[str, Any, int]] = [("", value, 0)]  # not recursive: JSON may be nested deeper than Python's stack
+    left: list[tuple[str | None, Any, int]] = [
+        (None, value, 0)
+    ]  # not recursive: JSON may be nested deeper than Python's stack
     while left:
         key, item, depth = left.pop()
         if isinstance(item, dict):
             left += reversed([(name, each, depth) for name, each in item.items()])
         elif isinstance(item, (list, tuple)):
-            left += reversed([("", each, depth) for each in item])
-        elif isinstance(item, str) and item and says_something(key, item):
+            left += reversed([(None, each, depth) for each in item])
+        elif type(item) is int:
+            if abs(item) > 99 and key is not None and "oken" not in key and -(2**63) <= item < 2**63:
+                yield str(item), depth < 2
+        elif isinstance(item, str) and item and says_something(key or "", item):
             if item[0] in "[{" and (inner := _parsed(item)) is not None:
                 left.append((key, inner, depth + 1))
             else:

@@ -173,6 +173,7 @@ def test_an_update_replaces_what_a_caller_may_change(connection: sqlite3.Connect
         "usage_json": "{}",
         "metadata_json": "{}",
         "payload_json": "[]",
+        "search_words": "9 other",
         "updated_at": LATER,
     }
     assert connection.execute(messages.UPDATE, new | {"id": 3}).rowcount == 1

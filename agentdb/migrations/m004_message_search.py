@@ -46,11 +46,11 @@ CASE
               instr(inner.value, ' ') > 0
               OR NOT (
                 inner.key GLOB '*[Tt]ype' OR inner.key GLOB '*kind' OR inner.key GLOB '*ignature*'
-                OR inner.key GLOB '*ncrypted*' OR inner.value GLOB 'data:*;base64,*' OR inner.key IN (
-                  'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+                OR inner.key GLOB '*ncrypted*' OR inner.value GLOB 'data:*base64,*' OR inner.key IN (
+                  'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
                 )
                 OR length(inner.value) >= 16 AND (
-                  inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID'
+                  inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID' OR inner.key GLOB '*[Uu][Uu][Ii][Dd]'
                 )
                 OR length(inner.value) >= 128 AND inner.value GLOB '*[A-Z]*' AND inner.value GLOB '*[a-z]*'
                 AND inner.value GLOB '*[0-9]*' AND substr(inner.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
@@ -74,11 +74,11 @@ CASE
           instr(said.value, ' ') > 0
           OR NOT (
             said.key GLOB '*[Tt]ype' OR said.key GLOB '*kind' OR said.key GLOB '*ignature*'
-            OR said.key GLOB '*ncrypted*' OR said.value GLOB 'data:*;base64,*' OR said.key IN (
-              'role', 'status', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
+            OR said.key GLOB '*ncrypted*' OR said.value GLOB 'data:*base64,*' OR said.key IN (
+              'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
             )
             OR length(said.value) >= 16 AND (
-              said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID'
+              said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID' OR said.key GLOB '*[Uu][Uu][Ii][Dd]'
             )
             OR length(said.value) >= 128 AND said.value GLOB '*[A-Z]*' AND said.value GLOB '*[a-z]*'
             AND said.value GLOB '*[0-9]*' AND substr(said.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 from search_index import check_search_index
@@ -36,6 +38,46 @@ def test_the_index_follows_what_is_written(connection: sqlite3.Connection, inser
         check_search_index(connection.execute)
     connection.execute("UPDATE messages SET content = content || ' hello'")  # NULL stays NULL
     assert found(connection, "hello") == [1, 3, 4]
+    check_search_index(connection.execute)
+
+
+def test_the_index_follows_every_column_that_holds_text(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "messages", **MESSAGE, seq=1, payload_json='[{"text": "hello"}]', tool_calls_json='["there"]')
+    assert (found(connection, "hello"), found(connection, "there")) == ([1], [1])
+    connection.execute("""UPDATE messages SET payload_json = '{"text": "other"}'""")
+    assert (found(connection, "hello"), found(connection, "other"), found(connection, "there")) == ([], [1], [1])
+    connection.execute("UPDATE messages SET tool_calls_json = NULL")
+    assert found(connection, "there") == []
+    check_search_index(connection.execute)
+    connection.execute("DELETE FROM messages")
+    assert found(connection, "other") == []
+    check_search_index(connection.execute)
+
+
+def test_words_that_were_made_of_other_texts_do_not_count(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "messages", **MESSAGE, seq=1, content="un café", search_words="7 cafe")
+    assert found(connection, "cafe") == [1]
+    connection.execute("UPDATE messages SET content = 'du thé noir'")  # raw SQL knows nothing of the words
+    assert found(connection, "cafe") == []
+    check_search_index(connection.execute)
+    connection.execute("UPDATE messages SET content = 'un café'")  # as a restoration does
+    assert found(connection, "cafe") == [1]
+    for words in ("no number", "", "7", "7 ", "-7 cafe"):
+        connection.execute("UPDATE messages SET search_words = ?", (words,))
+        assert found(connection, "cafe") == []
+        check_search_index(connection.execute)
+
+
+def test_the_statements_of_the_docs_make_the_index_anew(connection: sqlite3.Connection, insert: Insert) -> None:
+    for seq in range(1, 20):
+        insert(connection, "messages", **MESSAGE, seq=seq, content=f"no. {seq}", payload_json='["hello"]')
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "search.md").read_text(encoding="utf-8")
+    (statements,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    clear, fill = statements.strip().split("\n")
+    connection.execute(clear)
+    assert found(connection, "hello") == []
+    connection.execute(fill)
+    assert found(connection, "hello") == list(range(1, 20))
     check_search_index(connection.execute)
 
 

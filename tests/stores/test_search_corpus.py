@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from payloads.recordings import RecordedPayload, payloads
 
 from agentdb import AgentDB
 
@@ -122,6 +123,24 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentDB]:
                 for family, said in FAMILIES.items():
                     tx.messages.append("s", role="user", metadata={"said": [language, family]}, **said(sentence))
         yield db
+
+
+#: Recorded payloads of the SDKs, with what a person remembers of each, and what nobody looks for.
+RECORDED = payloads()
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[f"{each.family}: {each.name}" for each in RECORDED])
+def test_what_a_recorded_payload_says_is_found_and_nothing_else_of_it(
+    corpus: AgentDB, recorded: RecordedPayload
+) -> None:
+    payload = recorded.payload if isinstance(recorded.payload, (dict, list)) else [recorded.payload]
+    with corpus.transaction() as tx:
+        added = tx.messages.append("s", role=recorded.role, payload=payload)
+        for words in recorded.found:
+            assert added.id in [hit.message.id for hit in tx.messages.search(words, limit=1000)], words
+        for words in recorded.silent:
+            if len(words) >= 16:
+                assert added.id not in [hit.message.id for hit in tx.messages.search(words, limit=1000)], words
 
 
 WORDS = [(language, word) for language, (_, words, _) in LANGUAGES.items() for word in words]

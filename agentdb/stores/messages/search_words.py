@@ -29,13 +29,13 @@ _parse: Callable[[str], Any] = JSON.decode  # type: ignore[assignment]
 #: Fields that tell a program what something is: see `message_texts`.
 _SILENT = re.compile(
     r"[Tt]ype\Z|kind\Z|ignature|ncrypted"
-    r"|\A(?:role|status|object|model|finish_reason|finishReason|stop_reason|stopReason)\Z"
+    r"|\A(?:role|status|state|object|model|finish_reason|finishReason|stop_reason|stopReason)\Z"
 )
-_ID = re.compile(r"\Aid\Z|_id\Z|Id\Z|ID\Z")
+_ID = re.compile(r"\Aid\Z|_id\Z|Id\Z|ID\Z|[Uu][Uu][Ii][Dd]\Z")
 _BYTES = re.compile(
     r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9])[A-Za-z0-9+/=_-]{60}[A-Za-z0-9+/=_\n\r-]{68,}\Z",
 )
-_DATA_URL = re.compile(r"data:.*;base64,", re.DOTALL)
+_DATA_URL = re.compile(r"data:.*base64,", re.DOTALL)
 
 
 def with_search_words(row: Mapping[str, Any]) -> dict[str, Any]:

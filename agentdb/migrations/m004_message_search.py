@@ -39,24 +39,23 @@ CASE
       SELECT group_concat(char(10) || CASE
         WHEN said.value GLOB '[[{]*' AND json_valid(said.value) THEN COALESCE((
           SELECT group_concat(inner.value, char(10)) FROM json_tree(said.value) AS inner
-          WHERE CASE inner.type
-            WHEN 'integer' THEN typeof(inner.key) = 'text' AND typeof(inner.value) = 'integer'
+          WHERE CASE
+            WHEN inner.type = 'integer' THEN typeof(inner.key) = 'text' AND typeof(inner.value) = 'integer'
               AND inner.value NOT BETWEEN -99 AND 99 AND inner.key NOT GLOB '*oken*'
-            WHEN 'text' THEN (
-              instr(inner.value, ' ') > 0
-              OR NOT (
-                inner.key GLOB '*[Tt]ype' OR inner.key GLOB '*kind' OR inner.key GLOB '*ignature*'
-                OR inner.key GLOB '*ncrypted*' OR inner.value GLOB 'data:*base64,*' OR inner.key IN (
-                  'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
-                )
-                OR length(inner.value) >= 16 AND (
-                  inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID' OR inner.key GLOB '*[Uu][Uu][Ii][Dd]'
-                )
-                OR length(inner.value) >= 128 AND inner.value GLOB '*[A-Z]*' AND inner.value GLOB '*[a-z]*'
-                AND inner.value GLOB '*[0-9]*' AND substr(inner.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
-                AND inner.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
+            WHEN inner.type <> 'text' THEN 0
+            WHEN instr(inner.value, ' ') > 0 THEN 1
+            WHEN inner.key GLOB '*[Tt]ype' OR inner.key GLOB '*kind' OR inner.key GLOB '*ignature*' OR inner.key GLOB '*ncrypted*'
+              OR inner.key IN (
+                'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
               )
-            )
+              OR inner.value GLOB 'data:*base64,*' THEN 0
+            WHEN length(inner.value) < 16 THEN 1
+            WHEN inner.key = 'id' OR inner.key GLOB '*_id' OR inner.key GLOB '*Id' OR inner.key GLOB '*ID'
+              OR inner.key GLOB '*[Uu][Uu][Ii][Dd]' THEN 0
+            WHEN length(inner.value) < 128 THEN 1
+            WHEN substr(inner.value, 1, 60) GLOB '*[^A-Za-z0-9+/=_-]*' THEN 1
+            WHEN inner.value GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*' THEN 1
+            WHEN inner.value NOT GLOB '*[A-Z]*' OR inner.value NOT GLOB '*[a-z]*' OR inner.value NOT GLOB '*[0-9]*' THEN 1
             ELSE 0
           END
         ), '')
@@ -67,24 +66,23 @@ CASE
         UNION ALL
         SELECT key, value, type FROM json_tree(messages.tool_calls_json)
       ) AS said
-      WHERE CASE said.type
-        WHEN 'integer' THEN typeof(said.key) = 'text' AND typeof(said.value) = 'integer'
+      WHERE CASE
+        WHEN said.type = 'integer' THEN typeof(said.key) = 'text' AND typeof(said.value) = 'integer'
           AND said.value NOT BETWEEN -99 AND 99 AND said.key NOT GLOB '*oken*'
-        WHEN 'text' THEN (
-          instr(said.value, ' ') > 0
-          OR NOT (
-            said.key GLOB '*[Tt]ype' OR said.key GLOB '*kind' OR said.key GLOB '*ignature*'
-            OR said.key GLOB '*ncrypted*' OR said.value GLOB 'data:*base64,*' OR said.key IN (
-              'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
-            )
-            OR length(said.value) >= 16 AND (
-              said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID' OR said.key GLOB '*[Uu][Uu][Ii][Dd]'
-            )
-            OR length(said.value) >= 128 AND said.value GLOB '*[A-Z]*' AND said.value GLOB '*[a-z]*'
-            AND said.value GLOB '*[0-9]*' AND substr(said.value, 1, 60) NOT GLOB '*[^A-Za-z0-9+/=_-]*'
-            AND said.value NOT GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*'
+        WHEN said.type <> 'text' THEN 0
+        WHEN instr(said.value, ' ') > 0 THEN 1
+        WHEN said.key GLOB '*[Tt]ype' OR said.key GLOB '*kind' OR said.key GLOB '*ignature*' OR said.key GLOB '*ncrypted*'
+          OR said.key IN (
+            'role', 'status', 'state', 'object', 'model', 'finish_reason', 'finishReason', 'stop_reason', 'stopReason'
           )
-        )
+          OR said.value GLOB 'data:*base64,*' THEN 0
+        WHEN length(said.value) < 16 THEN 1
+        WHEN said.key = 'id' OR said.key GLOB '*_id' OR said.key GLOB '*Id' OR said.key GLOB '*ID'
+          OR said.key GLOB '*[Uu][Uu][Ii][Dd]' THEN 0
+        WHEN length(said.value) < 128 THEN 1
+        WHEN substr(said.value, 1, 60) GLOB '*[^A-Za-z0-9+/=_-]*' THEN 1
+        WHEN said.value GLOB '*[^A-Za-z0-9+/=_' || char(10, 13) || '-]*' THEN 1
+        WHEN said.value NOT GLOB '*[A-Z]*' OR said.value NOT GLOB '*[a-z]*' OR said.value NOT GLOB '*[0-9]*' THEN 1
         ELSE 0
       END AND instr(COALESCE(messages.content, ''), said.value) = 0
     ), '')

@@ -31,7 +31,7 @@ _ACCENTS = "\u00b4\u0384\u1fbd\u1fbf\u1ffd"
 _APOSTROPHES = str.maketrans(dict.fromkeys(_ACCENTS, "'"))
 
 
-class _Table(dict[int, "str | int | None"]):
+class Table(dict[int, "str | int | None"]):
     """For str.translate(): it remembers which characters stay."""
 
     def __missing__(self, code: int) -> int:
@@ -40,7 +40,7 @@ class _Table(dict[int, "str | int | None"]):
 
 
 #: What falls away, letters that Unicode does not take apart, and marks that are written in several ways.
-_SAME = _Table(
+_SAME = Table(
     str.maketrans(
         {
             **dict.fromkeys(_MARKS + _UNSEEN),

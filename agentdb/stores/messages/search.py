@@ -11,7 +11,7 @@ from agentdb.operations import batch, execute
 from agentdb.queries import message_search
 from agentdb.stores.entity import Values
 from agentdb.stores.fields import TEXT
-from agentdb.stores.messages.search_words import WORDS, strings_of
+from agentdb.stores.messages.search_words import split, strings_of
 from agentdb.stores.messages.snippets import snippet_of
 from agentdb.stores.messages.values import MESSAGE, Message
 from agentdb.stores.pages import Page, check_limit, read_cursor, write_cursor
@@ -112,7 +112,7 @@ def check_marks(marks: object) -> None:
 
 def words_of(text: str) -> list[str]:
     """The folded words to look for, each once. Raises FieldError where there are none, or too many."""
-    folded = [fold_word(word).strip() for word in WORDS.findall(text)]
+    folded = [fold_word(word).strip() for word in split(text)]
     words = [word for word in dict.fromkeys(folded) if word]  # an accent alone is none
     if not words:
         raise FieldError.of("text", text, "holds no word to look for", code="missing_value")

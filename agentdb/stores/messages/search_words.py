@@ -7,18 +7,24 @@ store adds the folded form of each word whose form it is not: a search looks for
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agentdb.stores.fields import JSON
-from agentdb.stores.text_normalization import fold_word
+from agentdb.stores.text_normalization import Table, fold, fold_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 #: A word ends at white space, at a NUL character, and at the punctuation of Chinese and Japanese.
-WORDS = re.compile(
-    "[^\\s\0\u3001\u3002\u3008-\u3011\u3014\u3015"
-    "\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d]+"
+_ENDS = Table(
+    dict.fromkeys(
+        (
+            *(0, 0x3001, 0x3002, *range(0x3008, 0x3012), 0x3014, 0x3015),
+            *(0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF0E, 0xFF1A, 0xFF1B, 0xFF1F, 0xFF3B, 0xFF3D, 0xFF5B, 0xFF5D),
+        ),
+        " ",
+    )
 )
 #: Columns that hold text, and those of them that hold JSON.
 _TEXTS = ("content", "payload_json", "tool_calls_json")
@@ -38,6 +44,11 @@ _BYTES = re.compile(
 _DATA_URL = re.compile(r"data:.*base64,", re.DOTALL)
 
 
+def split(text: str) -> list[str]:
+    """The words of a text, as they are written."""
+    return text.translate(_ENDS).split()
+
+
 def with_search_words(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of a message, as it is written, with its `search_words`."""
     return {**row, "search_words": search_words(row)}
@@ -51,16 +62,14 @@ def search_words(row: Mapping[str, Any]) -> str | None:
     shown, nul, hidden = texts[0].partition("\0")
     length = len(shown) + len(texts[1]) + len(texts[2])  # SQLite measures to the first NUL character
     words: dict[str, None] = {}
-    _add(words, shown, everything=False)
+    # SQLite's tokenizer stops at a NUL character: the words before one begin no trigram, those behind it are not read.
+    _add(words, shown, everything=bool(nul))
     _add(words, hidden, everything=True)
     for name in _JSON:
         if row[name] is not None:
             for text, is_shown in strings_of(_parse(row[name])):
-                # Behind a NUL character SQLite's tokenizer reads nothing.
-                shown, nul_inside, hidden = text.partition("\0")
-                _add(words, shown, everything=bool(nul), is_shown=is_shown)
-                _add(words, hidden, everything=True)
-                nul = nul or nul_inside
+                nul = nul or ("\0" if "\0" in text else "")
+                _add(words, text, everything=bool(nul), is_shown=is_shown)
     # A call that was cut off may end in half a character.
     return f"{length} {' '.join(words)}".encode("utf-8", "replace").decode() if words else None
 
@@ -68,15 +77,19 @@ def search_words(row: Mapping[str, Any]) -> str | None:
 def _add(words: dict[str, None], text: str, *, everything: bool, is_shown: bool = True) -> None:
     if text.isascii() and not everything:
         return
-    for word in WORDS.findall(text):
+    for word in dict.fromkeys(split(text)):
         if everything or not word.isascii():
-            folded = fold_word(word).strip()
-            if folded and (everything or not is_shown or not _is_found_as_it_is(word, folded)):
-                words[folded] = None
+            form = _other_form(word) if is_shown and not everything else fold_word(word).strip()
+            if form:
+                words[form] = None
 
 
-def _is_found_as_it_is(word: str, folded: str) -> bool:
-    return folded == word or (folded == word.lower() and _WELL_KNOWN.fullmatch(word) is not None)
+@lru_cache(10_000)
+def _other_form(word: str) -> str | None:
+    """The folded form of a word; None where the index has it anyway."""
+    folded = fold(word).strip()
+    is_there = folded == word or (folded == word.lower() and _WELL_KNOWN.fullmatch(word) is not None)
+    return None if is_there else folded
 
 
 def strings_of(value: Any) -> Iterator[tuple[str, bool]]:

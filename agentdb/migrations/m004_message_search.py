@@ -32,7 +32,7 @@ CASE
     WHEN messages.search_words IS NULL THEN ''
     WHEN CAST(messages.search_words AS INTEGER) <> length(COALESCE(messages.content, ''))
       + length(COALESCE(messages.payload_json, '')) + length(COALESCE(messages.tool_calls_json, '')) THEN ''
-    ELSE substr(messages.search_words, instr(messages.search_words, ' ') + 1) || char(10)
+    ELSE substr(messages.search_words, instr(messages.search_words, ' ') + 1) || char(10, 10)
   END || COALESCE(messages.content, '') || CASE
     WHEN messages.payload_json IS NULL AND messages.tool_calls_json IS NULL THEN ''
     ELSE COALESCE((

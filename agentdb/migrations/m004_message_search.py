@@ -7,10 +7,10 @@ Why it is as it is:
   `messages_fts_places` is that list, and takes no room.
 - The index holds no text of its own (external content). It reads that of `message_texts`. So every text is stored once.
   Triggers keep the index in step, for cascades and raw SQL too.
-- One rule takes the text out of `payload_json` and `tool_calls_json`, whatever made them: every string with a space in it,
-  and every other one that is no type, role or status, no long id, no signature, no encrypted text and no bytes of a
-  file; and every integer of three digits or more that is a field and no count of tokens. A string that holds JSON is
-  read in the same way. What `content` says already is not taken a second time.
+- One rule takes the text out of `payload_json` and `tool_calls_json`, whatever made them. Every string with a space in it
+  counts. Another string counts unless it is a type, a role or a status, a long id, a signature, encrypted text or the
+  bytes of a file. An integer of three digits or more counts, in a field that is no count of tokens. A string that holds
+  JSON is read in the same way. What `content` says already is not taken a second time.
 - `search_words` has the words that people write in several ways, in the one form that the store looks for: `cafe` for
   `café`. SQL cannot make that form, so the store does. A number stands before the words: the length of the texts that they
   were made of. Where it does not fit any more, raw SQL has changed the texts, and the words do not count. They come
@@ -62,9 +62,9 @@ CASE
         ELSE said.value
       END, '')
       FROM (
-        SELECT key, value, type FROM json_tree(messages.payload_json)
+        SELECT key, value, type FROM json_tree(CASE WHEN json_valid(messages.payload_json) THEN messages.payload_json END)
         UNION ALL
-        SELECT key, value, type FROM json_tree(messages.tool_calls_json)
+        SELECT key, value, type FROM json_tree(CASE WHEN json_valid(messages.tool_calls_json) THEN messages.tool_calls_json END)
       ) AS said
       WHERE CASE
         WHEN said.type = 'integer' THEN typeof(said.key) = 'text' AND typeof(said.value) = 'integer'

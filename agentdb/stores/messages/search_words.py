@@ -93,8 +93,8 @@ def _other_form(word: str) -> str | None:
 
 
 def strings_of(value: Any) -> Iterator[tuple[str, bool]]:
-    """The strings and integers of parsed JSON that say something, those of JSON inside a string too, in their order; and of
-    each whether SQL takes it out as it is: it reads JSON in JSON, and no deeper.
+    """The strings and integers of parsed JSON that say something, those of JSON inside a string too, in their order.
+    Of each, whether SQL takes it out as it is: it reads JSON in JSON, and no deeper.
 
     The rule is that of the view `message_texts`.
     """

@@ -331,12 +331,12 @@ class MessageStore(Operations[W]):
         with what is added, so pages by rank may show a message twice, or not at all; pages by time are true.
 
         marks: what stands before and behind each word in a snippet.
-        scan: how many texts are read for one page, where the index alone cannot tell: beside a longer word, for a word of
-        one or two characters, and for such a word that very many messages hold. A page may then have fewer hits than
+        scan: how many texts are read for one page, where the index alone cannot tell. That is so for a word of one or two
+        characters beside others, and for such a word that very many messages hold. A page may then have fewer hits than
         `limit` and still a next cursor.
-        syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), compared as it is written but for case.
+        syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), compared as it is written, in any case.
 
-        Raises FieldError: for a text without a word, for a malformed expression (`bad_search`), for limits and a cursor.
+        Raises FieldError: for an empty text, for a malformed expression (`bad_search`), for limits and a cursor.
         """
         from agentdb.stores.messages.search import search
 

@@ -368,7 +368,7 @@ class SessionStore(Operations[W]):
 
         It reads the names and goals of all live sessions.
 
-        Raises FieldError: for a text without a word, for limits and a cursor.
+        Raises FieldError: for an empty text, for limits and a cursor.
         """
         from agentdb.stores.sessions.search import search
 

@@ -465,6 +465,6 @@ TestAsyncConversations.settings = settings(RULES, max_examples=20)
 
 @pytest.mark.soak
 class TestLongRounds:
-    @pytest.mark.parametrize(("machine", "examples"), [(Conversations, 300), (AsyncConversations, 80)])
+    @pytest.mark.parametrize(("machine", "examples"), [(Conversations, 150), (AsyncConversations, 25)])
     def test_everything_that_can_happen_in_any_order(self, machine: type[Conversations], examples: int) -> None:
         run_state_machine_as_test(machine, settings=settings(LONGER, max_examples=examples))

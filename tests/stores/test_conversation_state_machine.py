@@ -456,7 +456,7 @@ class AsyncConversations(Conversations):
 
 
 RULES = settings(max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONGER = settings(RULES, stateful_step_count=50)
+LONGER = settings(RULES, max_examples=500, stateful_step_count=50)
 TestConversations = Conversations.TestCase
 TestConversations.settings = RULES
 TestAsyncConversations = AsyncConversations.TestCase
@@ -465,6 +465,6 @@ TestAsyncConversations.settings = settings(RULES, max_examples=20)
 
 @pytest.mark.soak
 class TestLongRounds:
-    @pytest.mark.parametrize(("machine", "examples"), [(Conversations, 150), (AsyncConversations, 25)])
-    def test_everything_that_can_happen_in_any_order(self, machine: type[Conversations], examples: int) -> None:
-        run_state_machine_as_test(machine, settings=settings(LONGER, max_examples=examples))
+    @pytest.mark.parametrize("machine", [Conversations, AsyncConversations])
+    def test_everything_that_can_happen_in_any_order(self, machine: type[Conversations]) -> None:
+        run_state_machine_as_test(machine, settings=LONGER)

@@ -30,15 +30,16 @@ def best_matching(
     said: Sequence[Said],
     elsewhere: Mapping[int, Stored],
     originals: Mapping[int, tuple[Stored, str]] | None = None,
+    known: Mapping[int, int] | None = None,
 ) -> Matching:
     """As Matching, with the stored messages in the order in which load_session() gives them, each result of a tool behind
     its call; or, where more is found so, in the order of their seqs."""
     stored = stored_of(result)
     order = call_order([one.message for one in stored])
-    found = Matching([stored[at] for at in order], said, elsewhere, originals)
+    found = Matching([stored[at] for at in order], said, elsewhere, originals, known)
     if order == sorted(order):
         return found
-    as_written = Matching(stored_of(result), said, elsewhere, originals)
+    as_written = Matching(stored_of(result), said, elsewhere, originals, known)
     return as_written if as_written.found > found.found else found
 
 
@@ -57,15 +58,17 @@ class Matching:
         said: Sequence[Said],
         elsewhere: Mapping[int, Stored],
         originals: Mapping[int, tuple[Stored, str]] | None = None,
+        known: Mapping[int, int] | None = None,
     ) -> None:
         """elsewhere: by the position of the caller's message, what its id names of what is not among `stored`. originals: of
-        pruned messages by their ids, with the words in place of the output."""
+        pruned messages by their ids, with the words in place of the output. known: by the position of the caller's message,
+        the id of the stored one that it is already known to be."""
         self.stored = stored
         self.said = said
         self.unpruned: list[Stored] = []
         new = [said_key(message) for message in said]
         self._put_originals_back(originals or {}, set(new))
-        chosen = self._chosen(elsewhere)
+        chosen = self._chosen(elsewhere, known or {})
         pairs = self._pairs(chosen, new, elsewhere)
         self.placed: dict[int, Stored] = dict(elsewhere)
         self.placed |= {at: stored[old] for at, old in chosen.items() if pairs.get(at) != old}
@@ -102,8 +105,8 @@ class Matching:
                 one.row |= {name: original.row[name] for name in ("content", "payload_json", "token_count")}
                 self.unpruned.append(one)
 
-    def _chosen(self, elsewhere: Mapping[int, Stored]) -> dict[int, int]:
-        """The positions of the stored messages that the ids of the caller's name, each once."""
+    def _chosen(self, elsewhere: Mapping[int, Stored], known: Mapping[int, int]) -> dict[int, int]:
+        """The positions of the stored messages that the ids of the caller's name, or that are known, each once."""
         by_external_id = {one.message.external_id: at for at, one in enumerate(self.stored)}
         by_id = {one.message.id: at for at, one in enumerate(self.stored)}
         chosen: dict[int, int] = {}
@@ -116,6 +119,8 @@ class Matching:
                 old = by_external_id.get(message.external_id)
             if old is None and message.id is not None:
                 old = by_id.get(message.id)
+            if old is None and position in known:
+                old = by_id.get(known[position])
             if old is not None and old not in taken:
                 chosen[position] = old
                 taken.add(old)

@@ -245,6 +245,15 @@ def _among_all(session_id: str, said: Sequence[Said], found: Matching) -> Steps[
     originals = {one.message.id: (one, words[one.message.id]) for one in stored_of(kept_outputs)}
     elsewhere = yield from _elsewhere(session_id, said, everything)
     more = best_matching(everything, said, elsewhere, originals)
+    # Of messages that say the same, those of the context go first, where no fewer are found so.
+    in_context = {
+        position: found.stored[old].message.id
+        for position, old in found.pairs.items()
+        if position not in found.reworded
+    }
+    stays = best_matching(everything, said, elsewhere, originals, in_context)
+    if len(stays.pairs) >= len(more.pairs):
+        more = stays
     known = {one.message.external_id for one in more.stored}
     is_needed = any(
         message.external_id in known and position not in found.pairs and position not in found.placed

@@ -316,3 +316,16 @@ def test_a_whole_history_brings_back_what_a_compaction_took_out_whose_summary_so
     said = ["said 0", "said 1", "said 2", "said 3", "new"]
     assert [message.content for message in db.messages.context("whole")] == said
     assert [message.content for message in db.messages.load("whole")] == said
+
+
+@pytest.mark.parametrize(("had", "keep_last", "more"), [("aaa", 1, "a"), ("bcab", 2, "c"), ("cbbaac", 1, "a")])
+def test_a_message_of_the_context_stays_beside_one_with_the_same_text_that_a_compaction_took_out(
+    stores: Facade, had: str, keep_last: int, more: str
+) -> None:
+    stores.conversations.save_session("s", says(*had))
+    stores.compactions.compact("s", "in short", keep_last=keep_last, protect_tokens=0)
+    stores.conversations.save_session("s", says(had[-1]))  # without the summary: it is removed
+    (kept,) = [message.id for message in stores.messages.context("s")]
+    stores.conversations.save_session("s", says(had[-1], more))
+    assert kept in [message.id for message in stores.messages.context("s")]
+    assert contents(stores) == [had[-1], more]

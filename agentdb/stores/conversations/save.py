@@ -245,15 +245,19 @@ def _among_all(session_id: str, said: Sequence[Said], found: Matching) -> Steps[
     originals = {one.message.id: (one, words[one.message.id]) for one in stored_of(kept_outputs)}
     elsewhere = yield from _elsewhere(session_id, said, everything)
     more = best_matching(everything, said, elsewhere, originals)
-    # Of messages that say the same, those of the context go first, where no fewer are found so.
     in_context = {
         position: found.stored[old].message.id
         for position, old in found.pairs.items()
         if position not in found.reworded
     }
-    stays = best_matching(everything, said, elsewhere, originals, in_context)
-    if len(stays.pairs) >= len(more.pairs):
-        more = stays
+    kept_ids = {more.stored[old].message.id for old in more.pairs.values()}
+    if not kept_ids.issuperset(in_context.values()):
+        # Of messages that say the same, those of the context go first: where no fewer are found so, and where the caller has
+        # the whole context and has written on.
+        stays = best_matching(everything, said, elsewhere, originals, in_context)
+        has_whole_context = in_context.keys() == set(range(len(found.stored)))
+        if has_whole_context or len(stays.pairs) >= len(more.pairs):
+            more = stays
     known = {one.message.external_id for one in more.stored}
     is_needed = any(
         message.external_id in known and position not in found.pairs and position not in found.placed

@@ -103,22 +103,9 @@ class Migration(Record):
         ups = up if type(up) is tuple else _sequence(id, "up", up)
         downs = down if type(down) is tuple else _sequence(id, "down", down)
         joined = _joined_if_plain(ups)
-        is_plain = joined is not None
-        if joined is None:
-            if len(ups) == 1 and type(ups[0]) is str and not count(ups[0]):
-                ups = ()  # only a comment: as an empty one, it does nothing
-            ups = tuple([check_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
-        if downs and _joined_if_plain(downs) is None:
-            downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
-            is_plain = False
-        items = [] if is_plain else [item for item in (*ups, *downs) if not isinstance(item, str)]
-        if items:
-            from agentdb.engine.item import check_items
-
-            use_transaction = check_items(id, ups, downs, use_transaction)
-        if use_transaction and not is_plain:
-            for part, one in (("up", ups), ("down", downs)):
-                refuse_without_effect(id, part, one)
+        is_without_foreign_keys = False
+        if joined is None or (downs and _joined_if_plain(downs) is None):
+            ups, downs, use_transaction, is_without_foreign_keys = _checked(id, ups, downs, use_transaction, joined)
         state = self.__dict__
         state["id"] = id
         state["description"] = description
@@ -132,7 +119,7 @@ class Migration(Record):
             self._set_flags(foreign_keys, allows_loss, backward_compatible)
         if accepts is not _NOTHING:
             self._set_accepts(accepts)
-        if items and any(item.without_foreign_keys for item in items):
+        if is_without_foreign_keys:
             state["foreign_keys"] = False
         if not use_transaction and not self.foreign_keys:
             raise InvalidMigrationError(
@@ -275,6 +262,29 @@ def _is_plain_trigger(sql: str) -> bool:
         if part[:3].upper() == "END" or part[:2] in ("--", "/*"):  # behind a comment there might be one
             return False
     return True
+
+
+def _checked(
+    id: str, ups: tuple[Any, ...], downs: tuple[Any, ...], use_transaction: bool, joined: str | None
+) -> tuple[tuple[Item, ...], tuple[Item, ...], bool, bool]:
+    """Up and down in their canonical texts, use_transaction, and whether an item of them works without foreign keys.
+
+    joined: of the up, from _joined_if_plain(). Raises InvalidMigrationError.
+    """
+    if joined is None:
+        if len(ups) == 1 and type(ups[0]) is str and not count(ups[0]):
+            ups = ()  # only a comment: as an empty one, it does nothing
+        ups = tuple([check_statement(id, "up", position, sql) for position, sql in enumerate(ups, 1)])
+    downs = tuple([check_statement(id, "down", position, sql) for position, sql in enumerate(downs, 1)])
+    items = [item for item in (*ups, *downs) if not isinstance(item, str)]
+    if items:
+        from agentdb.engine.item import check_items
+
+        use_transaction = check_items(id, ups, downs, use_transaction)
+    if use_transaction:
+        for part, one in (("up", ups), ("down", downs)):
+            refuse_without_effect(id, part, one)
+    return ups, downs, use_transaction, any(item.without_foreign_keys for item in items)
 
 
 def _checksum(number: int, up: tuple[Item, ...], joined: str | None) -> str:

@@ -23,6 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("stores", "migrations"),
     ("store_set",),
     ("database",),
+    ("server",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 ]

@@ -21,6 +21,7 @@ from agentdb.cli.new import new
 from agentdb.cli.repair import repair
 from agentdb.cli.restore import restore
 from agentdb.cli.rollback import rollback
+from agentdb.cli.serve import serve
 from agentdb.cli.sql import sql
 from agentdb.cli.status import status
 from agentdb.cli.validate import validate
@@ -157,5 +158,5 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair, audit):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair, audit, serve):
     agentdb.add_command(_command)

@@ -156,3 +156,12 @@ INSERT INTO messages (
   :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary, :removed_at, :created_at, :removed_at,
   :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
 )"""
+
+# Which sessions are live, and which agent is at work in each? At most :limit (-1: all), the latest activity first.
+OVERVIEW = """\
+SELECT
+  sessions.id AS session_id, message_count, COALESCE(last_activity_at, sessions.created_at) AS last_activity,
+  agent_contexts.current_agent
+FROM sessions LEFT JOIN agent_contexts ON agent_contexts.session_id = sessions.id
+WHERE deleted_at IS NULL
+ORDER BY COALESCE(last_activity_at, sessions.created_at) DESC, sessions.id DESC LIMIT :limit"""

@@ -120,6 +120,34 @@ def a_server(path: Path) -> AgentDBError:
     return caught(create_client_sync, "libsql://agents.example.com?authToken=secret")
 
 
+@situation
+def a_service_without_its_extra(path: Path) -> str:
+    program = """
+import sys
+sys.modules["uvicorn"] = None
+from agentdb.cli.serve import serve
+from agentdb.errors import AgentDBError
+try:
+    serve.main([sys.argv[1]], standalone_mode=False)
+except AgentDBError as error:
+    print(error)
+"""
+    return of_a_process(program, path)
+
+
+@situation
+def a_port_that_is_taken(path: Path) -> str:
+    import socket
+
+    from agentdb.server.service import Service, run
+    from agentdb.server.settings import ServerSettings
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = Service(str(path), "127.0.0.1", port, ServerSettings(), {})
+        return str(caught(run, service, print)).replace(str(port), "PORT")
+
+
 # -- handles
 
 

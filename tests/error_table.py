@@ -104,6 +104,14 @@ Open a local file. This version of agentdb does not speak to libSQL servers. [re
 str is not a client
 Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client. [foreign_client]
 
+== extra_missing: a service without its extra
+the service needs uvicorn
+Install it with the extra `server`: pip install 'agentdb[server]'. [extra_missing]
+
+== cannot_listen: a port that is taken
+cannot listen at 127.0.0.1, port PORT: Address already in use
+Another program may have the port. Name another, or 0 for any that is free. [cannot_listen]
+
 == wrong_world: the wrong world
 KIND was given a client of the other world
 Use Migrator with create_client_sync() and AsyncMigrator with create_client(). [wrong_world]

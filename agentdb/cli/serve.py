@@ -31,7 +31,9 @@ _EXTRA = "Install it with the extra `server`: pip install 'agentdb[server]'."
 )
 @click.option("--no-auth", is_flag=True, help="Ask for no token; only on loopback.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option("--cors-origin", "origins", multiple=True, metavar="ORIGIN", help="Whose pages may read; may be repeated.")
+@click.option(
+    "--cors-origin", "origins", multiple=True, metavar="ORIGIN", help="Whose pages may read; may be repeated."
+)
 @click.option(
     "--max-body", default=16 * 2**20, show_default=True, type=click.IntRange(1, 2**32), help="Bytes of a request."
 )

@@ -290,3 +290,15 @@ SELECT
     SELECT created_at FROM messages WHERE session_id = :session_id AND in_transcript = 1 ORDER BY seq DESC LIMIT 1
   ) AS last_message_at
 FROM sessions WHERE id = :session_id AND (:include_deleted OR deleted_at IS NULL)"""
+
+# What is the highest id that a message has? One row: last_id, 0 where there is none.
+LAST_ID = "SELECT COALESCE(max(id), 0) AS last_id FROM messages"
+
+# Which messages came after this one? At most :limit, in the order in which they were written; of this session, or of all.
+ADDED_SINCE = """\
+SELECT * FROM messages WHERE id > :cursor_id AND (:session_id IS NULL OR session_id = :session_id)
+ORDER BY id LIMIT :limit"""
+
+# Which messages of this session, up to this id, were changed at this time or later? In their order.
+CHANGED_SINCE = """\
+SELECT * FROM messages WHERE session_id = :session_id AND updated_at >= :since AND id <= :id"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -49,15 +49,15 @@ def create_app(database: Place | AsyncAgentDB, settings: ServerSettings | None =
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        is_ours = not isinstance(database, AsyncAgentDB)
-        db = await AsyncAgentDB.open(database, **options) if is_ours else database
-        attach(app, db, poll_seconds=chosen.poll_seconds, max_limit=chosen.max_limit)
-        try:
-            yield
-        finally:
-            await app.state.agentdb_changes.stop()
-            if is_ours:
-                await db.close()
+        async with AsyncExitStack() as stack:
+            db = database
+            if not isinstance(db, AsyncAgentDB):
+                db = await stack.enter_async_context(AsyncAgentDB.open(db, **options))
+            attach(app, db, poll_seconds=chosen.poll_seconds, max_limit=chosen.max_limit)
+            try:
+                yield
+            finally:
+                await app.state.agentdb_changes.stop()
 
     app = FastAPI(
         title="agentdb",

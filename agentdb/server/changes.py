@@ -84,12 +84,7 @@ class Changes:
 
     async def _look(self) -> None:
         path = self._db.client.path
-        try:
-            if local_path(path) == MEMORY:
-                path = None
-        except InvalidArgumentError:
-            path = None
-        if path is None:
+        if not _is_file(path):
             while True:
                 await self._tell()
                 await asyncio.sleep(self._poll_seconds)
@@ -105,6 +100,13 @@ class Changes:
                         seen = found
                         await self._tell()
                 await asyncio.sleep(self._poll_seconds)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return local_path(path) != MEMORY
+    except InvalidArgumentError:  # a URL of a server
+        return False
 
 
 class Follower:
@@ -177,9 +179,9 @@ class Follower:
 def _read(last_event_id: str) -> tuple[int, datetime]:
     """The place that the id of an event names. Raises InvalidArgumentError."""
     place, dash, moment = last_event_id.partition("-")
-    if dash and place.isascii() and place.isdigit() and moment.isascii() and moment.isdigit():
-        if len(place) < 19 and len(moment) < 15:
-            return int(place), datetime.fromtimestamp(int(moment) / 1000, UTC)
+    is_number = dash and (place + moment).isascii() and place.isdigit() and moment.isdigit()
+    if is_number and len(place) < 19 and len(moment) < 15:
+        return int(place), datetime.fromtimestamp(int(moment) / 1000, UTC)
     raise InvalidArgumentError(
         "Last-Event-ID is not the id of an event of this service", remedy="Leave it out, to begin with what comes next."
     )

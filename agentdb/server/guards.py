@@ -46,7 +46,9 @@ class Guards:
 
     def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> ASGIApp | None:
         if _host_of(headers.get(b"host", b"")) not in self._hosts:
-            return refusal(421, "this service does not answer to that host name", "wrong_host", "Name it by --allow-host.")
+            return refusal(
+                421, "this service does not answer to that host name", "wrong_host", "Name it by --allow-host."
+            )
         if self._token is not None and scope["path"] not in _OPEN_TO_ALL:
             given = headers.get(b"authorization", b"")
             if not compare_digest(given, self._token):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from agentdb.stores.agent_contexts import AgentContext
 from agentdb.stores.agents import Agent, PermissionMode
@@ -23,21 +23,32 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is an integer."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
 #: A moment with its time zone, as text.
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+#: Text that is not empty.
+Id = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=0, lt=2**53), BeforeValidator(_whole)]
+#: Any JSON but null.
+AnyValue: TypeAlias = JsonObject | JsonArray | str | bool | int | float
+Score = Annotated[float, Field(ge=0, le=1, strict=False)]
 
 
 class NewSession(_Request):
     """A session to make. Without main_agent_id it runs on the default agent, which is made when it is first needed."""
 
-    id: str | None = None
-    main_agent_id: str | None = None
+    id: Id | None = None
+    main_agent_id: Id | None = None
     name: str | None = None
     user_goal: str | None = None
     status: SessionStatus = "idle"
-    external_session_id: str | None = None
-    user_id: str | None = None
-    parent_session_id: str | None = None
+    external_session_id: Id | None = None
+    user_id: Id | None = None
+    parent_session_id: Id | None = None
     source: str | None = None
     tags: JsonArray | None = None
     metadata: JsonObject | None = None
@@ -49,7 +60,7 @@ class SessionChange(_Request):
     name: str | None = None
     user_goal: str | None = None
     status: SessionStatus = "idle"
-    user_id: str | None = None
+    user_id: Id | None = None
     tags: JsonArray | None = None
     metadata: JsonObject | None = None
 
@@ -57,28 +68,28 @@ class SessionChange(_Request):
 class Fork(_Request):
     """Where a fork ends, and what it is called. at_seq: the last seq that it has; None: all."""
 
-    at_seq: int | None = None
+    at_seq: Count | None = None
     name: str | None = None
-    id: str | None = None
+    id: Id | None = None
 
 
 class NewMessage(_Request):
     """A message to append. expected_last_seq: the last seq that the client has seen; then nothing is written behind others."""
 
-    role: str
+    role: Id
     content: str | None = None
     name: str | None = None
     tool_call_id: str | None = None
     tool_calls: JsonArray | None = None
-    token_count: int | None = None
+    token_count: Count | None = None
     usage: JsonObject | None = None
     metadata: JsonObject | None = None
     payload: JsonArray | JsonObject | None = None
-    external_id: str | None = None
+    external_id: Id | None = None
     status: MessageStatus = "complete"
     is_preserved: bool = False
-    created_at: Moment | None = Field(None, strict=False)
-    expected_last_seq: int | None = None
+    created_at: Moment | None = None
+    expected_last_seq: Count | None = None
 
 
 class MessageChange(_Request):
@@ -87,7 +98,7 @@ class MessageChange(_Request):
     content: str | None = None
     name: str | None = None
     tool_calls: JsonArray | None = None
-    token_count: int | None = None
+    token_count: Count | None = None
     usage: JsonObject | None = None
     metadata: JsonObject | None = None
     payload: JsonArray | JsonObject | None = None
@@ -98,7 +109,7 @@ class MessageChange(_Request):
 class AgentSwitchRequest(_Request):
     """The agent that takes over."""
 
-    to_agent: str
+    to_agent: Id
     reason: str | None = None
     metadata: JsonObject | None = None
 
@@ -106,21 +117,21 @@ class AgentSwitchRequest(_Request):
 class NewCompaction(_Request):
     """A summary in the place of what a compaction takes out of the context."""
 
-    summary: str
-    keep_last: int = 10
-    protect_tokens: int = 40_000
+    summary: Id
+    keep_last: Count = 10
+    protect_tokens: Count = 40_000
     model_used: str | None = None
     summary_role: Literal["system", "user", "developer"] = "system"
-    summary_tokens: int | None = None
+    summary_tokens: Count | None = None
 
 
 class NewAgent(_Request):
     """An agent to make."""
 
-    name: str
-    model: str
-    id: str | None = None
-    type: str = "custom"
+    name: Id
+    model: Id
+    id: Id | None = None
+    type: Id = "custom"
     description: str | None = None
     avatar: str | None = None
     instructions: str | None = None
@@ -130,15 +141,15 @@ class NewAgent(_Request):
     mcps: JsonArray | None = None
     configuration: JsonObject | None = None
     permission_mode: PermissionMode = "readOnly"
-    max_steps: int = 10
+    max_steps: Count = 10
     metadata: JsonObject | None = None
 
 
 class AgentChange(_Request):
     """What to change of an agent; what is not there stays."""
 
-    name: str = ""
-    model: str = ""
+    name: Id = ""
+    model: Id = ""
     description: str | None = None
     avatar: str | None = None
     instructions: str | None = None
@@ -148,51 +159,51 @@ class AgentChange(_Request):
     mcps: JsonArray | None = None
     configuration: JsonObject | None = None
     permission_mode: PermissionMode = "readOnly"
-    max_steps: int = 10
+    max_steps: Count = 10
     metadata: JsonObject | None = None
 
 
 class NewMemory(_Request):
     """A memory to make. content is any JSON; text is what is searched, taken from the content unless given."""
 
-    content: Any
+    content: AnyValue
     text: str | None = None
-    type: str = "fact"
+    type: Id = "fact"
     memory_type: str | None = None
-    agent_id: str | None = None
-    user_id: str | None = None
-    session_id: str | None = None
-    importance: float = Field(0.5, strict=False)
-    confidence: float = Field(1.0, strict=False)
+    agent_id: Id | None = None
+    user_id: Id | None = None
+    session_id: Id | None = None
+    importance: Score = 0.5
+    confidence: Score = 1.0
     source_type: str | None = None
     verification_status: VerificationStatus = "unverified"
-    expires_at: Moment | None = Field(None, strict=False)
-    id: str | None = None
+    expires_at: Moment | None = None
+    id: Id | None = None
 
 
 class MemoryChange(_Request):
     """What to change of a memory; what is not there stays."""
 
-    content: Any = None
+    content: AnyValue = ""
     text: str | None = None
-    type: str = "fact"
+    type: Id = "fact"
     memory_type: str | None = None
-    importance: float = Field(0.5, strict=False)
-    confidence: float = Field(1.0, strict=False)
+    importance: Score = 0.5
+    confidence: Score = 1.0
     verification_status: VerificationStatus = "unverified"
-    expires_at: Moment | None = Field(None, strict=False)
+    expires_at: Moment | None = None
 
 
 class Recall(_Request):
     """What to look for among the memories: words, or whose."""
 
     query: str | None = None
-    agent_id: str | None = None
-    user_id: str | None = None
-    session_id: str | None = None
-    type: str | None = None
-    limit: int = 10
-    min_importance: float = Field(0.0, strict=False)
+    agent_id: Id | None = None
+    user_id: Id | None = None
+    session_id: Id | None = None
+    type: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)] = 10
+    min_importance: Score = 0.0
 
 
 # -- answers, for the description: the fields are those of the values that the stores give

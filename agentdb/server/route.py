@@ -16,8 +16,13 @@ from agentdb.logs import ERROR, log
 from agentdb.server.answers import refusal, refused
 from agentdb.server.models import Refusal
 
+
 class Route(APIRoute):
-    """A route whose errors are JSON, in an app of ours and in one of a host."""
+    """A route whose errors are JSON, in an app of ours and in one of a host. Its operation is named as its function."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["operation_id"] = options.get("operation_id") or endpoint.__name__
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -81,4 +86,3 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 #: For the description of the service: the guard before all routes asks for the token.
 TOKEN = [Security(HTTPBearer(auto_error=False, description="The token of the service."))]
-

@@ -339,6 +339,9 @@ PLANS: dict[str, dict[str, list[str]]] = {
             "messages idx_messages_removed_at (session_id=? AND removed_at>? AND removed_at<?)",
         ],
         "STATS": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
+        "LAST_ID": ["messages"],
+        "ADDED_SINCE": ["messages id (rowid>?)"],
+        "CHANGED_SINCE": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
     },
     "message_search": {
         "OPTIMIZE": [],
@@ -425,6 +428,10 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "SAVED": [SESSION],
         "CONTEXT": ["messages idx_messages_context (session_id=?)"],
         "NOT_REMOVED": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
+        "OVERVIEW": [
+            "SCAN sessions idx_sessions_activity",
+            "agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)",
+        ],
         "SEQS_OUT_OF_CONTEXT": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
         "REMOVE": [MESSAGE],
         "BRING_BACK": [MESSAGE],
@@ -595,6 +602,7 @@ WHOLE = {
     ("sessions", "COUNT_LIVE"),
     ("agent_contexts", "SESSION_IDS"),
     ("conversations", "LIVE_IDS"),
+    ("conversations", "OVERVIEW"),
     ("conversations", "ALL_IDS"),
     ("messages", "PARTIAL"),
     ("audit", "TABLES"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from conftest import Process  # type: ignore[attr-defined]
+from service_harness import Process
 
 from agentdb import AgentDB
 
@@ -171,13 +171,11 @@ def test_200_listeners_see_each_append_once_across_a_restart(
                 thread.start()
             ready.wait(60)
             # Before the restart a third is seen; a third more is written while nobody serves.
-            for _ in range(appends // 3):
-                made.append(db.messages.append("s", role="user", content="x").id)
+            made += [db.messages.append("s", role="user", content="x").id for _ in range(appends // 3)]
             for thread in threads:
                 thread.join(120)
                 assert not thread.is_alive()
             if upto < appends:
                 assert target.stop() == 0
-                for _ in range(appends // 3):
-                    made.append(db.messages.append("s", role="user", content="y").id)
+                made += [db.messages.append("s", role="user", content="y").id for _ in range(appends // 3)]
     assert all(ids == made for ids in seen)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import HEADERS, TOKEN, api_of  # type: ignore[attr-defined]
+from service_harness import HEADERS, TOKEN, api_of
 from starlette.testclient import TestClient
 
 from agentdb.errors import InvalidArgumentError

@@ -14,7 +14,9 @@ router = APIRouter(tags=["compactions"], route_class=Route)
 _Count = Annotated[int, Query(ge=0, lt=2**53)]
 
 
-@router.get("/sessions/{session_id}/compactions/plan", response_model=PlanModel, summary="What a compaction would take out")
+@router.get(
+    "/sessions/{session_id}/compactions/plan", response_model=PlanModel, summary="What a compaction would take out"
+)
 async def plan_compaction(
     session_id: str, db: Database, keep_last: _Count = 10, protect_tokens: _Count = 40_000
 ) -> Response:

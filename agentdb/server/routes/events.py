@@ -28,7 +28,9 @@ async def _of_session(session_id: str, db: Database, last_event_id: _LastEventId
 
 
 @router.get("/events", response_class=EventSourceResponse, summary="Follow all conversations")
-async def follow_all(request: Request, follower: Annotated[Follower, Depends(_of_all)]) -> AsyncIterator[ServerSentEvent]:
+async def follow_all(
+    request: Request, follower: Annotated[Follower, Depends(_of_all)]
+) -> AsyncIterator[ServerSentEvent]:
     """An event `message.appended` for each message that anybody appends from now on, or behind Last-Event-ID."""
     async for event in follower.events(changes_of(request.app)):
         yield event

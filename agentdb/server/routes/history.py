@@ -56,7 +56,9 @@ def _missing(session_id: str) -> Response:
 async def read_history(
     session_id: str,
     db: Database,
-    view: Annotated[Literal["transcript", "context"], Query(description="context: what the model is sent.")] = "transcript",
+    view: Annotated[
+        Literal["transcript", "context"], Query(description="context: what the model is sent.")
+    ] = "transcript",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The transcript of a session and its agents. With an ETag: a client that has it already gets 304."""
@@ -88,7 +90,8 @@ def _names(header: str, etag: str) -> bool:
 
 @router.get("/sessions", response_model=SessionList, summary="The live sessions")
 async def list_sessions(
-    db: Database, limit: Annotated[int | None, Query(ge=1, lt=2**63, description="Sessions at the most; all without it.")] = None
+    db: Database,
+    limit: Annotated[int | None, Query(ge=1, lt=2**63, description="Sessions at the most; all without it.")] = None,
 ) -> Response:
     """All live sessions, the newest activity first."""
     found = await db.conversations.overview(limit)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from agentdb.errors import FieldError
-from agentdb.server.answers import answer
+from agentdb.server.answers import answer, refusal
 from agentdb.server.models import Done, MessageChange, MessageModel, MessagePage, NewMessage, SearchAnswer
 from agentdb.server.route import Cursor, Database, Limit, Route, RowId
 
@@ -40,7 +39,8 @@ async def append_message(
     new: NewMessage,
     db: Database,
     idempotency_key: Annotated[
-        str | None, Header(description="A key of the client's own: sent twice, it is one message, its external id.")
+        str | None,
+        Header(min_length=1, description="A key of the client's own: sent twice, it is one message, its external id."),
     ] = None,
 ) -> Response:
     """Append a message. A client that got no answer may send it again with the same Idempotency-Key."""
@@ -48,7 +48,8 @@ async def append_message(
     role = given.pop("role")
     key = given.pop("external_id", None)
     if key is not None and idempotency_key not in (None, key):
-        raise FieldError.of("external_id", key, "is not the Idempotency-Key of the request", code="wrong_type")
+        said = "external_id and the Idempotency-Key differ"
+        return refusal(409, said, "two_keys", "Send one of them, or the same text in both.")
     key = key if key is not None else idempotency_key
     if key is None:
         return answer(await db.messages.append(session_id, role=role, **given), 201)

@@ -262,7 +262,12 @@ class ConversationStore(Operations[W]):
         `limit`; None: of all. current_agent is None where no agent was noted. Raises FieldError."""
         found = yield from execute(conversations.OVERVIEW, {"limit": at_most(limit)})
         return [
-            {"session_id": id, "message_count": count, "last_activity": datetime.fromisoformat(active), "current_agent": agent}
+            {
+                "session_id": id,
+                "message_count": count,
+                "last_activity": datetime.fromisoformat(active),
+                "current_agent": agent,
+            }
             for id, count, active, agent in found.tuples
         ]
 

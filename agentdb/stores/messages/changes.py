@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentdb.operations import Operations, W, execute, operation
-from agentdb.queries import message_changes
+from agentdb.queries import messages
 from agentdb.stores.fields import COUNT, ID, INTEGER, TIME
 from agentdb.stores.messages.values import MESSAGE, Message
 from agentdb.stores.pages import check_limit
@@ -23,7 +23,7 @@ class MessageChangeStore(Operations[W]):
     @operation
     def last_id(self) -> Steps[int]:
         """The highest id of a message; 0 where there is none."""
-        return int((yield from execute(message_changes.LAST_ID)).tuples[0][0])
+        return int((yield from execute(messages.LAST_ID)).tuples[0][0])
 
     @operation
     def added(self, after_id: int, session_id: str | None = None, *, limit: int = 100) -> Steps[list[Message]]:
@@ -31,11 +31,11 @@ class MessageChangeStore(Operations[W]):
         all. Raises FieldError."""
         check_limit(limit)
         args = {
-            "after_id": COUNT.encode("after_id", after_id),
+            "cursor_id": COUNT.encode("after_id", after_id),
             "session_id": ID.or_none().encode("session_id", session_id),
             "limit": limit,
         }
-        return (yield from MESSAGE.many(message_changes.ADDED, args))
+        return (yield from MESSAGE.many(messages.ADDED_SINCE, args))
 
     @operation
     def changed(self, session_id: str, since: datetime, upto_id: int) -> Steps[list[Message]]:
@@ -47,6 +47,6 @@ class MessageChangeStore(Operations[W]):
         args = {
             "session_id": ID.encode("session_id", session_id),
             "since": TIME.encode("since", since),
-            "upto_id": INTEGER.encode("upto_id", upto_id),
+            "id": INTEGER.encode("upto_id", upto_id),
         }
-        return (yield from MESSAGE.many(message_changes.CHANGED, args))
+        return (yield from MESSAGE.many(messages.CHANGED_SINCE, args))

@@ -300,5 +300,5 @@ SELECT * FROM messages WHERE id > :cursor_id AND (:session_id IS NULL OR session
 ORDER BY id LIMIT :limit"""
 
 # Which messages of this session, up to this id, were changed at this time or later? In their order.
-CHANGED_SINCE = """\
+UPDATED_SINCE = """\
 SELECT * FROM messages WHERE session_id = :session_id AND updated_at >= :since AND id <= :id"""

@@ -341,7 +341,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "STATS": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
         "LAST_ID": ["messages"],
         "ADDED_SINCE": ["messages id (rowid>?)"],
-        "CHANGED_SINCE": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
+        "UPDATED_SINCE": ["messages sqlite_autoindex_messages_1 (session_id=?)"],
     },
     "message_search": {
         "OPTIMIZE": [],

@@ -49,4 +49,4 @@ class MessageChangeStore(Operations[W]):
             "since": TIME.encode("since", since),
             "id": INTEGER.encode("upto_id", upto_id),
         }
-        return (yield from MESSAGE.many(messages.CHANGED_SINCE, args))
+        return (yield from MESSAGE.many(messages.UPDATED_SINCE, args))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import queue
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -36,36 +34,47 @@ class Sync:
 
 
 class OneTask:
-    """An event loop on a thread of its own, with a single task that awaits whatever it is given, one after the other:
-    so that a whole test is one task, to which a transaction can belong."""
+    """An event loop with a single task that awaits whatever it is given, one after the other: so that a whole test is one
+    task, to which a transaction can belong. The loop runs while a call waits, on the thread of the caller: a loop on a
+    thread of its own cost two changes of threads for each call."""
 
     is_async = True
     open = AsyncAgentDB.open
 
     def __init__(self) -> None:
-        self._work: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
+        self._runner = asyncio.Runner()
+        self._loop = self._runner.get_loop()
+        self._next: asyncio.Future[Callable[[], Any] | None] = self._loop.create_future()
+        self._answered: asyncio.Future[None] = self._loop.create_future()
+        self._answer: Future[Any] = Future()
+        self._task = self._loop.create_task(self._serve())
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        while (item := await loop.run_in_executor(None, self._work.get)) is not None:
-            work, future = item
+        while (work := await self._next) is not None:
+            self._next = self._loop.create_future()
             try:
                 result = work()
-                future.set_result(await result if inspect.isawaitable(result) else result)
+                self._answer.set_result(await result if inspect.isawaitable(result) else result)
             except BaseException as error:
-                future.set_exception(error)
-            del item, work, future
+                self._answer.set_exception(error)
+            work = result = None
+            self._answered.set_result(None)
 
     def call(self, work: Callable[[], Any]) -> Any:
-        future: Future[Any] = Future()
-        self._work.put((work, future))
-        return future.result(timeout=60)
+        self._answer, self._answered = Future(), self._loop.create_future()
+        self._next.set_result(work)
+        impatience = self._loop.call_later(60, self._answered.set_exception, TimeoutError())
+        try:
+            self._loop.run_until_complete(self._answered)
+            return self._answer.result()
+        finally:
+            impatience.cancel()
+            self._answer = Future()
 
     def end(self) -> None:
-        self._work.put(None)
-        self._thread.join()
+        self._next.set_result(None)
+        self._loop.run_until_complete(self._task)
+        self._runner.close()
 
 
 class Facade:
@@ -76,7 +85,7 @@ class Facade:
         self.thing = thing
 
     def __getattr__(self, name: str) -> Any:
-        found = self.world.call(lambda: getattr(self.thing, name))
+        found = getattr(self.thing, name)
         if not callable(found):
             return Facade(self.world, found) if hasattr(found, "__dict__") else found
         return lambda *args, **kwargs: self.world.call(lambda: found(*args, **kwargs))

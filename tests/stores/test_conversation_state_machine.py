@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, suppress
+import sqlite3
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +40,10 @@ class Conversations(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         folder = self.stack.enter_context(TemporaryDirectory())
-        self.db: Facade = self.stack.enter_context(opened(new_file(Path(folder)), is_async=self.is_async))
+        path = new_file(Path(folder))
+        self.db: Facade = self.stack.enter_context(opened(path, is_async=self.is_async))
+        # What is there is read as another program reads it: what was committed, and without a way through the client.
+        self.outside = self.stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
         self.model = {"s": Session(), "t": Session()}
         self.next_id, self.next_call, self.referred, self.clock = 1, 1, 0, AT
         # A host's rows that refer to messages in every way: no call below may lose one, or its reference.
@@ -59,6 +63,9 @@ class Conversations(RuleBasedStateMachine):
             assert self.db.rows("PRAGMA foreign_key_check") == []
         finally:
             self.stack.close()
+
+    def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
+        return self.outside.execute(sql, args).fetchall()
 
     def tick(self) -> datetime:
         self.clock += timedelta(milliseconds=1)
@@ -106,8 +113,10 @@ class Conversations(RuleBasedStateMachine):
         added = self.db.messages.append(id, **given)
         assert added.seq == self.model[id].last_seq + 1
         self.model[id].put({**message, "id": added.id, "seq": added.seq})
+        self.outside.execute("BEGIN IMMEDIATE")
         for table in HOSTS:
-            self.db.rows(f"INSERT INTO {table} VALUES (?)", added.id)
+            self.outside.execute(f"INSERT INTO {table} VALUES (?)", (added.id,))
+        self.outside.execute("COMMIT")
         self.referred += 1
         self.next_id = added.id + 1
 
@@ -164,7 +173,7 @@ class Conversations(RuleBasedStateMachine):
     def undo_the_latest_removal(self, id: str) -> None:
         session = self.model[id]
         sql = "SELECT id FROM messages WHERE session_id = ?1 AND removed_at = (SELECT max(removed_at) FROM messages WHERE session_id = ?1)"
-        ids = [row[0] for row in self.db.rows(sql, id)]
+        ids = [row[0] for row in self.rows(sql, id)]
         back = session.comes_back(ids)
         if session.hidden or not ids:
             assert self.db.messages.restore_removal(id) == 0
@@ -388,15 +397,15 @@ class Conversations(RuleBasedStateMachine):
         self.next_id = max(self.next_id, *[number + 1 for number in session.rows], 1)
         session.last_seq = max([session.last_seq, *[message["seq"] for message in session.rows.values()]])
         session.activity = activity or max(session.activity or "", latest) or None
-        in_force = {row[0] for row in self.db.rows("SELECT id FROM compaction_events WHERE restored_at IS NULL")}
-        kept = self.db.rows("SELECT event_id, message_id FROM message_archive")
+        in_force = {row[0] for row in self.rows("SELECT id FROM compaction_events WHERE restored_at IS NULL")}
+        kept = self.rows("SELECT event_id, message_id FROM message_archive")
         for event in session.events:
             event.restored = event.id not in in_force
             event.originals = {id: row for id, row in event.originals.items() if (event.id, id) in set(kept)}
 
     def in_database(self, id: str) -> list[Row]:
         sql = f"SELECT {', '.join(COLUMNS)}, removed_at IS NOT NULL FROM messages WHERE session_id = ? ORDER BY seq, id"
-        return [dict(zip((*COLUMNS, "is_removed"), message, strict=True)) for message in self.db.rows(sql, id)]
+        return [dict(zip((*COLUMNS, "is_removed"), message, strict=True)) for message in self.rows(sql, id)]
 
     # -- what is there
 
@@ -409,18 +418,18 @@ class Conversations(RuleBasedStateMachine):
                 "last_activity_at, deleted_at IS NOT NULL"
             )
             expected = (*session.counters(), session.activity, session.hidden)
-            assert self.db.rows(f"SELECT {counters} FROM sessions WHERE id = ?", id) == [expected]
-            events = self.db.rows("SELECT id, restored_at IS NOT NULL FROM compaction_events WHERE session_id = ?", id)
+            assert self.rows(f"SELECT {counters} FROM sessions WHERE id = ?", id) == [expected]
+            events = self.rows("SELECT id, restored_at IS NOT NULL FROM compaction_events WHERE session_id = ?", id)
             assert events == [(event.id, event.restored) for event in session.events]
             for event in session.events:
                 sql = "SELECT message_id, content FROM message_archive WHERE event_id = ? ORDER BY message_id"
                 originals = [(id, event.originals[id]["content"]) for id in sorted(event.originals)]
-                assert self.db.rows(sql, event.id) == originals
+                assert self.rows(sql, event.id) == originals
 
     @invariant()
     def a_host_keeps_every_row_and_reference(self) -> None:
         for table in HOSTS:
-            there = self.db.rows(f"SELECT count(*), count(message_id), count(DISTINCT message_id) FROM {table}")
+            there = self.rows(f"SELECT count(*), count(message_id), count(DISTINCT message_id) FROM {table}")
             assert there == [(self.referred, self.referred, self.referred)]
 
     @invariant()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,13 +27,21 @@ def open_empty() -> sqlite3.Connection:
     return connection
 
 
-def open_populated() -> sqlite3.Connection:
+@cache
+def _template() -> sqlite3.Connection:
     connection = open_empty()
     for migration in MIGRATIONS:
         run(connection, migration.up)
     insert_row(connection, "agents", id="a", name="n", model="m")
     insert_row(connection, "sessions", id="s", main_agent_id="a")
     insert_row(connection, "session_logs", session_id="s", role="user", type="message", content='"hello"')
+    return connection
+
+
+def open_populated() -> sqlite3.Connection:
+    """A copy of what was migrated and filled once."""
+    connection = open_empty()
+    _template().backup(connection)
     return connection
 
 

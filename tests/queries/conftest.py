@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -33,13 +34,21 @@ LOG = {
 }
 
 
-def open_migrated() -> sqlite3.Connection:
+@cache
+def _template() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA foreign_keys = ON")
     for migration in MIGRATIONS:
         for statement in migration.up:
             connection.execute(statement)
+    return connection
+
+
+def open_migrated() -> sqlite3.Connection:
+    """A copy of what was migrated once."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    _template().backup(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -18,3 +19,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long_rounds:
         config.hook.pytest_deselected(items=long_rounds)
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
+def pytest_collection_finish() -> None:
+    """Sixteen thousand items live until the end: no garbage collection in a test need look at them again."""
+    gc.collect()
+    gc.freeze()

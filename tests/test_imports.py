@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import agentdb
@@ -111,3 +112,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = agentdb.Migrater
     with pytest.raises(ImportError):
         from agentdb import Migrater  # noqa: F401
+
+
+def test_the_command_imports_no_store_and_no_event_loop_before_it_needs_them() -> None:
+    folder = str(Path(click.__file__).parents[1])
+    ours = imported_by(f"sys.path.append({folder!r})\nimport agentdb.cli.group")
+    assert "agentdb.cli.audit" in ours
+    assert ours.isdisjoint({"agentdb.stores", "asyncio", "aiohttp", "libsql_client"})

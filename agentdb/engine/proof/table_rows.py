@@ -341,10 +341,31 @@ class Filling:
 
 
 def _domains(scratch: LocalClient, table: Table, columns: list[Column], bound: frozenset[str]) -> Domains:
-    checks = checks_of(table.sql)
-    if table.rowid is not None and any(folded(table.rowid) in names_in(check) for check in checks):
-        columns = [Column(table.rowid, "INTEGER", False), *columns]
+    checks, rowid = checks_of(table.sql), table.rowid
+    if rowid is not None:
+        others = {folded(column.name) for column in table.columns} | set(map(folded, bound))
+        # What every number fulfils is left to SQLite, which numbers rows itself: the few that are tried are soon used up.
+        checks = [
+            check
+            for check in checks
+            if not names_in(check).isdisjoint(others) or not _takes_numbers(scratch, table.name, rowid, check)
+        ]
+        if any(folded(rowid) in names_in(check) for check in checks):
+            columns = [Column(rowid, "INTEGER", False), *columns]
     return Domains(scratch, table.name, columns, checks, frozenset(map(folded, bound)))
+
+
+def _takes_numbers(scratch: LocalClient, table: str, rowid: str, check: str) -> bool:
+    """Whether a CHECK on the number of a row alone holds for those that SQLite would give."""
+    name = quoted(rowid)
+    numbers = f"WITH RECURSIVE n ({name}) AS (SELECT 1 UNION ALL SELECT {name} + 1 FROM n WHERE {name} < 1000) SELECT {name} FROM n"
+    try:
+        found = scratch.execute(
+            f"SELECT min(CASE WHEN NOT ({check}\n) THEN 0 ELSE 1 END) FROM ({numbers}) AS {quoted(table)}"
+        )
+    except AgentDBError:
+        return False
+    return bool(found.tuples[0][0])
 
 
 def _is_number(kind: str) -> bool:

@@ -193,8 +193,16 @@ def test_each_column_that_may_has_a_value_twice(client: LocalClient, sql: str, i
     assert "".join([name for name in columns if is_shared(client, name)]) == shared
 
 
-def test_what_is_unique_together_is_not_what_is_unique_alone(client: LocalClient) -> None:
-    filled(client, "CREATE TABLE t (a TEXT NOT NULL, b TEXT NOT NULL, c TEXT NOT NULL, UNIQUE (a, b, c))")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "id INTEGER PRIMARY KEY CHECK (id > 0), ",
+        "id INTEGER PRIMARY KEY CHECK (typeof(t.id) = 'integer' AND 0 < t.id), ",
+    ],
+)
+def test_what_is_unique_together_is_not_what_is_unique_alone(client: LocalClient, number: str) -> None:
+    filled(client, f"CREATE TABLE t ({number}a TEXT NOT NULL, b TEXT NOT NULL, c TEXT NOT NULL, UNIQUE (a, b, c))")
     for pair in ("a, b", "b, c", "a, c"):
         assert client.execute(f"SELECT 1 FROM t GROUP BY {pair} HAVING count(*) > 1").tuples
 

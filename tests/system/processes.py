@@ -34,7 +34,8 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process; end() closes it
         self._heard = b""
         self.process = subprocess.Popen(
-            [*wrapped_in, sys.executable, "-m", "system.worker", job, json.dumps(options)],
+            # Not `-m`: a module that is run is compiled at each start. -S: nothing of site-packages is needed, and it costs.
+            [*wrapped_in, sys.executable, "-S", "-c", "from system.worker import main; main()", job, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,28 +1,24 @@
-"""What the processes of these tests do: `python -m system.worker JOB OPTIONS`, spoken to over stdin and stdout."""
+"""What the processes of these tests do, spoken to over stdin and stdout. Hundreds of them are started: what only some jobs
+need is imported there."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
-import logging
-import multiprocessing
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
-import tempfile
-import threading
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agentdb import AsyncMigrator, Migration, MigrationResult, Migrator, create_client, create_client_sync, migrations
+from agentdb import Migrator, create_client_sync, migrations
 from agentdb.errors import AgentDBError
 from system import upgrade
+
+if TYPE_CHECKING:
+    from agentdb import Migration, MigrationResult
 
 
 def say(**fields: Any) -> None:
@@ -99,6 +95,10 @@ def _migrate(options: dict[str, Any], on_event: Callable[[Any], None]) -> Iterab
                 idle()
             return results
 
+    import asyncio
+
+    from agentdb import AsyncMigrator, create_client
+
     async def in_a_loop() -> list[MigrationResult]:
         async with create_client(path, busy_timeout=timeout) as client:
             migrated = await AsyncMigrator(client, known, on_event=on_event, backup=backup).migrate()
@@ -134,6 +134,8 @@ def job_hold(options: dict[str, Any]) -> None:
 
 def job_full_disk(options: dict[str, Any]) -> None:
     """An upgrade on a small disk that something else has filled, and once more when there is space."""
+    import subprocess
+
     disk = Path(options["path"])
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], check=True)
     path = disk / "a.db"
@@ -166,6 +168,8 @@ def job_full_disk(options: dict[str, Any]) -> None:
 def without_journal_mode(path: Path) -> str:
     """The SHA-256 of a database but for what a switch to WAL, a small change of its own, writes into the header: the
     format versions, the change counter and the version that it is valid for."""
+    import hashlib
+
     data = bytearray(path.read_bytes())
     for start, end in ((18, 20), (24, 28), (92, 100)):
         data[start:end] = bytes(end - start)
@@ -174,6 +178,8 @@ def without_journal_mode(path: Path) -> str:
 
 def contents(folder: Path) -> dict[str, str]:
     """What is in a folder: names, and the SHA-256 of each file."""
+    import hashlib
+
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
         for path in sorted(folder.iterdir())
@@ -182,6 +188,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 def job_fork(options: dict[str, Any]) -> None:
     """Fork in the middle of a transaction, let the child try everything and end, and go on."""
+    import asyncio
+
     say(ready=True)
     hear()
     path = options["path"]
@@ -201,6 +209,10 @@ def job_fork(options: dict[str, Any]) -> None:
 
 
 async def _fork_in_a_loop(path: str, fork: str) -> tuple[Any, dict[str, Any]]:
+    import asyncio
+
+    from agentdb import create_client
+
     async with create_client(path) as client:
         await client.batch(["CREATE TABLE t (x INTEGER)", "INSERT INTO t VALUES (0)"])
         async with client.transaction() as tx:
@@ -221,6 +233,8 @@ def forked(how: str, work: Callable[[], Any]) -> Any:
         os.write(writing, json.dumps(work()).encode())
 
     if how == "multiprocessing":
+        import multiprocessing
+
         process = multiprocessing.get_context("fork").Process(target=in_child)
         process.start()
         os.close(writing)
@@ -233,6 +247,8 @@ def forked(how: str, work: Callable[[], Any]) -> Any:
             try:
                 in_child()
             except BaseException:
+                import traceback
+
                 traceback.print_exc()
                 os._exit(1)
             if how == "os.fork, _exit":
@@ -271,6 +287,8 @@ def _try_everything(client: Any, tx: Any) -> dict[str, str]:
 
 
 async def _try_everything_in_a_loop(client: Any, tx: Any) -> dict[str, str]:
+    from agentdb import AsyncMigrator
+
     async def awaited(call: Callable[[], Any]) -> str:
         try:
             await call()
@@ -309,6 +327,8 @@ except sqlite3.OperationalError as error:
 
 
 def _seen_from_outside(path: str) -> dict[str, Any]:
+    import subprocess
+
     # Not from this process: SQLite's locks would not keep it from itself.
     said = subprocess.run(
         [sys.executable, "-c", _OUTSIDE, path], capture_output=True, text=True, timeout=60, check=True
@@ -328,6 +348,9 @@ def _in_the_end(path: str) -> dict[str, Any]:
 
 def job_fork_idle(options: dict[str, Any]) -> None:
     """Fork beside an idle client; the child writes through its own before and after the parent closes."""
+    import multiprocessing
+    import threading
+
     say(ready=True)
     hear()
     path = options["path"]
@@ -391,6 +414,9 @@ def _all_rows(path: str) -> dict[str, Any]:
 
 def _rehearse(options: dict[str, Any]) -> None:
     """Load whatever is imported late: after root is dropped the interpreter's own files may be out of reach."""
+    import logging
+    import tempfile
+
     logging.getLogger("agentdb").disabled = True
     with tempfile.TemporaryDirectory() as folder:
         options = {**options, "migrations": "built-in"}
@@ -411,5 +437,7 @@ JOBS: dict[str, Callable[[dict[str, Any]], None]] = {
     name.removeprefix("job_"): job for name, job in list(globals().items()) if name.startswith("job_")
 }
 
-if __name__ == "__main__":
-    JOBS[sys.argv[1]](json.loads(sys.argv[2]))
+
+def main() -> None:
+    job, options = sys.argv[1:]
+    JOBS[job](json.loads(options))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_harness import Facade, agent_fields
 
@@ -79,6 +79,7 @@ def test_no_query_is_syntax(stores: Facade, query: str) -> None:
 
 
 @given(text=st.text(min_size=1, max_size=30).filter(lambda text: text.split()))
+@example(text="\x000")
 @settings(max_examples=100)
 def test_every_text_is_found_by_its_words(text: str) -> None:
     with AgentDB.open(":memory:") as db:

@@ -55,7 +55,8 @@ def search_words(text: str) -> str | None:
         if nul or (not word.isascii() and fold(word) != word):
             words[fold(word).strip()] = None
     words.pop("", None)
-    return f"{len(shown)} {' '.join(words)}" if words else None
+    # A word of one character is found with two behind it: a line end comes, and then the text, if any of it is shown.
+    return f"{len(shown)} {' '.join(words)}{'' if shown else ' '}" if words else None
 
 
 def with_search_words(row: Mapping[str, Any]) -> dict[str, Any]:

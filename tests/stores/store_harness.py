@@ -137,11 +137,11 @@ def new_file(folder: Path, name: str = "test.db") -> str:
 
 @contextmanager
 def opened(path: Any, *, is_async: bool, **options: Any) -> Iterator[Facade]:
-    """A database of one of the worlds."""
+    """A database of one of the worlds. It does not wait for the disk: what outlives a machine is no matter of stores."""
     world = OneTask() if is_async else Sync()
     try:
         outside = Facade(world, None)
-        opening = world.open(path, **options)
+        opening = world.open(path, **{"synchronous": "OFF", **options})
         with outside.entered(opening) as db:
             yield db
     finally:

@@ -10,9 +10,11 @@ from store_harness import Facade, new_file, opened
 
 
 @pytest.fixture(autouse=True)
-def never_a_hang() -> Iterator[None]:
-    """Whatever hangs ends the whole run, with the stacks of all threads."""
-    faulthandler.dump_traceback_later(300, exit=True)
+def never_a_hang(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever hangs ends the whole run, with the stacks of all threads. A longer round that fails is given the time to say
+    how: hypothesis looks for a shorter example for five minutes."""
+    is_longer = request.node.get_closest_marker("soak") is not None
+    faulthandler.dump_traceback_later(1200 if is_longer else 300, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 

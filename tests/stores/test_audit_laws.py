@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_harness import new_file
 
 from agentdb import AgentDB, Migration, Migrator, RebuildTable
 from agentdb.errors import AgentDBError
@@ -108,13 +113,25 @@ def recursive(connection: Any) -> None:
     connection.execute("PRAGMA recursive_triggers = ON")
 
 
-@contextmanager
-def audited(*, is_recursive: bool) -> Iterator[AgentDB]:
-    with AgentDB.open(":memory:", on_connect=recursive if is_recursive else None) as db:
+@cache
+def template() -> tuple[TemporaryDirectory[str], str]:
+    """A file with the tables, all of them audited: made once, and copied for each example."""
+    folder = TemporaryDirectory()
+    path = new_file(Path(folder.name))
+    with AgentDB.open(path) as db:
         for statement in SCHEMA.replace("END;", "END\0").replace(";\nCREATE", "\0\nCREATE").split("\0"):
             db.client.execute(statement)
         assert db.audit.enable(TABLES) == list(TABLES)
-        yield db
+    return folder, path
+
+
+@contextmanager
+def audited(*, is_recursive: bool) -> Iterator[AgentDB]:
+    folder, path = template()
+    with TemporaryDirectory(dir=folder.name) as own:
+        copy = shutil.copyfile(path, Path(own) / "a.db")
+        with AgentDB.open(copy, synchronous="OFF", on_connect=recursive if is_recursive else None) as db:
+            yield db
 
 
 def shown(rows: list[dict[str, Any]]) -> list[str]:
@@ -156,7 +173,7 @@ def take(db: AgentDB, step: Any, applied: dict[int, Migration]) -> None:
             if step[1] in applied:
                 return
             found = {**applied, step[1]: Migration(f"{step[1] + 1:03}", "A change", MIGRATIONS[step[1]])}
-            migrator = Migrator(db.client, found.values(), table="host_migrations", allow_out_of_order=True)
+            migrator = Migrator(db.client, found.values(), table="host_migrations", allow_out_of_order=True, backup=False)
             migrator.migrate()
             applied.update(found)
         else:
@@ -178,7 +195,7 @@ def test_the_log_leads_to_the_rows_and_back(steps: list[Any], is_recursive: bool
 
 
 @pytest.mark.soak
-@settings(max_examples=300)
+@settings(max_examples=1000)
 @given(steps=STEPS, is_recursive=st.booleans())
 def test_the_log_leads_to_the_rows_and_back_in_many_rounds(steps: list[Any], is_recursive: bool) -> None:
     check(steps, is_recursive)

@@ -33,7 +33,9 @@ def test_the_json_of_a_repair(cli: Any, notes: Path) -> None:
 @pytest.mark.parametrize("reason", [[], ["--reason", " "]], ids=["none", "blank"])
 def test_a_repair_needs_a_reason(cli: Any, notes: Path, reason: list[str]) -> None:
     cli("migrate", "n.db", "--migrations", notes)
-    cli("repair", "mark-reverted", "003", "n.db", "--migrations", notes, *reason, code=2)
+    error = cli.error("repair", "mark-reverted", "003", "n.db", "--migrations", notes, *reason, code=2)
+    assert "reason" in error["message"]
+    assert cli.json("status", "n.db", "--migrations", notes)["pending"] == []
 
 
 def test_a_repair_creates_no_file(cli: Any, notes: Path, place: Path) -> None:

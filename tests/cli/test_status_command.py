@@ -137,4 +137,4 @@ def test_a_read_only_file_has_a_status(cli: Any, place: Path, read_only: Any, qu
 def test_another_process_that_writes_is_not_waited_for(cli: Any, locked: Any) -> None:
     cli("migrate")
     with locked("agents.db"):
-        cli("status", "--busy-timeout", "0")
+        assert cli.json("status", "--busy-timeout", "0")["current_version"] == MIGRATIONS[-1].id

@@ -158,7 +158,9 @@ def test_opening_a_further_connection_may_be_cancelled(path: str, again: bool) -
                 done = await cancelled_at(client.execute("SELECT 1"), k, again=again)
                 client._idle.append(thread)
                 await settled(client)
+                assert (await client.execute("SELECT count(*) FROM t")).tuples == [(0,)], f"cancelled at await {k}"
                 if done is None:
+                    assert k > 1
                     return
 
     asyncio.run(main())

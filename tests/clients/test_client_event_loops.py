@@ -128,6 +128,7 @@ def test_a_coroutine_that_is_thrown_away_while_its_begin_is_queued_does_not_keep
             await thread.run(int)
             with outside(path, timeout=0) as connection:
                 connection.execute("BEGIN IMMEDIATE")
+                assert connection.in_transaction
 
     asyncio.run(main())
 

@@ -45,6 +45,8 @@ BAD = [
 @pytest.mark.parametrize("table", ROWS)
 def test_a_plain_row_is_accepted(connection: sqlite3.Connection, insert: Insert, table: str) -> None:
     insert(connection, table, **ROWS[table])
+    found = connection.execute(f"SELECT {', '.join(ROWS[table])} FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()
+    assert tuple(found) == tuple(ROWS[table].values())
 
 
 @pytest.mark.parametrize(("table", "change"), BAD, ids=lambda value: str(value)[:40])

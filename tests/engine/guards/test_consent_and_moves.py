@@ -27,7 +27,8 @@ CHILD = "INSERT INTO tags VALUES (1, 'a'), (2, 'b')"
 LINK = "INSERT INTO links VALUES (1), (NULL)"
 
 
-def migrate(path: Path, *up: str, before: tuple[str, ...] = (), **flags: bool) -> None:
+def migrate(path: Path, *up: str, before: tuple[str, ...] = (), **flags: bool) -> list[str]:
+    """The ids of what was applied."""
     connection = sqlite3.connect(path)
     connection.executescript(SCHEMA)
     for sql in before:
@@ -35,7 +36,7 @@ def migrate(path: Path, *up: str, before: tuple[str, ...] = (), **flags: bool) -
     connection.commit()
     connection.close()
     with create_client_sync(path) as client:
-        Migrator(client, [Migration("001", "change", up, **flags)]).migrate()
+        return [result.migration.id for result in Migrator(client, [Migration("001", "change", up, **flags)]).migrate()]
 
 
 @pytest.mark.parametrize("use_transaction", [True, False])
@@ -53,7 +54,7 @@ def migrate(path: Path, *up: str, before: tuple[str, ...] = (), **flags: bool) -
 def test_a_table_that_is_dropped_by_name_may_lose_its_rows(
     tmp_path: Path, up: tuple[str, ...], use_transaction: bool
 ) -> None:
-    migrate(tmp_path / "a.db", *up, use_transaction=use_transaction)
+    assert migrate(tmp_path / "a.db", *up, use_transaction=use_transaction) == ["001"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ NEW_NOTES = (
 def test_a_reference_that_is_renamed_or_moved_with_all_its_values_is_no_loss(
     tmp_path: Path, up: tuple[str, ...]
 ) -> None:
-    migrate(tmp_path / "a.db", *up)
+    assert migrate(tmp_path / "a.db", *up) == ["001"]
 
 
 @pytest.mark.parametrize(

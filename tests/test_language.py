@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,13 +174,16 @@ def words(sentence: str) -> int:
     return len(re.findall(r"[\w…][\w'.,()=/:-]*", sentence))
 
 
-TEXTS = [*of_code(), *[text for path in PAGES for text in of_page(path)]]
+@cache
+def texts() -> list[Text]:
+    """All of them; read when a test asks, and not by each process that only collects."""
+    return [*of_code(), *[text for path in PAGES for text in of_page(path)]]
 
 
 def test_no_sentence_has_more_words_than_the_limit() -> None:
     long = {
         f"{text.where} ({words(sentence)}): {sentence}"
-        for text in TEXTS
+        for text in texts()
         for sentence in sentences(text.text)
         if words(sentence) > LONGEST
     }
@@ -191,7 +195,7 @@ def test_no_text_uses(phrase: str) -> None:
     pattern = re.compile(rf"\b{phrase}\b", re.IGNORECASE)
     found = [
         f"{text.where}: …{' '.join(text.text.split())[max(0, at.start() - 60) : at.end() + 40]}…"
-        for text in TEXTS
+        for text in texts()
         for at in pattern.finditer(" ".join(text.text.split()))
     ]
     assert not found, "\n" + "\n".join(found)

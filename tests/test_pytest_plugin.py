@@ -15,12 +15,16 @@ import agentdb
 ROOT = Path(agentdb.__file__).parent.parent
 
 
+#: What of this environment these tests are not about, and what would be most of their time.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist")
+
+
 def run(folder: Path, *arguments: str, **files: str) -> str:
     """What pytest says of these files, run with the plugin, where warnings are errors."""
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *WITHOUT, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,

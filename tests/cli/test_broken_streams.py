@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,10 +35,17 @@ COMMANDS = {
 posix = pytest.mark.skipif(os.name != "posix", reason="redirections of a POSIX shell")
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "a.db"
+    AgentDB.open(path).close()
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, migrated: Path) -> Path:
     for name in ("a.db", "good.db"):
-        AgentDB.open(tmp_path / name).close()
+        shutil.copyfile(migrated, tmp_path / name)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "001_a.up.sql").write_text("CREATE TABLE a (id INTEGER PRIMARY KEY);")
     (tmp_path / "folder" / "001_a.down.sql").write_text("DROP TABLE a;")

@@ -21,7 +21,7 @@ VALUES (:table_name, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"""
 REMOVE_TABLE = "DELETE FROM audit_tables WHERE table_name = :table_name"
 
 # Forgets the rows of a table that were about to be replaced.
-CLEAR_REPLACED = "DELETE FROM audit_replaced WHERE table_name = :table_name"
+CLEAR_REPLACED = "DELETE FROM audit_replaced WHERE table_name IN (:table_name, :table_name || char(0))"
 
 # Forgets the rows of all tables that were about to be replaced.
 CLEAR_ALL_REPLACED = "DELETE FROM audit_replaced"

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_harness import new_file
 
@@ -173,7 +173,9 @@ def take(db: AgentDB, step: Any, applied: dict[int, Migration]) -> None:
             if step[1] in applied:
                 return
             found = {**applied, step[1]: Migration(f"{step[1] + 1:03}", "A change", MIGRATIONS[step[1]])}
-            migrator = Migrator(db.client, found.values(), table="host_migrations", allow_out_of_order=True, backup=False)
+            migrator = Migrator(
+                db.client, found.values(), table="host_migrations", allow_out_of_order=True, backup=False
+            )
             migrator.migrate()
             applied.update(found)
         else:
@@ -188,8 +190,17 @@ def take(db: AgentDB, step: Any, applied: dict[int, Migration]) -> None:
         pass
 
 
+#: A trigger that fires before an INSERT updates the row that the INSERT is about to replace.
+UPDATED_BEFORE_IT_IS_REPLACED = [
+    "INSERT INTO parents (id, name, slot, mail) VALUES ('a', 'a', 2, 'a')",
+    "INSERT INTO children (id, parent, note) VALUES (0, 'a', 'a')",
+    "INSERT OR REPLACE INTO parents (id, name, slot, mail) VALUES ('A', 'a', 2, 'a')",
+]
+
+
 @settings(max_examples=60)
 @given(steps=STEPS, is_recursive=st.booleans())
+@example(steps=UPDATED_BEFORE_IT_IS_REPLACED, is_recursive=False)
 def test_the_log_leads_to_the_rows_and_back(steps: list[Any], is_recursive: bool) -> None:
     check(steps, is_recursive)
 

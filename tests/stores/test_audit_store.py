@@ -133,7 +133,26 @@ def test_what_a_replace_deletes_is_an_entry(db: Facade) -> None:
         ("delete", [5], {"id": 5, "title": "sun"}, None),
         ("update", [1], {"title": "WINDS"}, {"title": "sun"}),
     ]
+    db.rows("INSERT INTO notes VALUES (6, 'rain')")  # what an INSERT has put aside goes with the next one
+    assert told(db)[8:] == [("insert", [6], None, {"id": 6, "title": "rain"})]
     assert db.rows("SELECT count(*) FROM audit_replaced") == [(0,)]
+
+
+def test_a_row_that_is_updated_before_it_is_replaced_is_deleted_in_the_log(db: Facade) -> None:
+    db.rows("CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT UNIQUE, place INTEGER)")
+    db.rows(
+        "CREATE TRIGGER place_is_freed BEFORE INSERT ON notes "
+        "BEGIN UPDATE notes SET place = NULL WHERE place = NEW.place; END"
+    )
+    db.audit.enable(["notes"])
+    db.rows("INSERT INTO notes VALUES (1, 'tides', 7)")
+    db.rows("INSERT OR REPLACE INTO notes VALUES (2, 'tides', 7)")
+    assert [(action, key) for action, key, *_ in told(db)] == [
+        ("insert", [1]),
+        ("update", [1]),
+        ("delete", [1]),
+        ("insert", [2]),
+    ]
 
 
 def test_a_key_that_changes_is_a_deletion_and_an_insertion(db: Facade) -> None:

@@ -35,7 +35,15 @@ class Worker:
         self._heard = b""
         self.process = subprocess.Popen(
             # Not `-m`: a module that is run is compiled at each start. -S: nothing of site-packages is needed, and it costs.
-            [*wrapped_in, sys.executable, "-S", "-c", "from system.worker import main; main()", job, json.dumps(options)],
+            [
+                *wrapped_in,
+                sys.executable,
+                "-S",
+                "-c",
+                "from system.worker import main; main()",
+                job,
+                json.dumps(options),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

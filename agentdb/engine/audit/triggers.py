@@ -36,35 +36,42 @@ def triggers(table: AuditedTable) -> dict[str, str]:
     conflict = encoding.joined([f"({condition})" for condition in table.conflicts], "OR")
     itself = f"{place}.{table.rowid} IS OLD.{table.rowid}" if table.rowid else _same_key(table, place)
     moved = "" if table.unique_columns is None else f"({_any_changed(table)}) AND "
-    taken = f"DELETE FROM audit_replaced WHERE table_name = {name}"
+    # What an UPDATE puts aside is kept apart: a trigger that fires before the INSERT may update rows of the same table, and
+    # must not take what the INSERT has put aside. No name of a table has a NUL.
+    by_update = f"{name} || char(0)"
 
-    def put_aside(condition: str) -> str:
+    def taken(whose: str) -> str:
+        return f"DELETE FROM audit_replaced WHERE table_name = {whose}"
+
+    def put_aside(whose: str, condition: str) -> str:
         return (
-            f"{taken};\n  INSERT INTO audit_replaced (table_name, row_key_json, first_key, before_json, log_id)\n  SELECT "
-            f"{name}, {table.key_json(place)}, {table.column(place, table.key[0])}, {table.row_json(place)}, "
+            f"{taken(whose)};\n  INSERT INTO audit_replaced (table_name, row_key_json, first_key, before_json, log_id)\n  "
+            f"SELECT {whose}, {table.key_json(place)}, {table.column(place, table.key[0])}, {table.row_json(place)}, "
             f"coalesce((SELECT max(id) FROM audit_log), 0)\n  FROM {place} WHERE {condition};"
         )
 
-    replaced = (
-        f"{_INTO}\n  SELECT table_name, row_key_json, 'delete', before_json, NULL, {ACTOR} FROM audit_replaced AS agentdb_r\n"
-        f"  WHERE table_name = {name} AND (row_key_json = {new_key} OR NOT EXISTS (\n    SELECT 1 FROM {place} WHERE "
-        f"{table.column(place, table.key[0])} IS agentdb_r.first_key AND {table.key_json(place)} = agentdb_r.row_key_json\n  )) "
-        f"AND NOT EXISTS (\n    SELECT 1 FROM audit_log WHERE table_name = {name} AND row_key_json = agentdb_r.row_key_json "
-        f"AND action = 'delete' AND id > agentdb_r.log_id\n  )"
-    )
+    def replaced(whose: str) -> str:
+        return (
+            f"{_INTO}\n  SELECT {name}, row_key_json, 'delete', before_json, NULL, {ACTOR} FROM audit_replaced AS agentdb_r\n"
+            f"  WHERE table_name = {whose} AND (row_key_json = {new_key} OR NOT EXISTS (\n    SELECT 1 FROM {place} WHERE "
+            f"{table.column(place, table.key[0])} IS agentdb_r.first_key AND {table.key_json(place)} = agentdb_r.row_key_json"
+            f"\n  )) AND NOT EXISTS (\n    SELECT 1 FROM audit_log WHERE table_name = {name} AND row_key_json = "
+            f"agentdb_r.row_key_json AND action = 'delete' AND id > agentdb_r.log_id\n  )"
+        )
+
     insertion = f"{_INTO}\n  VALUES ({name}, {new_key}, 'insert', NULL, {table.row_json('NEW')}, {ACTOR});"
     deletion = f"{_INTO}\n  VALUES ({name}, {old_key}, 'delete', {table.row_json('OLD')}, NULL, {ACTOR});"
-    of_update = f"{replaced} AND row_key_json <> {old_key};\n  {taken};"
+    of_update = f"{replaced(by_update)} AND row_key_json <> {old_key};\n  {taken(by_update)};"
     bodies = {
         "replaced_by_insert": (
             f"BEFORE INSERT ON {place} WHEN EXISTS (SELECT 1 FROM {place} WHERE {conflict})",
-            put_aside(conflict),
+            put_aside(name, conflict),
         ),
         "replaced_by_update": (
             f"BEFORE UPDATE ON {place} WHEN {moved}EXISTS (SELECT 1 FROM {place} WHERE NOT ({itself}) AND ({conflict}))",
-            put_aside(f"NOT ({itself}) AND ({conflict})"),
+            put_aside(by_update, f"NOT ({itself}) AND ({conflict})"),
         ),
-        "insert": (f"AFTER INSERT ON {place}", f"{replaced};\n  {taken};\n  {insertion}"),
+        "insert": (f"AFTER INSERT ON {place}", f"{replaced(name)};\n  {taken(name)};\n  {insertion}"),
         "update": (
             f"AFTER UPDATE ON {place} WHEN ({changed}) AND NOT ({key_changed})",
             f"{of_update}\n  {_INTO}\n  VALUES ({name}, {new_key}, 'update', {before}, {after}, {ACTOR});",

@@ -358,7 +358,7 @@ def _domains(scratch: LocalClient, table: Table, columns: list[Column], bound: f
 def _takes_numbers(scratch: LocalClient, table: str, rowid: str, check: str) -> bool:
     """Whether a CHECK on the number of a row alone holds for those that SQLite would give."""
     name = quoted(rowid)
-    numbers = f"WITH RECURSIVE n ({name}) AS (SELECT 1 UNION ALL SELECT {name} + 1 FROM n WHERE {name} < 1000) SELECT {name} FROM n"
+    numbers = f"WITH RECURSIVE n ({name}) AS (SELECT 1 UNION ALL SELECT {name} + 1 FROM n WHERE {name} < 1000) SELECT * FROM n"
     try:
         found = scratch.execute(
             f"SELECT min(CASE WHEN NOT ({check}\n) THEN 0 ELSE 1 END) FROM ({numbers}) AS {quoted(table)}"

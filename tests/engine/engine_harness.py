@@ -62,14 +62,14 @@ class Database:
     def connections(self) -> list[sqlite3.Connection]:
         """The open sqlite3 connections on this file, wherever the client keeps them, to watch what it sends."""
         found = []
-        for one in gc.get_objects():
-            if issubclass(type(one), sqlite3.Connection):
-                try:
-                    ((_, _, file),) = one.execute("PRAGMA database_list").fetchall()
-                except sqlite3.ProgrammingError:  # closed, or of another thread
-                    continue
-                if file and os.path.samefile(file, self.path):
-                    found.append(one)
+        kinds = {sqlite3.Connection, *sqlite3.Connection.__subclasses__()}
+        for one in [one for one in gc.get_objects() if type(one) in kinds]:
+            try:
+                ((_, _, file),) = one.execute("PRAGMA database_list").fetchall()
+            except sqlite3.ProgrammingError:  # closed, or of another thread
+                continue
+            if file and os.path.samefile(file, self.path):
+                found.append(one)
         return found
 
     @contextmanager

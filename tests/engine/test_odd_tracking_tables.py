@@ -88,9 +88,10 @@ def calls(db: Database, path: Path) -> dict[str, Callable[[], Any]]:
 def run(arguments: list[str], path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit code and output of a command that reads a database, with three small migrations."""
     folder = path.parent / "three"
-    folder.mkdir(exist_ok=True)
-    for migration in THREE:
-        (folder / f"{migration.id}_x.up.sql").write_text(str(migration.up[0]))
+    if not folder.exists():
+        folder.mkdir()
+        for migration in THREE:
+            (folder / f"{migration.id}_x.up.sql").write_text(str(migration.up[0]))
     command_name, *options = arguments
     arguments = [command_name, "--migrations", str(folder), *options, str(path)]
     capsys.readouterr()
@@ -235,6 +236,7 @@ def write_odd_table(path: Path, draw: random.Random) -> None:
     kinds = ("", "TEXT", "INTEGER", "REAL", "BLOB", "ANY")
     definition = ", ".join([f"{column} {draw.choice(kinds)}" for column in COLUMNS])
     with outside(path) as connection:
+        connection.execute("BEGIN")
         connection.execute(f"CREATE TABLE migrations ({definition})")
         for number in range(draw.randrange(5)):
             row = {"id": f"00{number + 1}", "checksum": THREE[0].checksum, "use_transaction": 1, "foreign_keys": 1}
@@ -245,6 +247,7 @@ def write_odd_table(path: Path, draw: random.Random) -> None:
         if draw.random() < 0.2:
             column = draw.choice(COLUMNS)
             connection.execute(f"UPDATE migrations SET {column} = CAST(x'ff41' AS TEXT)")
+        connection.execute("COMMIT")
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -29,7 +29,10 @@ class Both:
         self._runner = asyncio.Runner() if is_async else None
         self._clients: list[Any] = []
 
-    def open(self, place: Any, **options: Any) -> Any:
+    def open(self, place: Any, *, is_durable: bool = False, **options: Any) -> Any:
+        """A client. It does not wait for the disk, unless it is to be durable: then as it is where nothing is said."""
+        if not is_durable:
+            options.setdefault("synchronous", "OFF")
         client = (create_client if self.is_async else create_client_sync)(place, **options)
         self._clients.append(client)
         return client

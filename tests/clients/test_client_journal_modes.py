@@ -33,7 +33,7 @@ def in_header(path: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_file_is_written_in_the_mode_that_is_asked_for(both: Both, path: str, mode: str) -> None:
-    client = both.open(path, journal_mode=mode)
+    client = both.open(path, is_durable=True, journal_mode=mode)
     both(client.execute("CREATE TABLE t (v)"))
     assert mode_of(both, client) == mode
     # NORMAL is safe against a power cut with WAL only.
@@ -108,7 +108,7 @@ def test_a_file_for_which_there_is_no_shared_memory_stays_in_the_rollback_journa
     obstruct(path)
     if not foreseen:
         monkeypatch.setattr(journal_mode, "wal_is_possible", lambda _: True)
-    client = both.open(path)
+    client = both.open(path, is_durable=True)
     with caplog.at_level(logging.WARNING, "agentdb"):
         both(client.batch(["CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"]))
     assert caplog.text.count("journal_mode='delete'") == 1

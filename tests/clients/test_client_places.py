@@ -363,7 +363,7 @@ def test_where_the_switch_to_wal_stays_locked_it_goes_on_in_the_mode_that_it_has
         connection.execute("CREATE TABLE t (v)")
         connection.execute("BEGIN")
         connection.execute("SELECT * FROM t").fetchall()
-        client = both.open(path, busy_timeout=0.3)
+        client = both.open(path, is_durable=True, busy_timeout=0.3)
         transaction = both.begin(client)
         both(transaction.execute("INSERT INTO t VALUES (1)"))
         timer = threading.Timer(0.05, connection.execute, ["COMMIT"])

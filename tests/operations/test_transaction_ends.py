@@ -165,7 +165,7 @@ def test_struck_anywhere_at_its_end_a_transaction_is_closed_while_its_name_lives
 ) -> None:
     held: list[int] = []
     seen: set[int] = set()
-    with AgentDB.open(path, busy_timeout=1) as db:
+    with AgentDB.open(path, busy_timeout=1, synchronous="OFF") as db:
         k = 0
         while True:
             k += 1
@@ -198,7 +198,7 @@ def test_struck_while_it_ends_a_transaction_is_closed_before_the_exception_is_ha
 ) -> None:
     """What handles the exception may write: while it does, the traceback keeps the block, and nothing collects it."""
     held: list[int] = []
-    with AgentDB.open(path, busy_timeout=1) as db:
+    with AgentDB.open(path, busy_timeout=1, synchronous="OFF") as db:
         k = 0
         while True:
             k += 1
@@ -253,7 +253,7 @@ def test_struck_anywhere_at_its_end_an_async_transaction_is_closed_while_its_nam
     async def rounds() -> None:
         held: list[int] = []
         seen: set[int] = set()
-        async with AsyncAgentDB.open(path, busy_timeout=1) as db:
+        async with AsyncAgentDB.open(path, busy_timeout=1, synchronous="OFF") as db:
             k = 0
             while True:
                 k += 1
@@ -287,7 +287,7 @@ def test_struck_while_it_ends_an_async_transaction_is_closed_before_the_exceptio
 ) -> None:
     async def rounds() -> None:
         held: list[int] = []
-        async with AsyncAgentDB.open(path, busy_timeout=1) as db:
+        async with AsyncAgentDB.open(path, busy_timeout=1, synchronous="OFF") as db:
             k = 0
             while True:
                 k += 1
@@ -326,7 +326,7 @@ def test_a_block_that_nobody_awaits_any_more_is_closed_at_whatever_it_waited_for
         return True
 
     async def rounds() -> None:
-        async with AsyncAgentDB.open(path, busy_timeout=1) as db:
+        async with AsyncAgentDB.open(path, busy_timeout=1, synchronous="OFF") as db:
             k = 0
             while True:
                 k += 1

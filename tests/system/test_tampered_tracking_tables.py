@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -110,20 +111,31 @@ def _tamper(path: Path, chance: random.Random, other: Path, new: Path) -> None:
                 pass  # STRICT keeps that one out
 
 
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A migrated database, and another one."""
+    folder = tmp_path_factory.mktemp("templates")
+    with closing(sqlite3.connect(folder / "other.db")) as connection, connection:
+        connection.execute("CREATE TABLE victim (a)")
+    with create_client_sync(folder / "a.db") as client:
+        Migrator(client, _OURS).migrate()
+    return folder / "a.db", folder / "other.db"
+
+
 @pytest.mark.parametrize("seed", range(200))
-def test_a_tampered_tracking_table_reaches_no_other_file(tmp_path: Path, seed: int) -> None:
+def test_a_tampered_tracking_table_reaches_no_other_file(
+    tmp_path: Path, seed: int, templates: tuple[Path, Path]
+) -> None:
     chance = random.Random(seed)
     folder = tmp_path / "application"
     folder.mkdir()
     path, other, new = folder / "a.db", tmp_path / "other.db", tmp_path / "new"
-    with closing(sqlite3.connect(other)) as connection, connection:
-        connection.execute("CREATE TABLE victim (a)")
-    with create_client_sync(path) as client:
-        Migrator(client, _OURS).migrate()
+    shutil.copyfile(templates[0], path)
+    shutil.copyfile(templates[1], other)
     before = other.read_bytes()
     _tamper(path, chance, other, new)
     registered = chance.choice([(), (), _OURS[:1], _OURS])
-    with create_client_sync(path) as client:
+    with create_client_sync(path, synchronous="OFF") as client:
         migrator = Migrator(client, registered)
         calls: list[Callable[[], object]] = [
             lambda: migrator.rollback(limit=2, dry_run=True),

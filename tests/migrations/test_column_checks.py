@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,6 +136,20 @@ BROKEN_TIMES = [
     "2460310.5",
     "1704067200",
 ]
+
+
+@pytest.fixture(scope="module")
+def migrated(populated_database: Open) -> Iterator[sqlite3.Connection]:
+    with closing(populated_database()) as connection:
+        yield connection
+
+
+@pytest.fixture
+def connection(migrated: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One database for all of these tests: each is in a transaction that is rolled back."""
+    migrated.execute("BEGIN")
+    yield migrated
+    migrated.execute("ROLLBACK")
 
 
 def accepts(connection: sqlite3.Connection, insert: Insert, place: tuple[str, str], value: Any) -> bool:

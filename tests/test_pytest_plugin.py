@@ -15,8 +15,9 @@ import agentdb
 ROOT = Path(agentdb.__file__).parent.parent
 
 
-#: What of this environment these tests are not about, and what would be most of their time.
-WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist")
+#: The plugins of others that happen to be installed: these tests are not about them, and they would be most of their time.
+OTHERS = {point.name for point in entry_points(group="pytest11")} - {"agentdb"}
+WITHOUT = [word for name in sorted({*OTHERS, "cacheprovider"}) for word in ("-p", f"no:{name}")]
 
 
 def run(folder: Path, *arguments: str, **files: str) -> str:

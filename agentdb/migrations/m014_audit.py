@@ -12,6 +12,7 @@ Why it is as it is:
 - `audit_actor` has its row inside a transaction alone: it is written behind BEGIN and deleted before COMMIT. So no other
   connection ever sees it, and it goes with a rollback.
 - `audit_replaced` has the rows whose place an INSERT or UPDATE is about to take. A REPLACE deletes them without a trigger.
+  `action` is the one of the statement that takes their place, for a trigger of an INSERT may fire an UPDATE.
 - `audit_snapshot` has the rows of audited tables while a migration changes these tables. It is empty otherwise.
 - `known_since` is the earliest time for which the rows of a table can be told.
 """
@@ -55,6 +56,7 @@ CREATE TABLE audit_actor (
 CREATE TABLE audit_replaced (
   id INTEGER PRIMARY KEY,
   table_name TEXT NOT NULL,
+  action TEXT NOT NULL,
   row_key_json TEXT NOT NULL,
   first_key ANY,
   before_json TEXT NOT NULL,

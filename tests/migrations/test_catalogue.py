@@ -213,6 +213,7 @@ COLUMNS = {
     "audit_replaced": {
         "id": "INTEGER",
         "table_name": "TEXT NOT NULL",
+        "action": "TEXT NOT NULL",
         "row_key_json": "TEXT NOT NULL",
         "first_key": "ANY",
         "before_json": "TEXT NOT NULL",

@@ -83,7 +83,7 @@ MIGRATIONS: list[list[Any]] = [
     ["ALTER TABLE children ADD COLUMN added TEXT DEFAULT 'x'", "UPDATE children SET added = note"],
     ["ALTER TABLE children RENAME COLUMN note TO remark"],
     ["ALTER TABLE pairs DROP COLUMN v", "DELETE FROM parents WHERE slot = 1"],
-    ["ALTER TABLE strict ADD COLUMN doubled INTEGER AS (n / 2) VIRTUAL"],
+    ["ALTER TABLE strict ADD COLUMN doubled INTEGER AS (n + 1) VIRTUAL"],
     [
         RebuildTable(
             "parents",

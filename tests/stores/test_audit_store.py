@@ -23,6 +23,9 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
+UPDATE_OR_REPLACE = "UPDATE OR REPLACE notes SET id = 'a', title = 'b' WHERE id = 'c'"
+
+
 def entries(db: Facade, table: str | None = None) -> list[AuditEntry]:
     return list(db.audit.since(LONG_AGO, table=table, limit=1000).items)
 
@@ -138,21 +141,45 @@ def test_what_a_replace_deletes_is_an_entry(db: Facade) -> None:
     assert db.rows("SELECT count(*) FROM audit_replaced") == [(0,)]
 
 
-def test_a_row_that_is_updated_before_it_is_replaced_is_deleted_in_the_log(db: Facade) -> None:
-    db.rows("CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT UNIQUE, place INTEGER)")
+def test_what_a_replace_deletes_is_an_entry_where_another_trigger_wrote_to_the_table_before(db: Facade) -> None:
+    db.rows("CREATE TABLE notes (id TEXT PRIMARY KEY, title TEXT UNIQUE, slot INTEGER)")
     db.rows(
-        "CREATE TRIGGER place_is_freed BEFORE INSERT ON notes "
-        "BEGIN UPDATE notes SET place = NULL WHERE place = NEW.place; END"
+        "CREATE TRIGGER slot_is_freed BEFORE INSERT ON notes WHEN NEW.slot > 0 "
+        "BEGIN UPDATE notes SET slot = NULL WHERE slot = NEW.slot; END"
+    )
+    db.rows(
+        "CREATE TRIGGER twin_is_made BEFORE INSERT ON notes WHEN NEW.slot < 0 "
+        "BEGIN INSERT INTO notes VALUES ('twin', NEW.title, NULL); END"
     )
     db.audit.enable(["notes"])
-    db.rows("INSERT INTO notes VALUES (1, 'tides', 7)")
-    db.rows("INSERT OR REPLACE INTO notes VALUES (2, 'tides', 7)")
-    assert [(action, key) for action, key, *_ in told(db)] == [
-        ("insert", [1]),
-        ("update", [1]),
-        ("delete", [1]),
-        ("insert", [2]),
+    db.rows("INSERT INTO notes VALUES ('a', 'tides', 1)")
+    db.rows("INSERT OR REPLACE INTO notes VALUES ('b', 'tides', 1)")
+    assert told(db)[1:] == [
+        ("update", ["a"], {"slot": 1}, {"slot": None}),
+        ("delete", ["a"], {"id": "a", "title": "tides", "slot": None}, None),
+        ("insert", ["b"], None, {"id": "b", "title": "tides", "slot": 1}),
     ]
+    db.rows("INSERT OR REPLACE INTO notes VALUES ('c', 'winds', -1)")
+    assert [(entry.action, entry.row_key) for entry in entries(db)][4:] == [
+        ("insert", ["twin"]),
+        ("delete", ["twin"]),
+        ("insert", ["c"]),
+    ]
+    assert [name for (name,) in db.rows("SELECT id FROM notes ORDER BY id")] == ["b", "c"]
+
+
+@pytest.mark.parametrize("statement", ["INSERT OR REPLACE INTO notes VALUES ('a', 'b', NULL)", UPDATE_OR_REPLACE])
+def test_what_a_replace_deletes_is_an_entry_where_a_reference_is_set_to_null(db: Facade, statement: str) -> None:
+    db.rows("CREATE TABLE notes (id TEXT PRIMARY KEY, title TEXT UNIQUE, up TEXT REFERENCES notes ON DELETE SET NULL)")
+    db.audit.enable(["notes"])
+    db.rows("INSERT INTO notes VALUES ('a', 'a', NULL), ('b', 'b', 'a'), ('c', 'c', 'a'), ('d', 'd', 'b')")
+    db.rows(statement)
+    assert replay(entries(db)) == {
+        json.dumps([row[0]]): dict(zip(("id", "title", "up"), row, strict=True)) for row in db.rows("SELECT * FROM notes")
+    }
+    left = ["c", "d"] if statement.startswith("INSERT") else ["d"]
+    deleted = [entry.row_key[0] for entry in entries(db) if entry.action == "delete"]
+    assert sorted(deleted + left) == ["a", "b", "c", "d"]
 
 
 def test_a_key_that_changes_is_a_deletion_and_an_insertion(db: Facade) -> None:
@@ -219,6 +246,18 @@ def test_json_in_a_text_column_stays_a_text_and_a_change_of_case_or_type_is_a_ch
         {"body": "x", "any": 1},
         {"body": "X", "any": 1.0},
     ]
+
+
+def test_a_generated_column_is_written_as_what_it_holds_whatever_its_type_says(db: Facade) -> None:
+    db.rows(
+        "CREATE TABLE strict (id TEXT PRIMARY KEY, n INTEGER, more INTEGER AS (n + 1), bytes TEXT AS (CAST(n AS BLOB))) STRICT"
+    )
+    db.audit.enable(["strict"])
+    db.rows("INSERT INTO strict (id, n) VALUES ('k', 9223372036854775807)")
+    db.rows("UPDATE strict SET n = 1")
+    added, changed = entries(db)
+    assert native(added.after or {}) == {"id": "k", "n": 2**63 - 1, "more": 2.0**63, "bytes": b"9223372036854775807"}
+    assert repr(changed.after) == repr({"n": 1, "more": 2, "bytes": {"$blob": "31"}})
 
 
 @pytest.mark.parametrize("key", ["plain", 'quote"back\\slash', "a\0b", "tab\t", "é😀", b"\x00\xff", 7, -(2**63)])

@@ -26,7 +26,7 @@ _ALL = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
     "AND name <> 'replace_guard' ORDER BY name"
 )
-_COLUMNS = "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1 ORDER BY cid"
+_COLUMNS = "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1 ORDER BY cid"
 _INDEXES = (
     "SELECT l.name, l.origin, m.sql FROM pragma_index_list(?) l LEFT JOIN sqlite_master m ON m.type = 'index' "
     'AND m.name = l.name WHERE l."unique" ORDER BY l.seq'
@@ -42,11 +42,12 @@ class AuditedTable:
     """The columns of a table, its key, and when two of its rows are in each other's place."""
 
     def __init__(self, name: str, columns: list[tuple[Any, ...]], *, strict: bool, rowid: bool) -> None:
-        """columns: (name, declared type, whether NOT NULL, place in the primary key from 1 or 0)."""
+        """columns: (name, declared type, whether NOT NULL, place in the primary key from 1 or 0, not 0 where generated)."""
         self.name = name
         self.columns = [row[0] for row in columns]
-        self._kinds = {row[0]: _kind(row[1]) if strict else None for row in columns}
-        self._is_any = {row[0]: not strict or row[1].upper() == "ANY" for row in columns}
+        # STRICT does not check what a generated column holds: a sum of INTEGERs that overflows is a REAL.
+        self._kinds = {row[0]: _kind(row[1]) if strict and not row[4] else None for row in columns}
+        self._is_any = {row[0]: not strict or row[4] or row[1].upper() == "ANY" for row in columns}
         self.key = [row[0] for row in sorted(columns, key=lambda row: row[3]) if row[3]]
         #: The declared type of each column of the key, in its order.
         self.key_types = [row[1].upper() for row in sorted(columns, key=lambda row: row[3]) if row[3]]

@@ -1,7 +1,8 @@
 """The triggers of an audited table.
 
-SQLite fires the trigger first that was made last. So those of the audit trail are made behind all others of their table:
-an entry is written before another trigger changes the row again.
+SQLite fires the trigger first that was made last. So the AFTER triggers of the audit trail are made behind all others of
+their table: an entry is written before another trigger changes the row again. Its BEFORE triggers are made before all
+others: what another trigger has changed is seen by them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from agentdb.engine.audit.table import AuditedTable
     from agentdb.operations.requests import Steps
 
-_KINDS = ("replaced_by_insert", "replaced_by_update", "insert", "update", "key", "delete")
+_BEFORE = ("replaced_by_insert", "replaced_by_update")
+_AFTER = ("insert", "update", "key", "delete")
 _ALL = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'"
 _OF_TABLE = f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*' AND tbl_name = ?"
+_OTHERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid"
 ACTOR = "(SELECT actor FROM audit_actor)"
 _INTO = "INSERT INTO audit_log (table_name, row_key_json, action, before_json, after_json, actor)"
 
@@ -36,42 +39,48 @@ def triggers(table: AuditedTable) -> dict[str, str]:
     conflict = encoding.joined([f"({condition})" for condition in table.conflicts], "OR")
     itself = f"{place}.{table.rowid} IS OLD.{table.rowid}" if table.rowid else _same_key(table, place)
     moved = "" if table.unique_columns is None else f"({_any_changed(table)}) AND "
-    # What an UPDATE puts aside is kept apart: a trigger that fires before the INSERT may update rows of the same table, and
-    # must not take what the INSERT has put aside. No name of a table has a NUL.
-    by_update = f"{name} || char(0)"
 
-    def taken(whose: str) -> str:
-        return f"DELETE FROM audit_replaced WHERE table_name = {whose}"
-
-    def put_aside(whose: str, condition: str) -> str:
+    def put_aside(action: str, condition: str) -> str:
         return (
-            f"{taken(whose)};\n  INSERT INTO audit_replaced (table_name, row_key_json, first_key, before_json, log_id)\n  "
-            f"SELECT {whose}, {table.key_json(place)}, {table.column(place, table.key[0])}, {table.row_json(place)}, "
+            f"DELETE FROM audit_replaced WHERE table_name = {name} AND action = '{action}';\n"
+            "  INSERT INTO audit_replaced (table_name, action, row_key_json, first_key, before_json, log_id)\n  SELECT "
+            f"{name}, '{action}', {table.key_json(place)}, {table.column(place, table.key[0])}, {table.row_json(place)}, "
             f"coalesce((SELECT max(id) FROM audit_log), 0)\n  FROM {place} WHERE {condition};"
         )
 
-    def replaced(whose: str) -> str:
+    is_told = (
+        f"EXISTS (\n    SELECT 1 FROM audit_log AS agentdb_l WHERE agentdb_l.table_name = {name} "
+        "AND agentdb_l.row_key_json = agentdb_r.row_key_json AND agentdb_l.action = 'delete' AND agentdb_l.id > agentdb_r.log_id\n  )"
+    )
+
+    def replaced(action: str) -> str:
         return (
-            f"{_INTO}\n  SELECT {name}, row_key_json, 'delete', before_json, NULL, {ACTOR} FROM audit_replaced AS agentdb_r\n"
-            f"  WHERE table_name = {whose} AND (row_key_json = {new_key} OR NOT EXISTS (\n    SELECT 1 FROM {place} WHERE "
-            f"{table.column(place, table.key[0])} IS agentdb_r.first_key AND {table.key_json(place)} = agentdb_r.row_key_json"
-            f"\n  )) AND NOT EXISTS (\n    SELECT 1 FROM audit_log WHERE table_name = {name} AND row_key_json = "
-            f"agentdb_r.row_key_json AND action = 'delete' AND id > agentdb_r.log_id\n  )"
+            f"{_INTO}\n  SELECT table_name, row_key_json, 'delete', before_json, NULL, {ACTOR} FROM audit_replaced AS agentdb_r\n"
+            f"  WHERE table_name = {name} AND action = '{action}' AND (row_key_json = {new_key} OR NOT EXISTS (\n    SELECT 1 FROM {place} WHERE "
+            f"{table.column(place, table.key[0])} IS agentdb_r.first_key AND {table.key_json(place)} = agentdb_r.row_key_json\n  )) "
+            f"AND NOT {is_told}"
         )
 
     insertion = f"{_INTO}\n  VALUES ({name}, {new_key}, 'insert', NULL, {table.row_json('NEW')}, {ACTOR});"
     deletion = f"{_INTO}\n  VALUES ({name}, {old_key}, 'delete', {table.row_json('OLD')}, NULL, {ACTOR});"
-    of_update = f"{replaced(by_update)} AND row_key_json <> {old_key};\n  {taken(by_update)};"
+    # A REPLACE may fire an UPDATE of the same table, by ON DELETE SET NULL: that clears none of the rows still to go.
+    of_update = (
+        f"{replaced('update')} AND row_key_json <> {old_key};\n  DELETE FROM audit_replaced WHERE id IN "
+        f"(SELECT id FROM audit_replaced AS agentdb_r WHERE table_name = {name} AND {is_told});"
+    )
     bodies = {
         "replaced_by_insert": (
             f"BEFORE INSERT ON {place} WHEN EXISTS (SELECT 1 FROM {place} WHERE {conflict})",
-            put_aside(name, conflict),
+            put_aside("insert", conflict),
         ),
         "replaced_by_update": (
             f"BEFORE UPDATE ON {place} WHEN {moved}EXISTS (SELECT 1 FROM {place} WHERE NOT ({itself}) AND ({conflict}))",
-            put_aside(by_update, f"NOT ({itself}) AND ({conflict})"),
+            put_aside("update", f"NOT ({itself}) AND ({conflict})"),
         ),
-        "insert": (f"AFTER INSERT ON {place}", f"{replaced(name)};\n  {taken(name)};\n  {insertion}"),
+        "insert": (
+            f"AFTER INSERT ON {place}",
+            f"{replaced('insert')};\n  DELETE FROM audit_replaced WHERE table_name = {name} AND action = 'insert';\n  {insertion}",
+        ),
         "update": (
             f"AFTER UPDATE ON {place} WHEN ({changed}) AND NOT ({key_changed})",
             f"{of_update}\n  {_INTO}\n  VALUES ({name}, {new_key}, 'update', {before}, {after}, {ACTOR});",
@@ -80,7 +89,7 @@ def triggers(table: AuditedTable) -> dict[str, str]:
         "delete": (f"AFTER DELETE ON {place}", deletion),
     }
     made = {}
-    for kind in _KINDS:
+    for kind in (*_BEFORE, *_AFTER):
         head, body = bodies[kind]
         trigger = f"{PREFIX}{kind}_{table.name}"
         made[trigger] = f"CREATE TRIGGER {quoted(trigger)} {head}\nBEGIN\n  {body}\nEND"
@@ -97,9 +106,13 @@ def _any_changed(table: AuditedTable) -> str:
 
 
 def make(table: AuditedTable) -> Steps[None]:
-    """Create the triggers of a table, behind all others of it; those that are there go first."""
+    """Create the triggers of a table, around all others of it; those that are there go first."""
     yield from drop(table.name)
-    for sql in triggers(table).values():
+    others = (yield from execute(_OTHERS, (table.name,))).tuples
+    for name, _ in others:
+        yield from execute(f"DROP TRIGGER {quoted(name)}")
+    own = list(triggers(table).values())
+    for sql in (*own[: len(_BEFORE)], *[sql for _, sql in others], *own[len(_BEFORE) :]):
         yield from execute(sql)
 
 

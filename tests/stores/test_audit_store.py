@@ -500,28 +500,41 @@ def test_the_audit_trail_itself_can_be_rolled_back_and_made_again(path: str) -> 
 # -- processes
 
 
-def write(path: str, name: str, count: int) -> None:
+WRITERS, ROUNDS = 8, 8
+
+
+def write(path: str, name: str) -> None:
+    """Write notes in this name. Half of the writers also switch the audit of other tables on and off."""
     with AgentDB.open(path) as db:
-        for number in range(count):
+        for number in range(ROUNDS):
             with db.transaction(actor=name) as tx:
                 tx.execute("INSERT INTO notes (text) VALUES (?)", (f"{name} {number}",))
                 tx.execute("UPDATE notes SET text = text || '!' WHERE id = (SELECT max(id) FROM notes)")
+                tx.execute("INSERT OR REPLACE INTO latest VALUES (1, ?)", (f"{name} {number}",))
+            if name in "0246":
+                db.audit.enable(["agents", "notes"])
+                db.audit.disable(["latest"])
+                db.audit.enable(["latest"])
 
 
-def test_two_processes_write_one_log(tmp_path: Path) -> None:
+def test_eight_processes_write_one_log(tmp_path: Path) -> None:
     path = new_file(tmp_path)
     with opened(path, is_async=False) as db:
         db.rows("CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT)")
-        db.audit.enable(["notes"])
+        db.rows("CREATE TABLE latest (id INTEGER PRIMARY KEY, text TEXT)")
+        db.audit.enable(["notes", "latest"])
         context = multiprocessing.get_context("spawn")
-        writers = [context.Process(target=write, args=(path, name, 25)) for name in ("one", "two")]
+        writers = [context.Process(target=write, args=(path, str(number))) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
         for writer in writers:
             writer.join(60)
             assert writer.exitcode == 0
-        found = entries(db)
-        assert len(found) == 100
+        assert [status.is_current for status in db.audit.status()] == [True] * 3
+        (latest,) = replay(entries(db, "latest")).values()
+        assert [tuple(latest.values())] == db.rows("SELECT id, text FROM latest")
+        found = entries(db, "notes")
+        assert len(found) == 2 * WRITERS * ROUNDS
         for entry in found:
             if entry.action == "insert":
                 assert entry.after is not None

@@ -21,6 +21,10 @@ _BEFORE = ("replaced_by_insert", "replaced_by_update")
 _AFTER = ("insert", "update", "key", "delete")
 _ALL = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'"
 _OF_TABLE = f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*' AND tbl_name = ?"
+_OF_OR_FOR_TABLE = (
+    f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*' "
+    f"AND (tbl_name = ? OR name IN ({', '.join('?' * len((*_BEFORE, *_AFTER)))}))"
+)
 _OTHERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid"
 ACTOR = "(SELECT actor FROM audit_actor)"
 _INTO = "INSERT INTO audit_log (table_name, row_key_json, action, before_json, after_json, actor)"
@@ -117,8 +121,9 @@ def make(table: AuditedTable) -> Steps[None]:
 
 
 def drop(table: str) -> Steps[None]:
-    """Drop the triggers of a table, as its name is written now."""
-    for name, _ in (yield from execute(_OF_TABLE, (table,))).tuples:
+    """Drop the triggers of a table, as its name is written now, and those that were made for a table of this name."""
+    made = [f"{PREFIX}{kind}_{table}" for kind in (*_BEFORE, *_AFTER)]
+    for (name,) in (yield from execute(_OF_OR_FOR_TABLE, (table, *made))).tuples:
         yield from execute(f"DROP TRIGGER {quoted(name)}")
 
 

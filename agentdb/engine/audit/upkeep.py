@@ -50,7 +50,9 @@ def audited(items: Sequence[Item], steps: Steps[T]) -> Steps[T]:
     before: list[AuditedTable] = []
     for name in names:
         if changed is None or folded(name) in changed:
-            table = yield from find(name)
+            table = yield from _found(name)
+            if table is None:
+                continue
             yield from execute(
                 f"INSERT INTO audit_snapshot SELECT {literal(name)}, {table.key_json(quoted(name))}, "
                 f"{table.cells_json(quoted(name))} FROM {quoted(name)}"
@@ -60,14 +62,23 @@ def audited(items: Sequence[Item], steps: Steps[T]) -> Steps[T]:
     result = yield from steps
     # What a PythonStep renames is not known.
     renames = Renames([item for item in items if isinstance(item, str) or hasattr(item, "table")])
+    compared = {folded(table.name) for table in before}
     for table in before:
-        yield from _compare(table, renames)
+        yield from _compare(table, renames, compared)
     if any(map(_orders_triggers, items)):
-        kept = [table.name for table in before]
         for name in names:
-            if name not in kept:
-                yield from make((yield from find(name)))
+            if folded(name) not in compared and (table := (yield from _found(name))) is not None:
+                yield from make(table)
     return result
+
+
+def _found(name: str) -> Steps[AuditedTable | None]:
+    """An audited table. None where raw SQL has renamed, dropped or replaced it: nothing can be said of its rows then."""
+    try:
+        return (yield from find(name))
+    except (NotFoundError, InvalidArgumentError) as error:
+        log(WARNING, "the audit of %s has ended: %s", name, error.message)
+        return None
 
 
 def _changed(items: Iterable[Item]) -> set[str] | None:
@@ -97,29 +108,38 @@ def _orders_triggers(item: Item) -> bool:
     return words[:1] in (["CREATE"], ["DROP"]) and not {"TRIGGER", "UNIQUE", "INDEX"}.isdisjoint(words)
 
 
-def _compare(before: AuditedTable, renames: Renames) -> Steps[None]:
-    """Write what a migration has done to the rows of a table, and create its triggers again where it is still there."""
-    after: AuditedTable | None = None
-    for name in dict.fromkeys((before.name, renames.table(folded(before.name)))):
-        try:
-            after = yield from find(name)
-            break
-        except NotFoundError:
-            continue
-        except InvalidArgumentError as error:
-            log(WARNING, "the audit of %s ends: %s", before.name, error.message)
-            break
-    if after is not None and after.name == before.name:
+def _compare(before: AuditedTable, renames: Renames, compared: set[str]) -> Steps[None]:
+    """Write what a migration has done to the rows of a table, and create its triggers again where it is still there.
+
+    compared: the folded names of all tables that are compared so. A table may be there under its old name and under another:
+    a migration has renamed it, and made one of the old name.
+    """
+    after = yield from _after(before, before.name)
+    if after is not None:
         yield from _write_differences(before, after)
+        yield from make(after)
     else:
         yield from _write_end(before)
         yield from execute("DELETE FROM audit_tables WHERE table_name = ?", (before.name,))
-        if after is not None:
-            yield from write_rows(after)
-            yield from execute(f"INSERT OR REPLACE INTO audit_tables VALUES (?, {_NOW})", (after.name,))
-    if after is not None:
-        yield from make(after)
+    new_name = renames.table(folded(before.name))
+    if new_name not in compared:
+        renamed = yield from _after(before, new_name)
+        if renamed is not None:
+            yield from write_rows(renamed)
+            yield from execute(f"INSERT OR REPLACE INTO audit_tables VALUES (?, {_NOW})", (renamed.name,))
+            yield from make(renamed)
     yield from execute("DELETE FROM audit_snapshot WHERE table_name = ?", (before.name,))
+
+
+def _after(before: AuditedTable, name: str) -> Steps[AuditedTable | None]:
+    """A table as a migration has left it; None where it is gone, or can be audited no longer."""
+    try:
+        return (yield from find(name))
+    except NotFoundError:
+        return None
+    except InvalidArgumentError as error:
+        log(WARNING, "the audit of %s ends: %s", before.name, error.message)
+        return None
 
 
 def write_rows(table: AuditedTable) -> Steps[None]:

@@ -6,15 +6,16 @@ the same.
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
 from typing import Any
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_FLOAT_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?')
-_FLOAT = re.compile(r"[0-9][.e]")
+from agentdb.stores.fields import json_encoder
+
+_dumps = json_encoder(sort_keys=True)
+_NUMBER_OR_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?')
+#: The end of a number that is whole, which ECMAScript writes without it.
+_WHOLE = re.compile(r"\.0(?=[,\]}])")
 #: Keys are sorted by UTF-16 code units. Python sorts by code points, which differs where a character is beyond these.
 _BEYOND_UTF16 = re.compile("[\U00010000-\U0010ffff]")
 
@@ -24,9 +25,29 @@ def canonical_json(value: Any) -> str:
     text = _dumps(value)
     if not text.isascii() and _BEYOND_UTF16.search(text) is not None:
         text = _dumps_sorted(value)
-    if _FLOAT.search(_STRING.sub('""', text) if '"' in text else text) is None:
-        return text
-    return _FLOAT_OR_STRING.sub(_number, text)
+    # Python and ECMAScript write a number in the same way, unless it has an exponent or is a whole float.
+    # One character is found much quicker than two.
+    if ("+" in text and "e+" in text) or ("-" in text and "e-" in text) or text.endswith(".0"):
+        return _NUMBER_OR_STRING.sub(_number, text)
+    return _with_whole_numbers(text) if ".0" in text else text
+
+
+def _with_whole_numbers(text: str) -> str:
+    """The text with `1` in the place of `1.0`, but not in strings: behind an even number of quotes."""
+    quotes = text
+    if "\\" in text:  # escaped quotes are none
+        quotes = text.replace("\\\\", "__").replace('\\"', "__")
+    kept = []
+    start = counted = behind = 0
+    for found in _WHOLE.finditer(text):
+        at = found.start()
+        counted += quotes.count('"', behind, at)
+        behind = at
+        if counted % 2 == 0:
+            kept.append(text[start : at - 2] + "0" if text[at - 2 : at] == "-0" else text[start:at])
+            start = at + 2
+    kept.append(text[start:])
+    return "".join(kept)
 
 
 def canonical_hash(value: Any) -> str:
@@ -34,7 +55,7 @@ def canonical_hash(value: Any) -> str:
     return sha256(canonical_json(value).encode()).hexdigest()
 
 
-_unsorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_unsorted = json_encoder()
 
 
 def _dumps_sorted(value: Any) -> str:

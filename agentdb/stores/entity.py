@@ -119,6 +119,7 @@ class Entity(Generic[E]):
         self._key = "id" if "id" in columns else "session_id"
         self.columns = columns
         self._names = {name: field.column or name for name, field in columns.items()}
+        self._encoders = [(name, self._names[name], field.encode_given, field) for name, field in columns.items()]
         self._plans: dict[tuple[str, ...], list[_Step]] = {}
 
     def new(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,13 +128,13 @@ class Entity(Generic[E]):
         Without an id it gets a UUID, without times now. Raises FieldError for the first that cannot be stored.
         """
         row: dict[str, Any] = {}
-        for name, field in self.columns.items():
+        for name, column, encode, field in self._encoders:
             if name in given:
                 value = given[name]
                 if value is not None:
-                    row[field.column or name] = field.encode(name, value)
+                    row[column] = encode(name, value)
                 elif field.nullable:
-                    row[field.column or name] = None
+                    row[column] = None
                 elif (make := _MADE.get(name)) is not None:
                     row[name] = (row.get("created_at") if name == "updated_at" else None) or make()
                 else:

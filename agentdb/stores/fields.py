@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import marshal
 import re
 from copy import copy
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -69,7 +71,8 @@ class Field:
     def __init__(
         self, encode: Callable[[str, Any], Any], decode: Callable[[Any], Any] | None = None, *, nullable: bool = False
     ) -> None:
-        self._encode = encode
+        #: encode() of what is not None.
+        self.encode_given = encode
         self.decode = decode
         self.nullable = nullable
 
@@ -79,7 +82,7 @@ class Field:
             if self.nullable:
                 return None
             raise FieldError.of(name, value, "is required", code="missing_value")
-        return self._encode(name, value)
+        return self.encode_given(name, value)
 
     def decode_all(self, values: Sequence[Any]) -> Iterable[Any]:
         """What decode() gives, for each value of a column."""
@@ -92,7 +95,7 @@ class Field:
 
     def or_none(self) -> Field:
         """The same, or NULL."""
-        return type(self)(self._encode, self.decode, nullable=True)
+        return type(self)(self.encode_given, self.decode, nullable=True)
 
     def stored_as(self, column: str) -> Field:
         """The same, in a column of another name: `metadata=JSON_OBJECT.or_none().stored_as("metadata_json")`."""
@@ -180,19 +183,19 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-def _json_encoder() -> Callable[[Any], str]:
+def json_encoder(*, sort_keys: bool = False) -> Callable[[Any], str]:
     """JSONEncoder.encode(), but with one C encoder for all values: it makes one for each, which costs as much again."""
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=(",", ":"))
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # a Python without it
         return encoder.encode
     quoted = json.encoder.encode_basestring
     # What is circular is refused by _check_json(), as too deep.
-    chunks = make(None, encoder.default, quoted, None, ":", ",", False, False, False)
+    chunks = make(None, encoder.default, quoted, None, ":", ",", sort_keys, False, False)
     return lambda value: "".join(chunks(value, 0))
 
 
-_dumps = _json_encoder()
+_dumps = json_encoder()
 #: Brackets of JSON, and its strings, whose brackets are none.
 _BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -215,13 +218,18 @@ _TEXT_ALONE = frozenset((str,))
 _SIMPLE = frozenset((str, int, bool, type(None)))
 
 
-def _check_json(name: str, value: Any) -> None:
-    """Refuse what json would store as something else or not at all: NaN, keys that are no text, any other object."""
-    if (
+def _is_simple(value: Any) -> bool:
+    """Whether this is a dict with keys of text and with neither floats nor anything nested."""
+    return (
         type(value) is dict
         and _SIMPLE.issuperset(map(type, value.values()))
         and _TEXT_ALONE.issuperset(map(type, value))
-    ):
+    )
+
+
+def _check_json(name: str, value: Any) -> None:
+    """Refuse what json would store as something else or not at all: NaN, keys that are no text, any other object."""
+    if _is_simple(value):
         return
     # Depth first: what holds itself is too deep on the first way down, however often it does.
     levels = [iter((value,))]
@@ -230,6 +238,8 @@ def _check_json(name: str, value: Any) -> None:
             if item is None or isinstance(item, (str, int)):
                 continue
             if isinstance(item, dict):
+                if _is_simple(item) and len(levels) <= MAX_JSON_DEPTH:
+                    continue
                 for key in item:
                     if not isinstance(key, str):
                         raise FieldError.of(
@@ -238,6 +248,8 @@ def _check_json(name: str, value: Any) -> None:
                 levels.append(iter(item.values()))
                 break
             if isinstance(item, (list, tuple)):
+                if _SIMPLE.issuperset(map(type, item)) and len(levels) <= MAX_JSON_DEPTH:
+                    continue
                 levels.append(iter(item))
                 break
             if not isinstance(item, float):
@@ -264,6 +276,22 @@ def _decode_json(text: str) -> Any:
     except RecursionError:
         return _loads_on_a_new_stack(text)
     return value if end == len(text) else json.loads(text)
+
+
+#: A longer text is parsed each time.
+_MAX_KEPT = 2**16
+
+
+def _decode_kept(text: str) -> Any:
+    if len(text) > _MAX_KEPT:
+        return _decode_json(text)
+    return marshal.loads(_kept(text))
+
+
+@lru_cache(maxsize=8)
+def _kept(text: str) -> bytes:
+    """What a text of JSON is, as bytes from which each reader gets lists and dicts of its own: quicker than to parse it."""
+    return marshal.dumps(_decode_json(text))
 
 
 def _check_depth(text: str) -> None:
@@ -333,6 +361,8 @@ TIME = Field(_encode_time, datetime.fromisoformat)
 JSON = _JsonField(_encode_json, _decode_json)
 JSON_ARRAY = _JsonField(_json_array, _decode_json)
 JSON_OBJECT = _JsonField(_json_object, _decode_json)
+#: For a column of which the same value is read again and again.
+JSON_OBJECT_KEPT = _JsonField(_json_object, _decode_kept)
 JSON_ARRAY_OR_OBJECT = _JsonField(_json_array_or_object, _decode_json)
 
 

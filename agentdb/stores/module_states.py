@@ -21,6 +21,7 @@ from agentdb.stores.fields import (
     INTEGER,
     JSON_ARRAY_OR_OBJECT,
     JSON_OBJECT,
+    JSON_OBJECT_KEPT,
     TEXT,
     TIME,
     JsonArray,
@@ -73,7 +74,7 @@ MODULE_STATE = Entity(
     module_id=ID,
     session_id=ID.or_none(),
     version=COUNT,
-    state=JSON_OBJECT.stored_as("state_json"),
+    state=JSON_OBJECT_KEPT.stored_as("state_json"),
     state_hash=TEXT,
     state_type=TEXT.or_none(),
     previous_state_id=ID.or_none(),
@@ -138,11 +139,6 @@ class ModuleStateStore(Operations[W]):
             NotFoundError: There is no such session.
             FieldError: A value that its field cannot hold, or a detail of a transition without a trigger_type.
         """
-        row = {
-            **MODULE_STATE.new({"module_id": module_id, "state": state, "session_id": session_id}),
-            **MODULE_STATE.new({"state_type": state_type, "expires_at": expires_at}),
-        }
-        row["state_hash"] = canonical_hash(state)
         details = {
             "trigger_type": trigger_type,
             "trigger_id": trigger_id,
@@ -152,7 +148,12 @@ class ModuleStateStore(Operations[W]):
         }
         if trigger_type is not None or any(value is not None for value in details.values()):
             STATE_TRANSITION.new(details)  # refused before anything is written
+        row = MODULE_STATE.new({"state_type": state_type, "expires_at": expires_at})
         current = yield from self.current.steps(module_id, session_id=session_id)
+        if current is not None and _is_state(current, state):
+            return current
+        row |= MODULE_STATE.new({"module_id": module_id, "state": state, "session_id": session_id})
+        row["state_hash"] = canonical_hash(state)
         if current is not None and current.state_hash == row["state_hash"]:
             return current
         return (yield from atomically(_append(row, None if trigger_type is None else details)))
@@ -291,6 +292,15 @@ class ModuleStateStore(Operations[W]):
         args = _chain(module_id, session_id)
         sql = module_states.PAGE_TRANSITIONS
         return (yield from page(STATE_TRANSITION, sql, args, limit=limit, cursor=cursor, key=BY_ID))
+
+
+def _is_state(current: ModuleState, state: object) -> bool:
+    """Whether this is the current state for certain. It is asked before the state is checked, which takes as long as this
+    does: what a dict of JSON is equal to, to the types of its numbers, is JSON."""
+    try:
+        return current.state == state and current.state_hash == canonical_hash(state)
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _chain(module_id: str, session_id: str | None) -> dict[str, Any]:

@@ -175,7 +175,8 @@ def test_what_a_replace_deletes_is_an_entry_where_a_reference_is_set_to_null(db:
     db.rows("INSERT INTO notes VALUES ('a', 'a', NULL), ('b', 'b', 'a'), ('c', 'c', 'a'), ('d', 'd', 'b')")
     db.rows(statement)
     assert replay(entries(db)) == {
-        json.dumps([row[0]]): dict(zip(("id", "title", "up"), row, strict=True)) for row in db.rows("SELECT * FROM notes")
+        json.dumps([row[0]]): dict(zip(("id", "title", "up"), row, strict=True))
+        for row in db.rows("SELECT * FROM notes")
     }
     left = ["c", "d"] if statement.startswith("INSERT") else ["d"]
     deleted = [entry.row_key[0] for entry in entries(db) if entry.action == "delete"]

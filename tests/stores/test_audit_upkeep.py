@@ -215,7 +215,9 @@ def test_what_raw_sql_did_to_an_audited_table_stops_nothing(audited: Facade, ddl
         yield from execute("SELECT 1")
 
     trigger = "CREATE TRIGGER late AFTER INSERT ON others BEGIN SELECT 1; END"
-    others = Migration("001", "Others", ("CREATE TABLE others (id INTEGER PRIMARY KEY)", trigger, PythonStep("body", body)))
+    others = Migration(
+        "001", "Others", ("CREATE TABLE others (id INTEGER PRIMARY KEY)", trigger, PythonStep("body", body))
+    )
     Migrator(audited.thing.client, [others], table="others_migrations").migrate()
     audited.audit.enable(["others"])
     assert audited.audit.disable(["others", "notes"]) == ["agents"]
@@ -271,7 +273,9 @@ def test_a_backup_without_an_audit_trail_ends_it(tmp_path: Path) -> None:
 
 
 def test_an_older_build_of_the_host_writes_to_the_log_and_rolls_an_unknown_table_back(path: str) -> None:
-    newer = MigrationSet("host", [FIRST, Migration("002", "Extras", "CREATE TABLE extras (id PRIMARY KEY)", "DROP TABLE extras")])
+    newer = MigrationSet(
+        "host", [FIRST, Migration("002", "Extras", "CREATE TABLE extras (id PRIMARY KEY)", "DROP TABLE extras")]
+    )
     with AgentDB.open(path, migrations=[newer]) as db:
         db.audit.enable(["notes", "extras"])
         db.client.execute("INSERT INTO extras VALUES ('x')")
@@ -283,7 +287,10 @@ def test_an_older_build_of_the_host_writes_to_the_log_and_rolls_an_unknown_table
         db.rows(ROWS)
         older.rollback(target="001")
         older.migrate()
-        assert [(entry.action, entry.row_key) for entry in entries(db, "extras")] == [("insert", ["x"]), ("delete", ["x"])]
+        assert [(entry.action, entry.row_key) for entry in entries(db, "extras")] == [
+            ("insert", ["x"]),
+            ("delete", ["x"]),
+        ]
         assert [status.table_name for status in db.audit.status()] == ["notes"]
         check(db)
 

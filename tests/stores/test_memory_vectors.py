@@ -22,7 +22,7 @@ import agentdb
 from agentdb import AgentDB
 from agentdb.errors import FieldError, NotFoundError
 from agentdb.stores.memories import vectors
-from agentdb.stores.memories.vectors import decode_vector, distance, encode_vector
+from agentdb.stores.memories.vectors import decode_vector, distance_from, encode_vector
 
 
 @pytest.fixture(params=["numpy", "python"])
@@ -220,11 +220,11 @@ def test_what_raw_sql_wrote_and_is_no_direction_is_left_out(path: str, scan: str
 @given(st.lists(st.tuples(*[st.floats(-100, 100, width=32)] * 3), min_size=2, max_size=2))
 def test_a_distance_is_symmetric_and_from_0_to_2(pair: list[tuple[float, ...]]) -> None:
     one, other = pair
-    far = distance(one, other)
+    far = distance_from(one)(other)
     if far == far:
         assert 0 <= far <= 2.000001
-        assert far == distance(other, one)
-        assert distance(one, one) == 0
+        assert far == distance_from(other)(one)
+        assert distance_from(one)(one) == 0
 
 
 SCRIPT = Path(__file__).parent / "vector_search_process.py"

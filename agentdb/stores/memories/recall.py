@@ -14,7 +14,7 @@ from agentdb.stores.fields import ID, ON_ERROR, SCORE, TEXT, OnError, now_text
 from agentdb.stores.memories.ranking import RecallCandidate, RecallFormula, check_formula, score_of
 from agentdb.stores.memories.text import expression_of
 from agentdb.stores.memories.values import MEMORY, MEMORY_ACCESS, NewMemoryAccess, RecalledMemory
-from agentdb.stores.memories.vectors import Nearest, decode_vector, distance, encode_vector, wrong_dimensions
+from agentdb.stores.memories.vectors import Nearest, decode_vector, distance_from, encode_vector, wrong_dimensions
 from agentdb.stores.pages import check_limit
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def _nearest(model: str, vector: bytes, scope: Mapping[str, Any], count: int) ->
             raise
         rows = yield from _nearest_by_scan(args)
     # Compared once more in 64 bits: whatever found them, the order is the same.
-    numbers = decode_vector(vector)
-    found = [(distance(numbers, decode_vector(blob)), -number) for number, blob in rows]
+    distance = distance_from(decode_vector(vector))
+    found = [(distance(decode_vector(blob)), -number) for number, blob in rows]
     return [(-number, far) for far, number in sorted(found) if far == far][:count]
 
 

@@ -1,7 +1,6 @@
 """What an audited write costs beside the same write without the audit trail: `python -m benchmarks.audit`.
 
-Both are done on files of their own, in turns of one process. A figure is the median of the rounds; a ratio is that of the
-medians. Nothing is asserted.
+Both are done on files of their own, in turns of one process. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -11,12 +10,17 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter_ns
 
 from agentdb import AgentDB
+from benchmarks import options
 from benchmarks.machine import machine_line
+from benchmarks.rounds import Sampler, interleave
+from benchmarks.table import Figure, compare, markdown
+from benchmarks.worker import elapsed
+
+OFF, AUDITED = "off", "audited"
+LEGEND = "Per write: the median of the means of batches, and the median of each round's ratio."
 
 #: The tables that an append to a conversation writes to.
 TABLES = ["messages", "sessions", "session_logs"]
@@ -64,34 +68,41 @@ def opened(path: Path, *, is_audited: bool) -> AgentDB:
     return db
 
 
-def timed(write: Callable[[AgentDB], None], db: AgentDB, count: int) -> float:
-    began = perf_counter_ns()
-    for _ in range(count):
-        write(db)
-    return (perf_counter_ns() - began) / count / 1000
+def timed(write: Callable[[AgentDB], None], db: AgentDB, count: int) -> int:
+    def work() -> None:
+        for _ in range(count):
+            write(db)
+
+    return elapsed(work) // count
+
+
+def taken(rounds: int, count: int) -> dict[str, dict[str, dict[int, int]]]:
+    """For each kind of write the nanoseconds of one, without the audit trail and with it, by the number of the round."""
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        plain = stack.enter_context(opened(Path(folder) / "plain.db", is_audited=False))
+        audited = stack.enter_context(opened(Path(folder) / "audited.db", is_audited=True))
+
+        def sampler(name: str, write: Callable[[AgentDB], None], db: AgentDB) -> Sampler:
+            return Sampler(name, lambda: timed(write, db, count), rounds)
+
+        return {
+            name: interleave((sampler(OFF, without, plain), sampler(AUDITED, with_it, audited)))
+            for name, (without, with_it) in WRITES.items()
+        }
+
+
+def measure(quick: bool) -> list[Figure]:
+    samples = taken(*((3, 20) if quick else (15, 200)))
+    return [figure for name in WRITES for figure in compare(name, samples[name], OFF)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it runs, not to quote")
     parser.add_argument("--json", action="store_true", help="print every figure as JSON, not a table")
-    options = parser.parse_args()
-    rounds, count = (3, 20) if options.quick else (15, 200)
-    figures = []
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        plain = stack.enter_context(opened(Path(folder) / "plain.db", is_audited=False))
-        audited = stack.enter_context(opened(Path(folder) / "audited.db", is_audited=True))
-        for name, (without, with_it) in WRITES.items():
-            pairs = [(timed(without, plain, count), timed(with_it, audited, count)) for _ in range(rounds)]
-            off, on = (median(times) for times in zip(*pairs, strict=True))
-            figures.append({"write": name, "off_us": off, "on_us": on, "ratio": on / off})
-    if options.json:
-        print(json.dumps({"machine": machine_line(()), "figures": figures}, indent=2))
-        return
-    print("| write | off | audited | ratio |\n|---|---|---|---|")
-    for figure in figures:
-        print("| {write} | {off_us:.1f} us | {on_us:.1f} us | {ratio:.2f}x |".format(**figure))
-    print(f"\n{machine_line(())}")
+    chosen = parser.parse_args()
+    figures = measure(chosen.quick)
+    options.show(figures, machine_line(()), markdown(figures, "write", OFF), LEGEND, chosen.json)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ TOTAL, QUICK = 2_000, 100
 DIMENSIONS, TEN, BATCH = 384, 10, 10
 USER = "user-7"
 AGENTDB = "agentdb"
+PACKAGES = ("langgraph-checkpoint-sqlite", "mem0ai")
 PEERS = {
     AGENTDB: "benchmarks.memory_peers:Agentdb",
     "langgraph store": "benchmarks.peers.langgraph_store:Peer",

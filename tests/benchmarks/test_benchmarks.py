@@ -184,12 +184,15 @@ class TestArithmetic:
         ]
 
 
-def test_what_an_audited_write_costs_has_a_figure_for_each_kind_of_write() -> None:
-    figures = json.loads(run("audit", "--json"))["figures"]
-    assert [figure["write"].partition(" ")[0] for figure in figures] == [
-        "messages.append",
-        "append",
-        "INSERT",
-        "UPDATE",
-    ]
-    assert all(figure["off_us"] > 0 and figure["ratio"] > 0 for figure in figures)
+def test_the_rest_of_an_agents_state_has_every_figure_that_was_promised() -> None:
+    figures = json.loads(run("agent_state", "--only", "events", "peers", "audit", "--json"))["figures"]
+    limits = {figure["case"]: figure["limit"]["at_most"] for figure in figures if figure["limit"]}
+    assert limits == {"append an event": 1.5, "upsert of an unchanged state of 10 KB": 1.5}
+    peers = {figure["contender"]: figure["note"] for figure in figures if figure["case"].startswith("recall ten")}
+    assert list(peers) == ["agentdb", "langgraph store", "mem0"]
+    assert peers["agentdb"] is None
+    # In a place without a peer its reason is in its cell.
+    assert all(note is None or note.startswith("left out: ") for note in peers.values())
+    audited = [figure for figure in figures if figure["contender"] == "audited"]
+    assert [figure["case"].partition(" ")[0] for figure in audited] == ["messages.append", "append", "INSERT", "UPDATE"]
+    assert all(figure["ratio"] > 0 and figure["against"] == "off" for figure in audited)

@@ -12,7 +12,7 @@ import pytest
 from agentdb.migrations import MIGRATIONS
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = ["quickstart.py", "desktop_app.py"]
+EXAMPLES = ["quickstart.py", "desktop_app.py", "agent_state.py"]
 
 
 def run(example: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -64,6 +64,21 @@ def test_desktop_app(tmp_path: Path) -> None:
         "Sessions in this file: 2",
     ]
     assert first[2 + len(MIGRATIONS) :] == [*second[1:-1], "Sessions in this file: 1"]
+
+
+def test_agent_state(tmp_path: Path) -> None:
+    first = lines("agent_state.py", "our.db", folder=tmp_path)
+    assert first == lines("agent_state.py", "our.db", folder=tmp_path)
+    assert first == [
+        "report: running",
+        "  figures: completed",
+        "tags of report: ['report', 'weekly']",
+        "event 1 of figures: tool_ended in 120 ms",
+        "workflow: {'step': 'draft'} became {'step': 'review'} by user_action",
+        "writer is at 1.1.0: {'instructions': 'added'}",
+        "preference {'tone': 'plain', 'length': 'one page'}: importance 0.8, read 1 time",
+        "1 of 2 sessions completed, satisfaction 1.0",
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -101,7 +101,9 @@ def create_memory_annotation(db: Facade) -> None:
 
 def apply_memory_annotation(db: Facade) -> None:
     memory = db.memories.create(content="tea")
-    annotation = db.memory_annotations.create(memory.id, kind="verification", content={"verification_status": "disputed"})
+    annotation = db.memory_annotations.create(
+        memory.id, kind="verification", content={"verification_status": "disputed"}
+    )
     assert db.memory_annotations.apply(annotation.id).verification_status == "disputed"
     with pytest.raises(IntegrityError) as caught:
         db.memory_annotations.apply(annotation.id)

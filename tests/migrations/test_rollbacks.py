@@ -31,13 +31,34 @@ def rows_of(connection: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1")]
 
 
-def fill(connection: sqlite3.Connection, insert: Insert) -> None:
+#: A row of each later table, whose migrations change no row of the tables before them.
+LATER: dict[str, dict[str, Any]] = {
+    "session_events": {"session_id": "s", "sequence": 1, "event_type": "x", "event_data_json": "[1]"},
+    "session_event_sequences": {"session_id": "s", "last_sequence": 7},
+    "session_metrics": {"session_id": "s", "metric_type": "x", "metric_value": 1.5},
+    "agent_metrics": {"agent_id": "a", "metric_type": "x", "metric_value": 1.5},
+    "agent_versions": {"agent_id": "a", "version_number": "1.1.0", "sort_key": "x", "snapshot_json": "{}"},
+    "module_states": {"id": "m", "module_id": "m", "version": 1, "state_hash": "0" * 64, "state_json": "{}"},
+    "state_transitions": {"state_id": "m", "trigger_type": "x"},
+    "memories": {"id": "m", "agent_id": "a", "session_id": "s", "text": "likes tea", "content_json": '"likes tea"'},
+    "memory_links": {"memory_id": "m", "related_id": "n"},
+    "memory_accesses": {"memory_id": "m"},
+    "memory_annotations": {"memory_id": "m", "kind": "verification"},
+    "memory_embeddings": {"memory_id": "m", "model": "x", "dimensions": 1, "vector": b"\0\0\x80?"},
+    "audit_log": {"table_name": "gone", "row_key_json": "[1]", "action": "delete", "before_json": "{}"},
+    "audit_tables": {"table_name": "gone", "known_since": AT},
+}
+#: What is empty but in the middle of a statement, a transaction or a migration.
+EMPTY = {"audit_actor", "audit_replaced", "audit_snapshot"}
+
+
+def fill(connection: sqlite3.Connection, insert: Insert, logs: int = 1500) -> None:
     """Rows in each table that is there: a chain of logs, messages of which some are out of the context, an archive."""
     tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     insert(connection, "agents", id="a", name="n", model="m", is_default=1)
     if "sessions" in tables:
         insert(connection, "sessions", id="s", main_agent_id="a")
-        for id in range(1, 1501):
+        for id in range(1, logs + 1):
             row = {"id": id, "parent_id": id - 1 or None, "role": "tool", "type": "observation", "content": "{}"}
             insert(connection, "session_logs", session_id="s", **row)
     if "messages" in tables:
@@ -48,6 +69,11 @@ def fill(connection: sqlite3.Connection, insert: Insert) -> None:
         insert(connection, "agent_switches", session_id="s", from_agent="a", to_agent="b")
     if "compaction_events" in tables:
         compact(connection, insert)
+    for table, row in LATER.items():
+        if table in tables:
+            if table == "memories":
+                insert(connection, table, **{**row, "id": "n", "supersedes_id": None})
+            insert(connection, table, **row)
 
 
 def compact(connection: sqlite3.Connection, insert: Insert) -> None:
@@ -80,6 +106,15 @@ def compact(connection: sqlite3.Connection, insert: Insert) -> None:
             token_count=7,
         )
     connection.execute("UPDATE compaction_events SET summary_message_id = 11 WHERE id = 1")
+
+
+def test_every_table_has_a_row_for_these_tests(connection: sqlite3.Connection, insert: Insert) -> None:
+    connection.execute("DELETE FROM agents")
+    fill(connection, insert)
+    listed = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    assert {name for (name,) in map(tuple, listed) if not rows_of(connection, name)} == EMPTY
 
 
 @pytest.fixture

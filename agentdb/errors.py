@@ -91,10 +91,12 @@ class AgentDBError(RuntimeError):
 
     @property
     def message(self) -> str:
+        """What happened, without the remedy."""
         return str(self.args[0])
 
     @property
     def explanation(self) -> str:
+        """The message, under the name that libsql-client has for it."""
         return self.message
 
     def after(self, earlier: Iterable[MigrationResult]) -> None:

@@ -35,9 +35,11 @@ class Commands(click.Group):
     """A group whose failures are told as text or as JSON, never as a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in the order in which a newcomer needs them."""
         return list(self.commands)  # in the order in which a newcomer needs them
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run the command line. A failure is told, and the exit code says it."""
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         _show_what_can_be_shown()

@@ -114,15 +114,18 @@ def lines_of_findings(errors: Iterable[Finding], warnings: Iterable[Finding]) ->
 
 
 def shortened(sql: str, limit: int = 90) -> str:
+    """One line of SQL, cut at `limit` characters."""
     line = plain(sql)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def migration_document(migration: Migration) -> dict[str, Any]:
+    """A migration for JSON."""
     return as_document(id=migration.id, description=migration.description)
 
 
 def result_document(result: MigrationResult) -> dict[str, Any]:
+    """A result for JSON."""
     at = result.executed_at
     return as_document(
         **migration_document(result.migration),
@@ -135,6 +138,7 @@ def result_document(result: MigrationResult) -> dict[str, Any]:
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding for JSON."""
     return as_document(
         code=finding.code, message=finding.message, remedy=remedy(finding.code), migration=finding.migration_id
     )

@@ -97,6 +97,7 @@ class Row(Sequence["Value"]):
         return f"Row({', '.join(f'{name}={value!r}' for name, value in zip(self._columns, self._values, strict=True))})"
 
     def astuple(self) -> tuple[Any, ...]:
+        """The values in the order of the columns."""
         return self._values
 
     def asdict(self) -> dict[str, Any]:
@@ -137,6 +138,7 @@ class ResultSet:
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
         columns = self._columns
         if columns is None:
             columns = self._columns = tuple([column[0] for column in self._description or ()])
@@ -144,6 +146,7 @@ class ResultSet:
 
     @property
     def rows(self) -> list[Row]:
+        """The rows, with names."""
         rows = self._rows
         if rows is None:
             columns = self.columns
@@ -170,15 +173,29 @@ class ResultSet:
 class Transaction(Protocol):
     """A write transaction: explicit commit(), rollback at close. Sync; AsyncTransaction is the same, awaited."""
 
-    def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet: ...
-    def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
-    def close(self) -> None: ...
+    def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement of the transaction."""
+
+    def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements of the transaction: all of them, or none."""
+
+    def commit(self) -> None:
+        """Keep what was done, and end."""
+
+    def rollback(self) -> None:
+        """Undo what was done, and end."""
+
+    def close(self) -> None:
+        """End; what was not committed is rolled back."""
+
     @property
-    def world(self) -> Sync: ...
+    def world(self) -> Sync:
+        """Whether its calls are awaited, for type checkers."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -188,14 +205,26 @@ class Transaction(Protocol):
 class Client(Protocol):
     """A database, for callers that wait. Thread-safe."""
 
-    def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet: ...
-    def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]: ...
-    def transaction(self) -> Transaction: ...
-    def close(self) -> None: ...
+    def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement; a writing one in a transaction of its own."""
+
+    def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements in one transaction: all, or none."""
+
+    def transaction(self) -> Transaction:
+        """A write transaction, for `with` or for an explicit commit()."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
     @property
-    def world(self) -> Sync: ...
+    def world(self) -> Sync:
+        """Whether its calls are awaited, for type checkers."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether close() was called."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -205,16 +234,32 @@ class Client(Protocol):
 class AsyncTransaction(Protocol):
     """A write transaction of an AsyncClient; it begins at its first statement or at `async with`."""
 
-    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet: ...
-    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]: ...
-    async def begin(self) -> None: ...
-    async def commit(self) -> None: ...
-    async def rollback(self) -> None: ...
-    def close(self) -> None: ...
+    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement of the transaction."""
+
+    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements of the transaction: all of them, or none."""
+
+    async def begin(self) -> None:
+        """Begin now, not at the first statement."""
+
+    async def commit(self) -> None:
+        """Keep what was done, and end."""
+
+    async def rollback(self) -> None:
+        """Undo what was done, and end."""
+
+    def close(self) -> None:
+        """End; what was not committed is rolled back."""
+
     @property
-    def world(self) -> Async: ...
+    def world(self) -> Async:
+        """Whether its calls are awaited, for type checkers."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -228,14 +273,26 @@ class AsyncTransaction(Protocol):
 class AsyncClient(Protocol):
     """A database, for callers on an event loop."""
 
-    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet: ...
-    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]: ...
-    def transaction(self) -> AsyncTransaction: ...
-    async def close(self) -> None: ...
+    async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
+        """Run one statement; a writing one in a transaction of its own."""
+
+    async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
+        """Run statements in one transaction: all, or none."""
+
+    def transaction(self) -> AsyncTransaction:
+        """A write transaction, for `with` or for an explicit commit()."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
     @property
-    def world(self) -> Async: ...
+    def world(self) -> Async:
+        """Whether its calls are awaited, for type checkers."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether close() was called."""
+
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -167,6 +167,7 @@ _MARK_LENGTH = 16
 
 
 def mark_of(items: tuple[Item, ...]) -> str:
+    """The fingerprint of statements, short."""
     from agentdb.engine.canonical_text import fingerprint
 
     return fingerprint(as_json(items))[:_MARK_LENGTH]

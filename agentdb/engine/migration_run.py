@@ -347,6 +347,7 @@ class Run:
         yield from check(counts, ran, consented(self.direction, self.migration, items), gone)
 
     def result(self, error: Exception | None = None) -> MigrationResult:
+        """Its MigrationResult: a success, or a failure with this error."""
         statements = tuple(self.ran) if error is None else texts(self.items)
         at = self.at or datetime.now(UTC)
         return MigrationResult(self.migration, error is None, error, at, self.milliseconds, False, statements)

@@ -271,6 +271,7 @@ def check_limit(limit: object) -> None:
 
 
 def target_number(target: object) -> int:
+    """The number of a target. Raises InvalidArgumentError."""
     try:
         return number_of(target)
     except InvalidMigrationError:
@@ -288,6 +289,7 @@ def recorded_number(row: Row) -> int:
 
 
 def listed(words: Sequence[str], limit: int = 20) -> str:
+    """Words for a message, at most `limit` of them."""
     if not words:
         return "none"
     return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -181,6 +181,7 @@ class AsyncLocalClient(Pool):
         thread.close()
 
     def close_idle_files(self) -> None:
+        """Close the connections that nobody uses, where the database is a file."""
         if self._only is None:
             for thread in self._idle[:]:
                 if thread.at_rest:

@@ -63,6 +63,7 @@ def _write_version(path: str) -> int | None:
 
 
 def uri_of(path: str) -> str:
+    """A path as a `file:` URI of SQLite, without parameters."""
     from urllib.parse import quote
 
     name = os.fsencode(path.replace("\\", "/") if os.name == "nt" else path)

@@ -193,6 +193,7 @@ class LocalClient(Pool):
             self._close_idle()
 
     def close_idle_files(self) -> None:
+        """Close the connections that nobody uses, where the database is a file."""
         if self._only is None:
             self._close_idle()
 

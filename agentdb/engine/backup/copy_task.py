@@ -33,6 +33,7 @@ class CopyTask:
     _stopped = False
 
     def make(self, path: str, settings: Settings, tell: Callable[[object], None]) -> Any:
+        """Make it; `tell` is given the events of its progress."""
         raise AssertionError("subclasses know what to make")
 
     def interrupt(self) -> None:
@@ -56,6 +57,7 @@ class CopyTask:
     def fill(
         self, copy: Copy, place: str, final: str, tell: Callable[[object], None], beat: Callable[[], None]
     ) -> None:
+        """Write the copy to `place`, with progress."""
         self._copy = copy
         told = paced(lambda done, total: tell(BackingUp(final, done, total)), beat)
 
@@ -67,6 +69,7 @@ class CopyTask:
         copy.write(place, tell_pages)
 
     def name(self, place: str, final: str) -> None:
+        """Give the copy its own name."""
         try:
             self.check_wanted()
             os.replace(place, final)
@@ -98,6 +101,7 @@ def check_callback(on_event: object) -> None:
 
 
 def is_path(text: object) -> bool:
+    """Whether a value can be a path."""
     return type(text) is str and bool(text) and "\0" not in text
 
 
@@ -135,6 +139,7 @@ def _megabytes(size: int) -> str:
 
 
 def told_as_backup(path: str, folder: str, remedy: str | None = None) -> AbstractContextManager[None]:
+    """A block whose errors are told as those of a backup: BackupError."""
     from contextlib import contextmanager
 
     @contextmanager
@@ -163,4 +168,4 @@ def _failed(path: str, why: str, remedy: str | None, engine_code: str | None = N
 
 
 def tell_nobody(*_: object) -> None:
-    pass
+    """A callback for events that nobody hears."""

@@ -292,12 +292,14 @@ class Renames:
                     self._steps.append((table, {before: after}))
 
     def table(self, name: str) -> str:
+        """What a table is called in the end, by its folded name."""
         for table, change in self._steps:
             if table == name and isinstance(change, str):
                 name = change
         return name
 
     def column(self, table: str, column: str | None) -> str | None:
+        """What a column of a table is called in the end."""
         if column is None:
             return None
         column = folded(column)

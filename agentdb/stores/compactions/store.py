@@ -119,10 +119,7 @@ class CompactionStore(Operations[W]):
         _check_limits(keep_last, protect_tokens)
         content = ID.encode("summary", summary)
         role = _SUMMARY_ROLE.encode("summary_role", summary_role)
-        counted = TOKENS.or_none().encode("summary_tokens", summary_tokens)
-        if counted is None and self._token_counter is not None:
-            message = NewMessage(role=role, content=content, is_summary=True)
-            counted = count(self._token_counter, message, "the summary")
+        counted = self._counted(content, role, summary_tokens)
         tokens = tokens_of(content) if counted is None else counted
         event = {
             "session_id": session_id,
@@ -145,17 +142,22 @@ class CompactionStore(Operations[W]):
             "preserved_message_ids_json": dumps((yield from _preserved(session_id))),
             "created_at": now_text(),
         }
-        seqs = [line.seq for line in chosen]
-        first, last, gone = min(seqs), max(seqs), {line.id for line in chosen}
-        kept = [line.id for line in lines if first <= line.seq <= last and line.id not in gone]
-        marks = {"session_id": session_id, "first_seq": first, "last_seq": last, "ids": dumps(kept)}
-        row = {"session_id": session_id, "seq": last, "role": role, "token_count": counted}
+        marks = _marks(session_id, lines, chosen)
+        row = {"session_id": session_id, "seq": marks["last_seq"], "role": role, "token_count": counted}
         row |= {
             "estimated_tokens": tokens if counted is None else None,
             "created_at": event["created_at"],
             "content": content,
         }
         return (yield from record(event, [(compactions.MARK, marks)], began, row))
+
+    def _counted(self, content: str, role: str, given: int | None) -> int | None:
+        """The tokens of a summary, where somebody has counted them. Raises FieldError, TokenCounterError."""
+        counted: int | None = TOKENS.or_none().encode("summary_tokens", given)
+        if counted is None and self._token_counter is not None:
+            message = NewMessage(role=role, content=content, is_summary=True)
+            counted = count(self._token_counter, message, "the summary")
+        return counted
 
     @atomic
     def prune_tool_outputs(
@@ -324,6 +326,14 @@ def _chosen(session_id: str, keep_last: int, protect_tokens: int) -> Steps[tuple
     if not cut.is_complete and tail < BEHIND_ALL:
         cut = Cut([*before, *(yield from lines_from(session_id, tail, totals))])
     return totals, before, cut.removable(tail, protect_tokens)
+
+
+def _marks(session_id: str, lines: Sequence[Line], chosen: Sequence[Line]) -> dict[str, Any]:
+    """Which messages are marked: those from the first that is chosen to the last, without what stays between."""
+    seqs, gone = [line.seq for line in chosen], {line.id for line in chosen}
+    first, last = min(seqs), max(seqs)
+    kept = [line.id for line in lines if first <= line.seq <= last and line.id not in gone]
+    return {"session_id": session_id, "first_seq": first, "last_seq": last, "ids": dumps(kept)}
 
 
 def _as_planned(plan: CompactionPlan, session_id: str) -> Steps[tuple[Totals, list[Line], list[Line]]]:

@@ -175,26 +175,33 @@ class Transaction(Protocol):
 
     def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement of the transaction."""
+        ...
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements of the transaction: all of them, or none."""
+        ...
 
     def commit(self) -> None:
         """Keep what was done, and end."""
+        ...
 
     def rollback(self) -> None:
         """Undo what was done, and end."""
+        ...
 
     def close(self) -> None:
         """End; what was not committed is rolled back."""
+        ...
 
     @property
     def world(self) -> Sync:
         """Whether its calls are awaited, for type checkers."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether it has ended."""
+        ...
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -207,23 +214,29 @@ class Client(Protocol):
 
     def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement; a writing one in a transaction of its own."""
+        ...
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements in one transaction: all, or none."""
+        ...
 
     def transaction(self) -> Transaction:
         """A write transaction, for `with` or for an explicit commit()."""
+        ...
 
     def close(self) -> None:
         """Close the connections."""
+        ...
 
     @property
     def world(self) -> Sync:
         """Whether its calls are awaited, for type checkers."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether close() was called."""
+        ...
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -236,29 +249,37 @@ class AsyncTransaction(Protocol):
 
     async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement of the transaction."""
+        ...
 
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements of the transaction: all of them, or none."""
+        ...
 
     async def begin(self) -> None:
         """Begin now, not at the first statement."""
+        ...
 
     async def commit(self) -> None:
         """Keep what was done, and end."""
+        ...
 
     async def rollback(self) -> None:
         """Undo what was done, and end."""
+        ...
 
     def close(self) -> None:
         """End; what was not committed is rolled back."""
+        ...
 
     @property
     def world(self) -> Async:
         """Whether its calls are awaited, for type checkers."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether it has ended."""
+        ...
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -275,23 +296,29 @@ class AsyncClient(Protocol):
 
     async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement; a writing one in a transaction of its own."""
+        ...
 
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements in one transaction: all, or none."""
+        ...
 
     def transaction(self) -> AsyncTransaction:
         """A write transaction, for `with` or for an explicit commit()."""
+        ...
 
     async def close(self) -> None:
         """Close the connections."""
+        ...
 
     @property
     def world(self) -> Async:
         """Whether its calls are awaited, for type checkers."""
+        ...
 
     @property
     def closed(self) -> bool:
         """Whether close() was called."""
+        ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

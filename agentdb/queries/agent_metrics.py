@@ -61,7 +61,7 @@ FROM agent_metrics WHERE agent_id = :agent_id GROUP BY metric_type ORDER BY metr
 # Removes one metric.
 DELETE_BY_ID = "DELETE FROM agent_metrics WHERE id = :id"
 
-# Removes the metrics of a agent that are older than :until, of one type or of all.
+# Removes the metrics of an agent that are older than :until, of one type or of all.
 PRUNE = """\
 DELETE FROM agent_metrics
 WHERE agent_id = :agent_id AND (:metric_type IS NULL OR metric_type = :metric_type) AND recorded_at < :until"""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from agentdb.operations.transactions import Level
+    from agentdb.search_index import SearchIndex
     from agentdb.stores.agent_contexts import AgentContextStore
     from agentdb.stores.agent_metrics import AgentMetricStore
     from agentdb.stores.agent_versions import AgentVersionStore
@@ -171,6 +172,13 @@ class Stores(HasTarget[W]):
         from agentdb.stores.audit.store import AuditStore
 
         return self._store(AuditStore)  # type: ignore[no-any-return]
+
+    @property
+    def search_index(self) -> SearchIndex[W]:
+        """The full-text indexes over messages and memories."""
+        from agentdb.search_index import SearchIndex
+
+        return self._store(SearchIndex)  # type: ignore[no-any-return]
 
     @property
     def operations_target(self) -> Any:

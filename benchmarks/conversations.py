@@ -52,7 +52,7 @@ def row(number: int, session_id: str) -> dict[str, Any]:
     """The message with this number, as the statements bind it."""
     return {
         **dict.fromkeys(("name", "tool_call_id", "tool_calls_json", "payload_json", "external_id")),
-        **dict.fromkeys(("links_json", "estimated_tokens")),
+        **dict.fromkeys(("links_json", "estimated_tokens", "search_words")),
         "status": "complete",
         "session_id": session_id,
         "role": ("user", "assistant")[number % 2],

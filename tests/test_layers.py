@@ -21,6 +21,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("operations",),
     ("engine",),
     ("stores", "migrations"),
+    ("search_index",),
     ("store_set",),
     ("database",),
     ("server",),

@@ -10,6 +10,8 @@ Why the columns are as they are (those shared with agents: see the migration bef
 - A log refers to its parent together with the session, which refuses a parent in another session. UNIQUE
   (session_id, id) is there for that. No action on delete: SQLite stops cascades at depth 1,000, and a chain of logs
   goes with its session whatever its length. For the same reason no session refers to another one with a cascade.
+- `session_tags` has a row for each tag of a session, and when the session was made: an index that finds sessions by a tag,
+  the newest first. Triggers keep it in step with `tags_json`, for raw SQL too.
 - The indexes that end in created_at give transcript order: every index ends in the rowid, which `id` is.
 
 The honest mistake that each trigger prevents:
@@ -153,7 +155,34 @@ WHERE forked_from_id IS NOT NULL""",
         "CREATE INDEX idx_sessions_user_id ON sessions (user_id, created_at, id) WHERE user_id IS NOT NULL",
         """\
 CREATE INDEX idx_sessions_activity ON sessions (COALESCE(last_activity_at, created_at), id) WHERE deleted_at IS NULL""",
+        """\
+CREATE INDEX idx_sessions_user_activity ON sessions (user_id, COALESCE(last_activity_at, created_at), id)
+WHERE user_id IS NOT NULL AND deleted_at IS NULL""",
+        "CREATE INDEX idx_sessions_pinned_at ON sessions (pinned_at, id) WHERE pinned_at IS NOT NULL",
         "CREATE INDEX idx_sessions_deleted_at ON sessions (deleted_at, id) WHERE deleted_at IS NOT NULL",
+        """\
+CREATE TABLE session_tags (
+  tag TEXT NOT NULL,
+  session_created TEXT NOT NULL,
+  session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE
+) STRICT""",
+        "CREATE UNIQUE INDEX idx_session_tags_tag ON session_tags (tag, session_created, session_id)",
+        "CREATE INDEX idx_session_tags_session_id ON session_tags (session_id)",
+        """\
+CREATE TRIGGER session_tags_insert AFTER INSERT ON sessions
+WHEN NEW.tags_json IS NOT NULL
+BEGIN
+  INSERT INTO session_tags (tag, session_created, session_id)
+  SELECT DISTINCT value, NEW.created_at, NEW.id FROM json_each(NEW.tags_json) WHERE type = 'text';
+END""",
+        """\
+CREATE TRIGGER session_tags_update AFTER UPDATE OF id, tags_json, created_at ON sessions
+WHEN NEW.id IS NOT OLD.id OR NEW.tags_json IS NOT OLD.tags_json OR NEW.created_at IS NOT OLD.created_at
+BEGIN
+  DELETE FROM session_tags WHERE session_id = OLD.id;
+  INSERT INTO session_tags (tag, session_created, session_id)
+  SELECT DISTINCT value, NEW.created_at, NEW.id FROM json_each(COALESCE(NEW.tags_json, '[]')) WHERE type = 'text';
+END""",
         """\
 CREATE TRIGGER sessions_are_never_replaced BEFORE INSERT ON sessions
 WHEN EXISTS (SELECT 1 FROM sessions WHERE id = NEW.id)
@@ -216,6 +245,7 @@ CREATE TABLE session_logs (
     ),
     down=(
         "DROP TABLE session_logs",
+        "DROP TABLE session_tags",
         "DROP TABLE sessions",
     ),
 )

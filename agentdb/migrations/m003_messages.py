@@ -29,6 +29,7 @@ Why it is as it is:
 - `external_id` is the caller's key for a message. A second append with it is the same message.
 - `compaction_event_id` refers to a table that comes later. A foreign key to a table that does not exist yet would refuse
   every INSERT.
+- `search_words` has what the search index needs beside the texts themselves. See the next migration.
 - The small columns of a message come before its texts: what sums or filters them reads no text of ten megabytes.
 
 The honest mistake that each trigger prevents:
@@ -103,6 +104,7 @@ CREATE TABLE messages (
     payload_json IS NULL
     OR json_valid(payload_json) AND json_type(payload_json) IN ('array', 'object') AND instr(payload_json, char(0)) = 0
   ),
+  search_words TEXT,
   UNIQUE (session_id, seq, in_transcript)
 ) STRICT""",
         """\

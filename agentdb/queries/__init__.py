@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         session_hierarchy,
         session_logs,
         session_metrics,
+        session_search,
         sessions,
     )
     from agentdb.queries import agent_contexts as AgentContextQueries
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from agentdb.queries import session_hierarchy as SessionHierarchyQueries
     from agentdb.queries import session_logs as SessionLogQueries
     from agentdb.queries import session_metrics as SessionMetricQueries
+    from agentdb.queries import session_search as SessionSearchQueries
     from agentdb.queries import sessions as SessionQueries
 else:
     _MODULES = {
@@ -62,6 +64,7 @@ else:
         "compactions": "compactions",
         "conversations": "conversations",
         "session_hierarchy": "session_hierarchy",
+        "session_search": "session_search",
         "session_metrics": "session_metrics",
         "session_events": "session_events",
         "module_states": "module_states",
@@ -84,6 +87,7 @@ else:
         "CompactionQueries": "compactions",
         "ConversationQueries": "conversations",
         "SessionHierarchyQueries": "session_hierarchy",
+        "SessionSearchQueries": "session_search",
         "SessionMetricQueries": "session_metrics",
         "SessionEventQueries": "session_events",
         "ModuleStateQueries": "module_states",
@@ -131,6 +135,7 @@ __all__ = [
     "SessionLogQueries",
     "SessionMetricQueries",
     "SessionQueries",
+    "SessionSearchQueries",
     "agent_contexts",
     "agent_metrics",
     "agent_versions",
@@ -152,5 +157,6 @@ __all__ = [
     "session_hierarchy",
     "session_logs",
     "session_metrics",
+    "session_search",
     "sessions",
 ]

@@ -144,6 +144,7 @@ UPDATE messages SET
   usage_json = :usage_json,
   metadata_json = :metadata_json,
   payload_json = :payload_json,
+  search_words = :search_words,
   updated_at = :updated_at
 WHERE id = :id"""
 
@@ -151,10 +152,11 @@ WHERE id = :id"""
 KEEP = """\
 INSERT INTO messages (
   session_id, seq, role, status, token_count, is_preserved, is_summary, removed_at, created_at, updated_at, external_id,
-  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json
+  name, tool_call_id, content, tool_calls_json, usage_json, metadata_json, payload_json, search_words
 ) VALUES (
   :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary, :removed_at, :created_at, :removed_at,
-  :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+  :external_id, :name, :tool_call_id, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json,
+  :search_words
 )"""
 
 # Which sessions are live, and which agent is at work in each? At most :limit (-1: all), the latest activity first.

@@ -9,13 +9,15 @@ session that is deleted softly is as if it were not there.
 APPEND = """\
 INSERT INTO messages (
   session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, created_at, updated_at,
-  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
+  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json,
+  search_words
 )
 SELECT
   id, last_seq + 1, :role, :status, :token_count, :estimated_tokens, :is_preserved, :is_summary,
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json,
+  :search_words
 FROM sessions WHERE id = :session_id AND deleted_at IS NULL
 ON CONFLICT (session_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 RETURNING id, seq"""
@@ -24,12 +26,14 @@ RETURNING id, seq"""
 INSERT = """\
 INSERT INTO messages (
   id, session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, created_at, updated_at,
-  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
+  external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json,
+  search_words
 ) VALUES (
   :id, :session_id, :seq, :role, :status, :token_count, :estimated_tokens, :is_preserved, :is_summary,
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   COALESCE(:created_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json
+  :external_id, :name, :tool_call_id, :links_json, :content, :tool_calls_json, :usage_json, :metadata_json, :payload_json,
+  :search_words
 )
 RETURNING id"""
 
@@ -47,6 +51,7 @@ UPDATE messages SET
   usage_json = :usage_json,
   metadata_json = :metadata_json,
   payload_json = :payload_json,
+  search_words = :search_words,
   updated_at = :updated_at
 WHERE id = :id AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = messages.session_id AND deleted_at IS NULL)"""
 

@@ -33,7 +33,8 @@ WITH
   )
 INSERT INTO messages (
   id, session_id, seq, role, status, token_count, estimated_tokens, is_preserved, is_summary, compaction_event_id, created_at,
-  updated_at, external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json
+  updated_at, external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json, payload_json,
+  search_words
 )
 SELECT
   :message_offset + row_number() OVER (ORDER BY id), :session_id, seq, role, status, token_count, estimated_tokens,
@@ -43,7 +44,7 @@ SELECT
       AND NOT EXISTS (SELECT 1 FROM messages AS taken WHERE taken.compaction_event_id = old_id AND taken.seq > :at_seq)
   ),
   created_at, updated_at, external_id, name, tool_call_id, links_json, content, tool_calls_json, usage_json, metadata_json,
-  payload_json
+  payload_json, search_words
 FROM messages AS message
 WHERE session_id = :origin_id AND seq <= :at_seq AND removed_at IS NULL AND (
   is_summary = 0 OR NOT EXISTS (

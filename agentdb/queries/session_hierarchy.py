@@ -7,7 +7,7 @@ A session that is deleted softly is as if it were not there; where a statement t
 CHILDREN = """\
 SELECT
   id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens
+  user_id, tags_json, metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE parent_session_id = :parent_session_id AND (created_at, id) < (:cursor_time, :cursor_id)
   AND (:include_deleted OR deleted_at IS NULL)
@@ -24,7 +24,8 @@ WITH RECURSIVE above (id, depth) AS (
 )
 SELECT
   sessions.id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens, above.depth
+  user_id, tags_json, metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
+  above.depth
 FROM above JOIN sessions ON sessions.id = above.id
 WHERE :include_deleted OR deleted_at IS NULL
 ORDER BY above.depth"""
@@ -39,7 +40,8 @@ WITH RECURSIVE tree (id, depth) AS (
 )
 SELECT
   sessions.id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens, tree.depth
+  user_id, tags_json, metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
+  tree.depth
 FROM tree JOIN sessions ON sessions.id = tree.id
 ORDER BY tree.depth, created_at, sessions.id"""
 

@@ -1,6 +1,8 @@
 """SQL for sessions. Parameters are named as the columns; paging is :limit and :offset.
 
 A live session is one that is not deleted softly. Where a statement takes :include_deleted, 1 makes it find the others too.
+NULL for a filter of a page means any: :status, :user_id, :pinned, :archived (1 or 0), :tag, and :metadata_json, an object whose
+members the session's metadata have too.
 """
 
 # Adds a session; NULL for a column with a default means the default, for id a new UUID, for an override: inherit.
@@ -195,41 +197,202 @@ RESTORE = "UPDATE sessions SET deleted_at = NULL WHERE id = :id AND deleted_at I
 # Which sessions come after this one? Summaries: at most :limit behind (:cursor_time, :cursor_id), newest first.
 PAGE = """\
 SELECT
-  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+  AND (:status IS NULL OR status = :status)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
 # Which sessions with this status come after this one? Summaries, as above.
 PAGE_BY_STATUS = """\
 SELECT
-  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE status = :status AND (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
 
-# Which sessions of this agent, with this status or any, come after this one? Summaries, as above.
+# Which sessions of this agent come after this one? Summaries, as above.
 PAGE_BY_AGENT = """\
 SELECT
-  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
 FROM sessions
 WHERE main_agent_id = :main_agent_id AND (created_at, id) < (:cursor_time, :cursor_id)
-  AND (:status IS NULL OR status = :status) AND (:include_deleted OR deleted_at IS NULL)
+  AND (:include_deleted OR deleted_at IS NULL)
+  AND (:status IS NULL OR status = :status)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
 ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which sessions of this user come after this one? Summaries, as above.
+PAGE_BY_USER = """\
+SELECT
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
+FROM sessions
+WHERE user_id = :user_id AND (created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+  AND (:status IS NULL OR status = :status)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
+ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+# Which sessions with this tag come after this one? Summaries, as above.
+PAGE_BY_TAG = """\
+SELECT
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
+FROM session_tags CROSS JOIN sessions ON sessions.id = session_tags.session_id
+WHERE tag = :tag AND (session_created, session_id) < (:cursor_time, :cursor_id)
+  AND (:include_deleted OR deleted_at IS NULL)
+  AND (:main_agent_id IS NULL OR main_agent_id = :main_agent_id)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:status IS NULL OR status = :status)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
+ORDER BY session_created DESC, session_id DESC LIMIT :limit"""
+
+# Which pinned sessions come after this one? Summaries, as above. They are few: + makes SQLite sort them.
+PAGE_PINNED = """\
+SELECT
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens
+FROM sessions
+WHERE pinned_at IS NOT NULL AND (+created_at, id) < (:cursor_time, :cursor_id) AND (:include_deleted OR deleted_at IS NULL)
+  AND (:main_agent_id IS NULL OR main_agent_id = :main_agent_id)
+  AND (:status IS NULL OR status = :status)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
+ORDER BY +created_at DESC, id DESC LIMIT :limit"""
 
 # Which live sessions were active before this one? Summaries, the latest activity (or creation: active_at) first.
 PAGE_BY_ACTIVITY = """\
 SELECT
-  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at,
-  last_activity_at, deleted_at, message_count, total_tokens,
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
   COALESCE(last_activity_at, created_at) AS active_at
 FROM sessions
-WHERE deleted_at IS NULL AND COALESCE(last_activity_at, created_at) <= :cursor_time
-  AND (COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id)
+WHERE COALESCE(last_activity_at, created_at) <= :cursor_time
+  AND (COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id) AND deleted_at IS NULL
+  AND (:status IS NULL OR status = :status)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
 ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
+
+# Which live sessions of this user were active before this one? Summaries, as above.
+PAGE_BY_ACTIVITY_OF_USER = """\
+SELECT
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
+  COALESCE(last_activity_at, created_at) AS active_at
+FROM sessions
+WHERE user_id = :user_id AND COALESCE(last_activity_at, created_at) <= :cursor_time
+  AND (COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id) AND deleted_at IS NULL
+  AND (:status IS NULL OR status = :status)
+  AND (:pinned IS NULL OR (pinned_at IS NOT NULL) = :pinned)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
+ORDER BY COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
+
+# Which pinned live sessions were active before this one? Summaries, as above. They are few: + makes SQLite sort them.
+PAGE_BY_ACTIVITY_PINNED = """\
+SELECT
+  id, name, main_agent_id, user_goal, status, external_session_id, created_at, updated_at, user_id, tags_json,
+  metadata_json, pinned_at, archived_at, last_activity_at, deleted_at, message_count, total_tokens,
+  COALESCE(last_activity_at, created_at) AS active_at
+FROM sessions
+WHERE pinned_at IS NOT NULL AND +COALESCE(last_activity_at, created_at) <= :cursor_time
+  AND (+COALESCE(last_activity_at, created_at) < :cursor_time OR id < :cursor_id) AND deleted_at IS NULL
+  AND (:status IS NULL OR status = :status)
+  AND (:user_id IS NULL OR user_id = :user_id)
+  AND (:archived IS NULL OR (archived_at IS NOT NULL) = :archived)
+  AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags_json) WHERE type = 'text' AND value = :tag))
+  AND (:metadata_json IS NULL OR NOT EXISTS (
+    SELECT 1 FROM json_each(:metadata_json) AS wanted WHERE NOT EXISTS (
+      SELECT 1 FROM json_each(sessions.metadata_json) AS had WHERE had.key = wanted.key AND had.value IS wanted.value
+        AND replace(had.type, 'integer', 'real') = replace(wanted.type, 'integer', 'real')
+    )
+  ))
+ORDER BY +COALESCE(last_activity_at, created_at) DESC, id DESC LIMIT :limit"""
+
+# Pins a live session; NULL for pinned_at means now. No row where there is none, or where it is pinned already.
+PIN = """\
+UPDATE sessions SET pinned_at = COALESCE(:pinned_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id AND pinned_at IS NULL AND deleted_at IS NULL"""
+
+# Takes the pin off a live session. No row where there is none, or where it has no pin.
+UNPIN = "UPDATE sessions SET pinned_at = NULL WHERE id = :id AND pinned_at IS NOT NULL AND deleted_at IS NULL"
+
+# Archives a live session; NULL for archived_at means now. No row where there is none, or where it is archived already.
+ARCHIVE = """\
+UPDATE sessions SET archived_at = COALESCE(:archived_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+WHERE id = :id AND archived_at IS NULL AND deleted_at IS NULL"""
+
+# Brings a live session back from the archive. No row where there is none, or where it is not archived.
+UNARCHIVE = "UPDATE sessions SET archived_at = NULL WHERE id = :id AND archived_at IS NOT NULL AND deleted_at IS NULL"
 
 # How many live sessions are there? One row: total.
 COUNT_LIVE = """\

@@ -64,6 +64,7 @@ from agentdb.stores.session_events import NewEvent, SessionEvent, SessionEventSt
 from agentdb.stores.session_logs import NewLog, SessionLog, SessionLogStore, SubtreeLog
 from agentdb.stores.session_metrics import SessionMetric, SessionMetricStore
 from agentdb.stores.sessions.fork import SessionNode
+from agentdb.stores.sessions.search import SessionHit
 from agentdb.stores.sessions.store import SessionStore
 from agentdb.stores.sessions.values import (
     AgentSummary,
@@ -144,6 +145,7 @@ __all__ = [
     "Session",
     "SessionEvent",
     "SessionEventStore",
+    "SessionHit",
     "SessionLog",
     "SessionLogStore",
     "SessionMetric",

@@ -12,7 +12,7 @@ from agentdb.errors import FieldError
 from agentdb.stores.fields import COUNT, ON_ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from agentdb.operations import Steps
     from agentdb.stores.entity import Entity
@@ -47,11 +47,18 @@ BY_ID = Key(("id",), ("cursor_id",), (0,), (BEYOND_INTEGERS,))
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[E]):
-    """Some items, and how to ask for those after them: `next_cursor` is None where there are no more."""
+    """Some items, and how to ask for those after them: `next_cursor` is None where there are no more. To iterate over it
+    gives its items."""
 
     items: list[E]
     next_cursor: str | None
     has_more: bool
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 def page(
@@ -73,7 +80,7 @@ def page(
     check_limit(limit)
     last = key.before_all if oldest_first else key.behind_all
     if cursor is not None:
-        last = _read(cursor, sql, args, len(key.columns))
+        last = read_cursor(cursor, sql, args, len(key.columns))
     bound = {**args, **dict(zip(key.parameters, last, strict=True)), "limit": limit + 1}
     ON_ERROR.encode("on_error", on_error)
     result = yield from entity.read(sql, bound, key.columns)
@@ -81,7 +88,7 @@ def page(
         return Page(entity.decode(result, on_error), None, False)
     result.tuples.pop()
     row, columns = result.tuples[-1], result.columns
-    next_cursor = _write(tuple([row[columns.index(name)] for name in key.columns]), sql, args)
+    next_cursor = write_cursor(tuple([row[columns.index(name)] for name in key.columns]), sql, args)
     return Page(entity.decode(result, on_error), next_cursor, True)
 
 
@@ -99,11 +106,13 @@ def at_most(limit: object) -> int:
     return -1 if limit is None else int(COUNT.encode("limit", limit))
 
 
-def _write(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> str:
+def write_cursor(key: tuple[Any, ...], sql: str, args: Mapping[str, Any]) -> str:
+    """The cursor of a page whose last item has this key: of the list that `sql` names, with these filters."""
     return urlsafe_b64encode(_dumps((*key, _sum(key, sql, args))).encode()).decode().rstrip("=")
 
 
-def _read(cursor: object, sql: str, args: Mapping[str, Any], length: int) -> tuple[Any, ...]:
+def read_cursor(cursor: object, sql: str, args: Mapping[str, Any], length: int) -> tuple[Any, ...]:
+    """The key of the last item of the page that gave this cursor. Raises FieldError."""
     try:
         if isinstance(cursor, str):
             *key, checksum = loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

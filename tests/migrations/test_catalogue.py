@@ -75,6 +75,11 @@ COLUMNS = {
         "compaction_count": "INTEGER NOT NULL DEFAULT 0",
         "last_activity_at": "TEXT",
     },
+    "session_tags": {
+        "tag": "TEXT NOT NULL",
+        "session_created": "TEXT NOT NULL",
+        "session_id": "TEXT NOT NULL",
+    },
     "session_logs": {
         "id": "INTEGER",
         "session_id": "TEXT NOT NULL",
@@ -110,6 +115,7 @@ COLUMNS = {
         "usage_json": "TEXT",
         "metadata_json": "TEXT",
         "payload_json": "TEXT",
+        "search_words": "TEXT",
     },
     "agent_contexts": {
         "session_id": "TEXT NOT NULL",
@@ -325,7 +331,13 @@ INDEXES = {
         "idx_sessions_forked_from_id": "forked_from_id, created_at, id WHERE forked_from_id IS NOT NULL",
         "idx_sessions_user_id": "user_id, created_at, id WHERE user_id IS NOT NULL",
         "idx_sessions_activity": "<expr>, id WHERE deleted_at IS NULL",
+        "idx_sessions_user_activity": "user_id, <expr>, id WHERE user_id IS NOT NULL AND deleted_at IS NULL",
+        "idx_sessions_pinned_at": "pinned_at, id WHERE pinned_at IS NOT NULL",
         "idx_sessions_deleted_at": "deleted_at, id WHERE deleted_at IS NOT NULL",
+    },
+    "session_tags": {
+        "idx_session_tags_tag": "UNIQUE tag, session_created, session_id",
+        "idx_session_tags_session_id": "session_id",
     },
     "session_logs": {
         "sqlite_autoindex_session_logs_1": "UNIQUE session_id, id",
@@ -346,7 +358,6 @@ INDEXES = {
         "idx_messages_compaction_event_id": "compaction_event_id, seq WHERE compaction_event_id IS NOT NULL",
         "idx_messages_removed_at": "session_id, removed_at WHERE removed_at IS NOT NULL",
         "idx_messages_partial": "session_id WHERE status = 'partial'",
-        "idx_messages_with_nul": "id WHERE instr(content, char(0)) > 0",
     },
     "agent_contexts": {
         "sqlite_autoindex_agent_contexts_1": "UNIQUE session_id",
@@ -427,6 +438,7 @@ FOREIGN_KEYS = {
         "parent_session_id -> sessions (id) SET NULL",
         "forked_from_id -> sessions (id) SET NULL",
     ],
+    "session_tags": ["session_id -> sessions (id) CASCADE"],
     "session_logs": [
         "session_id -> sessions (id) CASCADE",
         "session_id, parent_id -> session_logs (session_id, id) NO ACTION",
@@ -478,6 +490,8 @@ TRIGGERS = {
     "messages_count_insert": "test_message_counters.py",
     "messages_count_update": "test_message_counters.py",
     "messages_count_delete": "test_message_counters.py",
+    "session_tags_insert": "test_session_tags.py",
+    "session_tags_update": "test_session_tags.py",
     "messages_fts_insert": "test_search_index.py",
     "messages_fts_update": "test_search_index.py",
     "messages_fts_delete": "test_search_index.py",

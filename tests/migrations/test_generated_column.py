@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from search_index import check_search_index
 
 import agentdb
 from agentdb import AgentDB, Migration, Migrator, RebuildTable, create_client_sync
@@ -56,7 +57,7 @@ def assert_right(connection: sqlite3.Connection, before: list[tuple[Any, ...]]) 
     for pragma in ("integrity_check", "quick_check"):
         assert [tuple(row) for row in connection.execute(f"PRAGMA {pragma}")] == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    connection.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+    check_search_index(connection.execute)
     seqs = connection.execute("SELECT id FROM messages WHERE session_id = 's' AND in_transcript = 1 ORDER BY seq")
     assert [row[0] for row in seqs] == [1, 2, 5]
     for statement, match in (

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_index import check_search_index
 
 Open = Callable[[], sqlite3.Connection]
 Insert = Callable[..., None]
@@ -174,7 +175,7 @@ def test_counters_and_index_are_right_after_any_statements(
             assert last_seq >= max(highest.get(id, 0), top)
             seen[id] = last_seq
         highest = seen
-    connection.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+    check_search_index(connection.execute)
     assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     held = connection.execute("SELECT id FROM messages WHERE content LIKE 'hello%' ORDER BY id").fetchall()
     found = connection.execute("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'hello' ORDER BY rowid")

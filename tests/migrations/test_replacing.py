@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from search_index import check_search_index
 
 Insert = Callable[..., None]
 
@@ -44,7 +45,7 @@ def everything(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
 
 
 def check_index(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+    check_search_index(connection.execute)
 
 
 @pytest.fixture(params=["ON", "OFF"], ids=["recursive", "plain"])

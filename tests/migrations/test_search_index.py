@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 import pytest
+from search_index import check_search_index
 
 from agentdb import Migration, Migrator, create_client_sync
 from agentdb.errors import MigrationError
@@ -15,11 +16,6 @@ Insert = Callable[..., None]
 ExecuteAll = Callable[[sqlite3.Connection, Iterable[str]], None]
 
 MESSAGE = {"session_id": "s", "role": "user"}
-
-
-def check_index(connection: sqlite3.Connection) -> None:
-    """Raises sqlite3.DatabaseError where the index and the messages say different things."""
-    connection.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
 
 
 def found(connection: sqlite3.Connection, word: str) -> list[int]:
@@ -32,15 +28,42 @@ def found(connection: sqlite3.Connection, word: str) -> list[int]:
 def test_the_index_follows_what_is_written(connection: sqlite3.Connection, insert: Insert) -> None:
     for seq, content in enumerate(["hello", None, "", "数据库检索"], 1):
         insert(connection, "messages", **MESSAGE, seq=seq, content=content)
-    check_index(connection)
+    check_search_index(connection.execute)
     assert (found(connection, "hello"), found(connection, "库检索")) == ([1], [4])
     for content, words in ((None, []), ("hello again", [1]), ("goodbye", [])):
         connection.execute("UPDATE messages SET content = ? WHERE id = 1", (content,))
         assert found(connection, "hello") == words
-        check_index(connection)
+        check_search_index(connection.execute)
     connection.execute("UPDATE messages SET content = content || ' hello'")  # NULL stays NULL
     assert found(connection, "hello") == [1, 3, 4]
-    check_index(connection)
+    check_search_index(connection.execute)
+
+
+def test_the_index_follows_every_column_that_holds_text(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "messages", **MESSAGE, seq=1, payload_json='[{"text": "hello"}]', tool_calls_json='["there"]')
+    assert (found(connection, "hello"), found(connection, "there")) == ([1], [1])
+    connection.execute("""UPDATE messages SET payload_json = '{"text": "other"}'""")
+    assert (found(connection, "hello"), found(connection, "other"), found(connection, "there")) == ([], [1], [1])
+    connection.execute("UPDATE messages SET tool_calls_json = NULL")
+    assert found(connection, "there") == []
+    check_search_index(connection.execute)
+    connection.execute("DELETE FROM messages")
+    assert found(connection, "other") == []
+    check_search_index(connection.execute)
+
+
+def test_words_that_were_made_of_other_texts_do_not_count(connection: sqlite3.Connection, insert: Insert) -> None:
+    insert(connection, "messages", **MESSAGE, seq=1, content="un café", search_words="7 cafe")
+    assert found(connection, "cafe") == [1]
+    connection.execute("UPDATE messages SET content = 'du thé noir'")  # raw SQL knows nothing of the words
+    assert found(connection, "cafe") == []
+    check_search_index(connection.execute)
+    connection.execute("UPDATE messages SET content = 'un café'")  # as a restoration does
+    assert found(connection, "cafe") == [1]
+    for words in ("no number", "", "7", "7 ", "-7 cafe"):
+        connection.execute("UPDATE messages SET search_words = ?", (words,))
+        assert found(connection, "cafe") == []
+        check_search_index(connection.execute)
 
 
 def test_marks_change_nothing_in_the_index(connection: sqlite3.Connection, insert: Insert) -> None:
@@ -69,7 +92,7 @@ def test_what_goes_under_a_cascade_leaves_the_index_too(
     assert len(found(connection, "hello")) == 49
     connection.execute(statement)
     assert found(connection, "hello") == []
-    check_index(connection)
+    check_search_index(connection.execute)
 
 
 def test_a_rebuilt_index_finds_what_was_there_before_it(
@@ -83,7 +106,7 @@ def test_a_rebuilt_index_finds_what_was_there_before_it(
     execute_all(connection, search.up)
     assert found(connection, "hello") == [1, 6]
     assert found(connection, "库检索") == [5]
-    check_index(connection)
+    check_search_index(connection.execute)
 
 
 def test_a_module_that_this_sqlite_lacks_is_named_with_a_remedy_and_nothing_is_left() -> None:

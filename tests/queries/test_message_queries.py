@@ -14,7 +14,7 @@ Fetch = Callable[..., list[dict[str, Any]]]
 Add = Callable[..., None]
 
 AT, LATER = "2024-05-17T12:30:15.123Z", "2024-05-18T12:30:15.123Z"
-TEXTS = ("created_at", "external_id", "name", "tool_call_id", "content")
+TEXTS = ("created_at", "external_id", "name", "tool_call_id", "content", "search_words")
 JSON = ("tool_calls_json", "usage_json", "metadata_json", "payload_json")
 MESSAGE = {
     **dict.fromkeys((*TEXTS, *JSON, "token_count", "estimated_tokens", "links_json")),
@@ -175,6 +175,7 @@ def test_an_update_replaces_what_a_caller_may_change(connection: sqlite3.Connect
         "payload_json": "[]",
         "estimated_tokens": 7,
         "links_json": "{}",
+        "search_words": "9 other",
         "updated_at": LATER,
     }
     assert connection.execute(messages.UPDATE, new | {"id": 3}).rowcount == 1
@@ -191,19 +192,27 @@ def test_a_search_finds_the_transcript_and_neither_summaries_nor_what_is_removed
 ) -> None:
     connection.execute(messages.REMOVE_BY_ID, {"id": 4, "removed_at": AT})
     scope = {"session_id": None, "agent_id": None, "include_deleted": 0, "limit": 9}
-    found = fetch(connection, message_search.MATCH, **scope, expression='"no. "')
+    scope["cursor_rank"] = None
+    found = fetch(connection, message_search.MATCH, **scope, cursor_id=99, expression='"no. "')
     assert sorted(row["id"] for row in found) == [1, 2, 3]
-    assert fetch(connection, message_search.MATCH, **scope, expression='"short"') == []
+    assert fetch(connection, message_search.MATCH, **scope, cursor_id=99, expression='"short"') == []
+    del scope["cursor_rank"]
+    assert ids(connection, message_search.MATCH_NEWEST, **scope, cursor_id=99, expression='"no. "') == [3, 2, 1]
+    assert ids(connection, message_search.MATCH_NEWEST, **scope, cursor_id=3, expression='"no. "') == [2, 1]
+    term = {"term": "no", "last_term": "no\U0010ffff"}
+    assert fetch(connection, message_search.COUNT_PLACES, **term, limit=9) == [{"total": 4}]
+    assert fetch(connection, message_search.COUNT_PLACES, **term, limit=2) == [{"total": 2}]
+    assert ids(connection, message_search.PLACES, **scope, **term, cursor_id=3) == [2, 1]
     assert ids(connection, message_search.NEWEST, **scope, cursor_id=99) == [3, 2, 1]
-    assert ids(connection, message_search.NEWEST_OF_SESSION, **scope | {"session_id": "s"}, cursor_seq=99) == [3, 2, 1]
+    assert ids(connection, message_search.NEWEST_OF_SESSION, **scope | {"session_id": "s"}, cursor_id=99) == [3, 2, 1]
+    assert ids(connection, message_search.NEWEST_OF_SESSION, **scope | {"session_id": "s"}, cursor_id=3) == [2, 1]
+    assert fetch(connection, message_search.SESSIONS_OF, ids="[1, 3, 99]") == [{"session_id": "s", "message_id": 3}]
 
 
-def test_sizes_are_bytes_and_a_message_without_content_has_none(connection: sqlite3.Connection, fetch: Fetch) -> None:
-    for content in ("aü\0b", None):
-        connection.execute(messages.APPEND, MESSAGE | {"content": content}).fetchall()
-    assert fetch(connection, message_search.SIZES, ids="[1, 2, 3]") == [{"id": 1, "bytes": 5}, {"id": 2, "bytes": 0}]
-    scope = {"session_id": None, "agent_id": None, "include_deleted": 0, "cursor_id": 9, "limit": 9}
-    found = [{"id": 1, "seq": 1, "chars": 2, "bytes": 5}]
-    assert fetch(connection, message_search.NEWEST, **scope) == found
-    assert fetch(connection, message_search.NEWEST_WITH_NUL, **scope) == found
-    assert fetch(connection, message_search.NEWEST_OF_SESSION, **scope | {"session_id": "s", "cursor_seq": 9}) == found
+def test_sizes_are_characters_of_all_that_is_searched(connection: sqlite3.Connection, fetch: Fetch) -> None:
+    for content, payload in (("aü", '["x"]'), (None, None)):
+        connection.execute(messages.APPEND, MESSAGE | {"content": content, "payload_json": payload}).fetchall()
+    found = [{"id": 1, "characters": 7}, {"id": 2, "characters": 0}]
+    assert fetch(connection, message_search.SIZES, ids="[1, 2, 3]") == found
+    texts = [{"id": 1, "text": "aü\nx\n\n".encode()}, {"id": 2, "text": b"\n\n"}]
+    assert fetch(connection, message_search.TEXTS, ids="[1, 2, 3]") == texts

@@ -36,6 +36,7 @@ from agentdb.queries import (
     SessionLogQueries,
     SessionMetricQueries,
     SessionQueries,
+    SessionSearchQueries,
     agent_contexts,
     agent_metrics,
     agent_versions,
@@ -57,6 +58,7 @@ from agentdb.queries import (
     session_hierarchy,
     session_logs,
     session_metrics,
+    session_search,
     sessions,
 )
 
@@ -72,6 +74,7 @@ MODULES = {
     "conversations": conversations,
     "audit": audit,
     "session_hierarchy": session_hierarchy,
+    "session_search": session_search,
     "session_metrics": session_metrics,
     "session_events": session_events,
     "module_states": module_states,
@@ -189,6 +192,7 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert ConversationQueries is conversations
     assert AuditQueries is audit
     assert SessionHierarchyQueries is session_hierarchy
+    assert SessionSearchQueries is session_search
     assert SessionMetricQueries is session_metrics
     assert SessionEventQueries is session_events
     assert ModuleStateQueries is module_states

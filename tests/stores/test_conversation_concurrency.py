@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import Any
 
+from search_index import check_search_index
+
 from agentdb import AgentDB, AsyncAgentDB
 from agentdb.errors import IntegrityError
 
@@ -59,7 +61,7 @@ def test_appending_compacting_and_restoring_at_once_keep_the_counters_and_lose_n
         }
         assert [message.seq for message in loaded] == list(range(1, len(loaded) + 1))
         assert [message.id for message in loaded] == sorted(message.id for message in loaded)
-        db.client.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+        check_search_index(lambda sql: db.client.execute(sql).tuples)
 
 
 def restore_newest(db: AgentDB) -> bool:

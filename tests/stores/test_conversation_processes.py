@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from search_index import check_search_index
 
 from agentdb import AgentDB
 
@@ -103,7 +104,7 @@ def work_together(path: str, processes: int, rounds: int) -> None:
         seqs = [message.seq for message in db.messages.load("s")]
         assert seqs == sorted(set(seqs))
         assert db.client.execute("PRAGMA foreign_key_check").tuples == []
-        db.client.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+        check_search_index(lambda sql: db.client.execute(sql).tuples)
 
 
 def test_three_processes_lose_nothing(path: str) -> None:

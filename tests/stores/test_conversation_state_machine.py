@@ -15,6 +15,7 @@ from conversation_model import COLUMNS, Event, Row, Session, arranged, row, toke
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from search_index import check_search_index
 from store_harness import AT, Facade, new_file, opened
 
 from agentdb.errors import ConflictError, IntegrityError, NotFoundError
@@ -58,8 +59,7 @@ class Conversations(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.db.rows("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
-            self.db.rows("INSERT INTO messages_fts (messages_fts) VALUES ('integrity-check')")
+            check_search_index(self.db.rows)
             assert self.db.rows("PRAGMA foreign_key_check") == []
         finally:
             self.stack.close()

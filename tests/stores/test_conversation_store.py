@@ -66,7 +66,8 @@ def test_content_in_blocks_is_loaded_as_blocks_and_found_as_text(stores: Facade,
     blocks = [{"type": "text", "text": "high"}, {"type": "image", "data": "…"}, "tide", {"type": "text", "text": 7}]
     chats.save_session("s", [{"role": "user", "content": blocks}, {"role": "user", "content": []}])
     assert contents(stores) == [blocks, []]
-    assert [message.content for message in stores.messages.load("s")] == ["high\ntide", ""]
+    assert [message.content for message in stores.messages.load("s")] == [None, None]
+    assert [hit.message.seq for hit in stores.messages.search("high tide")] == [1]
     before = places(stores)
     chats.save_session("s", chats.load_session("s")["messages"])
     assert places(stores) == before

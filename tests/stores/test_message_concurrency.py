@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from search_index import PLACES, TEXTS, check_search_index, compare
 
 import agentdb
 from agentdb import AgentDB, AsyncAgentDB
@@ -55,7 +56,7 @@ def check_shared(db: AgentDB, *, each: int, tokens: int) -> None:
     stats = db.messages.stats("shared")
     assert stats is not None
     assert (stats.message_count, stats.last_seq, stats.total_tokens) == (total, total, tokens)
-    db.client.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+    check_search_index(lambda sql: db.client.execute(sql).tuples)
 
 
 def test_eight_processes_that_append_to_the_same_and_to_different_sessions(path: str) -> None:
@@ -156,7 +157,7 @@ def test_an_append_that_is_cancelled_at_any_moment_leaves_all_of_it_or_none(path
                 outcomes.add((cancelled, bool(added)))
             said = await db.messages.load("shared")
             assert len({message.seq for message in said}) == len(said) == after.message_count
-            await db.client.execute("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+            compare(*[(await db.client.execute(sql)).tuples for sql in (TEXTS, PLACES)])
 
     open_with_sessions(path).close()
     asyncio.run(main())
@@ -177,7 +178,7 @@ def test_an_append_inside_a_transaction_that_is_taken_back_leaves_nothing(path: 
             assert len(tx.messages.search("gone")) == 1
             raise KeyError
         assert db.messages.load("shared") == [kept]
-        assert db.messages.search("gone") == []
+        assert db.messages.search("gone").items == []
         stats = db.messages.stats("shared")
         assert stats is not None
         assert (stats.message_count, stats.total_tokens, stats.last_seq) == (1, 1, 1)

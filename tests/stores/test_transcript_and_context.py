@@ -45,7 +45,7 @@ def test_after_two_compactions_people_read_and_find_everything_and_the_model_is_
     assert [message.content for message in stores.messages.page("s", limit=50).items] == said
     for number, text in enumerate(said):
         assert [hit.message.seq for hit in stores.messages.search(text)] == [number + 1]
-    assert stores.messages.search("forty-five") == []
+    assert stores.messages.search("forty-five").items == []
     assert context(stores) == ["the first forty-five", *said[45:]]
     stats = stores.messages.stats("s")
     assert (stats.message_count, stats.total_tokens, stats.context_tokens, stats.last_seq) == (50, 500, 51, 50)
@@ -104,7 +104,7 @@ def test_what_is_removed_is_marked_and_comes_back_until_it_is_purged(stores: Fac
     assert stores.messages.pop("s").id == ids[5]
     assert stores.messages.delete_from("s", 4) == 2
     assert transcript(stores) == context(stores) == ["b", "c"]
-    assert stores.messages.search("d") == []
+    assert stores.messages.search("d").items == []
     assert (stores.messages.stats("s").message_count, stores.messages.stats("s").context_tokens) == (2, 20)
     assert stores.messages.restore(ids[3]) is True
     assert stores.messages.restore(ids[3]) is False
@@ -150,7 +150,7 @@ def test_an_update_changes_what_is_given_and_the_search_follows(stores: Facade) 
     assert (after.id, after.seq, after.created_at) == (before.id, before.seq, before.created_at)
     assert after.updated_at >= before.updated_at
     assert (after.content, after.metadata, after.token_count, after.status) == ("low water", {"a": 1}, 4, "partial")
-    assert stores.messages.search("high") == []
+    assert stores.messages.search("high").items == []
     assert [hit.message.id for hit in stores.messages.search("low water")] == [id]
     assert stores.messages.stats("s").total_tokens == 4
     assert stores.messages.update(id).to_dict() == {
@@ -159,7 +159,8 @@ def test_an_update_changes_what_is_given_and_the_search_follows(stores: Facade) 
     }
     assert stores.messages.update(id, content=None, metadata=None).content is None
     payload = [{"type": "text", "text": "from the blocks"}]
-    assert stores.messages.update(id, payload=payload).content == "from the blocks"
+    assert stores.messages.update(id, payload=payload).content is None
+    assert [hit.message.id for hit in stores.messages.search("from blocks")] == [id]
     with pytest.raises(NotFoundError):
         stores.messages.update(99, content="x")
     with pytest.raises(FieldError):

@@ -69,6 +69,7 @@ from agentdb.stores import (
     Session,
     SessionEvent,
     SessionEventStore,
+    SessionHit,
     SessionLog,
     SessionMetric,
     SessionNode,
@@ -369,7 +370,11 @@ def messages_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.messages.pop("s"), Message | None)
     assert_type(db.messages.delete(1), bool)
     assert_type(db.messages.stats("s", include_deleted=True), MessageStats | None)
-    assert_type(db.messages.search("x", agent_id="a"), list[SearchHit])
+    assert_type(db.messages.search("x", agent_id="a", marks=("<b>", "</b>")), Page[SearchHit])
+    assert_type([hit.snippet for hit in db.messages.search("x")], list[str])
+    assert_type(db.sessions.search("x", archived=False), Page[SessionHit])
+    assert_type(db.sessions.list(user_id="u", tag="t", metadata={"a": 1}, pinned=True), Page[SessionSummary])
+    assert_type(db.sessions.pin("s"), bool)
     assert_type(db.sessions.soft_delete("s"), bool)
     assert_type(db.sessions.update("s", source=None, metadata={}), Session)
     assert_type(db.sessions.recent(), Page[SessionSummary])
@@ -390,7 +395,11 @@ async def messages_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(await db.sessions.fork("s"), Session)
     assert_type(await db.sessions.tree("s"), list[SessionNode])
     assert_type(await db.messages.page("s"), Page[Message])
-    assert_type(await db.messages.search("x"), list[SearchHit])
+    assert_type(await db.messages.search("x"), Page[SearchHit])
+    assert_type(await db.sessions.search("x"), Page[SessionHit])
+    assert_type(await db.sessions.unarchive("s"), bool)
+    assert_type(await db.sessions.by_tag("x"), Page[SessionSummary])
+    assert_type(await db.search_index.rebuild(), None)
     assert_type(await db.sessions.restore("s"), bool)
     async with db.transaction() as tx:
         assert_type(await tx.messages.pop("s"), Message | None)

@@ -24,7 +24,7 @@ _TABLE = (
 )
 _ALL = (
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "
-    "AND name <> 'replace_guard' ORDER BY name"
+    "AND name NOT IN ('replace_guard', 'session_tags') ORDER BY name"
 )
 _COLUMNS = (
     "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1 ORDER BY cid"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentdb.stores.content_blocks import INERT, ITEM, OWN, RESULT, is_result, read, type_of, words_of
-from agentdb.stores.messages.payload_text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +25,11 @@ def pruned_message(kind: str, content: str | None, payload: Any, words: str) -> 
     left = pruned(payload, words, is_output=kind == "tool")
     if left is None:
         return None
+    if content is None:
+        return None, left
     if kind == "tool" or is_result(payload):
         return words, left
-    if content == text_of(payload):
-        return text_of(left), left
-    return content and _reworded(content, list(_blocks(payload)), words), left
+    return _reworded(content, list(_blocks(payload)), words), left
 
 
 def pruned(payload: Any, words: str, *, is_output: bool = False) -> Any:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from agentdb.errors import FieldError
 from agentdb.stores.fields import ID, JSON_ARRAY, JSON_OBJECT, TEXT, TIME, TOKENS, now_text
-from agentdb.stores.messages.payload_text import text_of
 from agentdb.stores.messages.values import MESSAGE, kind_of
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Said:
         payload = None
         if self.blocks:
             payload = JSON_ARRAY.encode(f"{place}.content", content)
-            content = text_of(content) or ""
+            content = None
         elif content is not None:
             content = TEXT.encode(f"{place}.content", content)
         metadata, extra = get("metadata"), self._identity(place, given)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 from agentdb.errors import FieldError
+from agentdb.stores.folded_words import add_other_forms, behind_length
 from agentdb.stores.messages.search import MAX_WORDS, words_of
-from agentdb.stores.text_normalization import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,14 +49,13 @@ def search_words(text: str) -> str | None:
     """
     if text.isascii() and "\0" not in text:
         return None
-    shown, nul, _ = text.partition("\0")
+    shown, nul, hidden = text.partition("\0")
     words: dict[str, None] = {}
-    for word in text.replace("\0", " ").split():
-        if nul or (not word.isascii() and fold(word) != word):
-            words[fold(word).strip()] = None
-    words.pop("", None)
+    add_other_forms(words, shown, everything=bool(nul))
+    add_other_forms(words, hidden, everything=True)
+    found = behind_length(len(shown), words)
     # A word of one character is found with two behind it: a line end comes, and then the text, if any of it is shown.
-    return f"{len(shown)} {' '.join(words)}{'' if shown else ' '}" if words else None
+    return f"{found} " if found and not shown else found
 
 
 def with_search_words(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,6 @@ def new_row(given: dict[str, Any], token_counter: TokenCounter | None, place: st
     """A new message for SQLite, of the arguments of append(); `place` names it in errors. Raises FieldError,
     TokenCounterError."""
     row = MESSAGE.new(given)
-    if row["content"] is None and given["payload"] is not None:
-        row["content"] = text_of(given["payload"])
     derive(row, given, token_counter, place)
     return row
 
@@ -32,13 +30,6 @@ def row_of(session_id: str, new: NewMessage, token_counter: TokenCounter | None,
     """As new_row(), of a NewMessage."""
     given = {name: getattr(new, name) for name in NewMessage.__slots__}
     return new_row({**given, "session_id": session_id}, token_counter, place)
-
-
-def text_of(payload: Any) -> str | None:
-    """The content of a message that has this payload and no content of its own. Raises FieldError."""
-    from agentdb.stores.messages.payload_text import text_of_known
-
-    return MESSAGE.columns["content"].encode("content", text_of_known(payload))  # type: ignore[no-any-return]
 
 
 def append_row(row: dict[str, Any]) -> Steps[Message]:

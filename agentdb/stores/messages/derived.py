@@ -1,4 +1,5 @@
-"""What the store writes beside a message: its tokens, counted or estimated, and the calls that it makes and answers."""
+"""What the store writes beside a message: its tokens, counted or estimated, the calls that it makes and answers, and the words
+that a search looks for in another form."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 #: Counts the tokens of a message for the model that the application uses; see AgentDB.open().
 TokenCounter: TypeAlias = Callable[[NewMessage], int]
 
-#: The columns that tokens and links are made of.
+#: The columns that tokens, links and words are made of.
 SOURCES = frozenset(("content", "tool_calls_json", "payload_json", "metadata_json", "token_count"))
 
 
 def derive(row: dict[str, Any], given: Mapping[str, Any], counter: TokenCounter | None, place: str) -> None:
-    """Complete the row of a new message by its tokens and links. `given` has the values that its columns are made of, `place`
-    names the message in errors. Raises TokenCounterError."""
+    """Complete the row of a new message by its tokens, links and words. `given` has the values that its columns are
+    made of, `place` names the message in errors. Raises TokenCounterError."""
     payload, tool_calls, extra = given.get("payload"), given.get("tool_calls"), _extra(given.get("metadata"))
     row["links_json"] = None
     if payload is not None or tool_calls is not None or extra is not None:
@@ -35,6 +36,19 @@ def derive(row: dict[str, Any], given: Mapping[str, Any], counter: TokenCounter 
         row["token_count"] = count(counter, _countable(row, payload, tool_calls, given.get("metadata")), place)
     counted = row["token_count"] is not None
     row["estimated_tokens"] = None if counted else estimate(row["content"], tool_calls, payload, extra)
+    row["search_words"] = _search_words(row, payload, tool_calls)
+
+
+def _search_words(row: Mapping[str, Any], payload: Any, tool_calls: Any) -> str | None:
+    """None for plain ASCII, which the index has as a search looks for it. JSON may have escapes of other characters."""
+    content, *json = row["content"], row["payload_json"], row["tool_calls_json"]
+    if (content is None or (content.isascii() and "\0" not in content)) and all(
+        text is None or (text.isascii() and "\\u" not in text) for text in json
+    ):
+        return None
+    from agentdb.stores.messages.search_words import search_words
+
+    return search_words(row, payload, tool_calls)
 
 
 def derive_again(row: dict[str, Any], changes: Mapping[str, Any], counter: TokenCounter | None) -> dict[str, Any]:

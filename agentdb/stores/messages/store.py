@@ -21,7 +21,7 @@ from agentdb.stores.fields import (
     OnError,
     Unset,
 )
-from agentdb.stores.messages.append import append_expecting, append_row, append_rows, new_row, row_of, text_of
+from agentdb.stores.messages.append import append_expecting, append_row, append_rows, new_row, row_of
 from agentdb.stores.messages.derived import derive_again
 from agentdb.stores.messages.open_calls import ToolCalls
 from agentdb.stores.messages.removal import MessageRemoval, find_in_transcript
@@ -38,6 +38,7 @@ from agentdb.stores.messages.values import (
 if TYPE_CHECKING:
     from agentdb.operations import Steps
     from agentdb.stores.messages.search import SearchHit
+    from agentdb.stores.pages import Page
 
 
 class MessageStore(Transcript[W], MessageRemoval[W], ToolCalls[W]):
@@ -72,8 +73,9 @@ class MessageStore(Transcript[W], MessageRemoval[W], ToolCalls[W]):
         created_at: datetime | None = None,
         expected_last_seq: int | None = None,
     ) -> Steps[Message]:
-        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now; without a
-        content, that is what the payload says: texts, arguments of calls, what tools gave, and summaries of reasoning.
+        """Add a message at the end of a session: its seq is the next one. Without a time it is stamped now.
+
+        payload: content blocks, or an item as a framework gives it. search() finds what it says, with a content or without.
 
         is_summary: it stands for others in the context, and is not in the transcript; compactions.compact() makes such.
         external_id: where the session has a message with it already, nothing is added, and that message is returned, as
@@ -130,13 +132,11 @@ class MessageStore(Transcript[W], MessageRemoval[W], ToolCalls[W]):
         is_preserved: bool | Unset = UNSET,
     ) -> Steps[Message]:
         """Change what is given, stamp updated_at, and return the message as it is now; None is a value, UNSET is not. Its id,
-        seq and created_at stay. A new payload without a content brings its text, as in append().
+        seq and created_at stay, and search() finds the new texts.
 
         Raises NotFoundError for a message that is not there, or whose session is deleted softly; FieldError.
         """
         changes = MESSAGE.changes(locals())
-        if content is UNSET and payload is not UNSET and payload is not None:
-            changes["content"] = text_of(payload)
         return (
             yield from MESSAGE.change(
                 id,
@@ -227,33 +227,46 @@ class MessageStore(Transcript[W], MessageRemoval[W], ToolCalls[W]):
         agent_id: str | None = None,
         include_deleted: bool = False,
         limit: int = 50,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        marks: tuple[str, str] = ("", ""),
         syntax: bool = False,
         scan: int = 10_000,
-    ) -> Steps[list[SearchHit]]:
-        """Messages of the transcript whose content holds every word of `text`, in one session, in those of one main agent, or
-        in all.
+    ) -> Steps[Page[SearchHit]]:
+        """Messages of the transcript that hold every word of `text`, in one session, in those of one main agent, or in all: a
+        page of at most `limit`, after the page that gave `cursor`.
 
-        Words are what white space parts; case does not count, and a word is found inside others too, so also in the
-        middle of Chinese, Japanese or Korean. Words of three characters and more are looked up in the index, the best
-        rank first. Words of one or two characters are not in it, and it tells é from e. So the newest `scan` messages
-        (0: none) are read too in three cases: there is no longer word; the index finds nothing; it finds fewer than
-        `limit`, and a letter may have an accent. They are compared without case and accents, and come behind, the
-        newest first. Beside a longer word, a short one is looked for in the `scan` best messages that
-        hold the longer one. What stands behind a NUL character is looked for in the newest `scan` messages that hold one.
+        A message is found by its content, and by what its payload and its calls of tools say: all strings but types, ids,
+        signatures, encrypted text and the bytes of files. Words are what white space parts. A word is found inside
+        others too, so also in the middle of Chinese, Japanese or Korean. Case and accents do not count, nor do other ways
+        to write the same, as ł and l, straight and curly apostrophes, or full-width letters.
 
-        syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), and nothing is scanned.
+        The best rank comes first; with `newest_first`, and where no word has three characters, the newest. Ranks change
+        with what is added, so pages by rank may show a message twice, or not at all; pages by time are true.
 
-        Raises FieldError: for an empty text, for a malformed expression (`bad_search`), for limits.
+        marks: what stands before and behind each word in a snippet.
+        scan: how many texts are read for one page, where the index alone cannot tell. That is so for a word of one or two
+        characters beside others, and for such a word that very many messages hold. A page may then have fewer hits than
+        `limit` and still a next cursor.
+        syntax: `text` is an FTS5 expression (AND, OR, NOT, NEAR, "phrases"), compared as it is written, in any case.
+
+        Raises FieldError: for an empty text, for a malformed expression (`bad_search`), for limits and a cursor.
         """
         from agentdb.stores.messages.search import search
 
+        scope = {
+            "session_id": None if session_id is None else ID.encode("session_id", session_id),
+            "agent_id": None if agent_id is None else ID.encode("agent_id", agent_id),
+            "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
+        }
         return (
             yield from search(
                 text,
-                session_id=None if session_id is None else ID.encode("session_id", session_id),
-                agent_id=None if agent_id is None else ID.encode("agent_id", agent_id),
-                include_deleted=BOOLEAN.encode("include_deleted", include_deleted),
+                scope,
                 limit=limit,
+                cursor=cursor,
+                newest_first=bool(BOOLEAN.encode("newest_first", newest_first)),
+                marks=marks,
                 syntax=bool(BOOLEAN.encode("syntax", syntax)),
                 scan=COUNT.encode("scan", scan),
             )

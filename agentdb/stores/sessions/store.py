@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentdb.errors import IntegrityError, NotFoundError
 from agentdb.operations import W, atomic, batch, execute, operation
 from agentdb.queries import sessions
 from agentdb.stores.agents import PermissionMode
 from agentdb.stores.fields import BOOLEAN, ID, TEXT, UNSET, JsonArray, JsonObject, Unset, now_text
-from agentdb.stores.pages import BY_ACTIVITY, Page, page
+from agentdb.stores.sessions.explained import explained
+from agentdb.stores.sessions.filters import filters
 from agentdb.stores.sessions.fork import SessionForks
 from agentdb.stores.sessions.hierarchy import SessionHierarchy
+from agentdb.stores.sessions.lists import SessionLists
 from agentdb.stores.sessions.values import (
     AGENT_SUMMARY,
     EFFECTIVE,
     SESSION,
-    SESSION_SUMMARY,
     STATUS,
     Session,
     SessionStatus,
-    SessionSummary,
     SessionWithAgent,
 )
 
 if TYPE_CHECKING:
-    from agentdb.errors import AgentDBError
     from agentdb.operations import Steps
 
 #: What a new session has where create() takes nothing.
@@ -40,7 +39,7 @@ _FRESH = {
 }
 
 
-class SessionStore(SessionHierarchy[W], SessionForks[W]):
+class SessionStore(SessionHierarchy[W], SessionForks[W], SessionLists[W]):
     """The sessions of a database.
 
     One that is deleted softly is as if it were not there, and so is what belongs to it, unless `include_deleted` is True.
@@ -86,7 +85,7 @@ class SessionStore(SessionHierarchy[W], SessionForks[W]):
         try:
             yield from execute(sessions.CREATE, row)
         except IntegrityError as error:
-            raise _explained(error, row) from error
+            raise explained(error, row) from error
         return SESSION.of_encoded({**row, **_FRESH})
 
     @operation
@@ -132,7 +131,7 @@ class SessionStore(SessionHierarchy[W], SessionForks[W]):
             try:
                 _, found = yield from batch([(sessions.INSERT_MISSING, row), (sessions.GET_BY_ID, {"id": id})])
             except IntegrityError as error:
-                raise _explained(error, row) from error
+                raise explained(error, row) from error
         (session,) = SESSION.decode(found)
         if session.deleted_at is not None:
             raise NotFoundError(f"session {id!r} is deleted", code="session_deleted")
@@ -218,7 +217,7 @@ class SessionStore(SessionHierarchy[W], SessionForks[W]):
             read, write = sessions.GET_BY_ID, sessions.CHANGE
             return (yield from SESSION.change(id, changes, read=read, write=write, hidden_by="deleted_at"))
         except IntegrityError as error:
-            raise _explained(error, changes) from error
+            raise explained(error, changes) from error
 
     @operation
     def update_status(self, id: str, status: SessionStatus) -> Steps[None]:
@@ -267,7 +266,7 @@ class SessionStore(SessionHierarchy[W], SessionForks[W]):
         include_deleted: bool = False,
     ) -> Steps[int]:
         """How many sessions there are, with this status or any, of this agent or any."""
-        args = _filters(status, main_agent_id, include_deleted)
+        args = filters(status=status, main_agent_id=main_agent_id, include_deleted=include_deleted)
         sql = sessions.COUNT_LIVE
         if main_agent_id is not None:
             sql = sessions.COUNT_BY_AGENT
@@ -276,91 +275,12 @@ class SessionStore(SessionHierarchy[W], SessionForks[W]):
         return int((yield from execute(sql, args)).tuples[0][0])
 
     @operation
-    def list(
-        self,
-        *,
-        limit: int = 50,
-        cursor: str | None = None,
-        status: SessionStatus | None = None,
-        main_agent_id: str | None = None,
-        include_deleted: bool = False,
-    ) -> Steps[Page[SessionSummary]]:
-        """Summaries of sessions, newest first, with this status or any, of this agent or any: a page of at most `limit`, after
-        the page that gave `cursor`."""
-        args = _filters(status, main_agent_id, include_deleted)
-        sql = sessions.PAGE
-        if main_agent_id is not None:
-            sql = sessions.PAGE_BY_AGENT
-        elif status is not None:
-            sql = sessions.PAGE_BY_STATUS
-        return (yield from page(SESSION_SUMMARY, sql, args, limit=limit, cursor=cursor))
-
-    @operation
-    def recent(self, *, limit: int = 50, cursor: str | None = None) -> Steps[Page[SessionSummary]]:
-        """Summaries of the live sessions, the latest activity first; one without messages was active when it was made.
-
-        A session that becomes active between two pages moves to the front, so the second does not show it.
-        """
-        return (
-            yield from page(SESSION_SUMMARY, sessions.PAGE_BY_ACTIVITY, {}, limit=limit, cursor=cursor, key=BY_ACTIVITY)
-        )
-
-    @operation
-    def by_status(
-        self, status: SessionStatus, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
-    ) -> Steps[Page[SessionSummary]]:
-        """Summaries of the sessions with this status, newest first."""
-        status = STATUS.encode("status", status)
-        return (yield from self.list.steps(status=status, limit=limit, cursor=cursor, include_deleted=include_deleted))
-
-    @operation
-    def by_agent(
-        self, main_agent_id: str, *, limit: int = 50, cursor: str | None = None, include_deleted: bool = False
-    ) -> Steps[Page[SessionSummary]]:
-        """Summaries of the sessions of this agent, newest first."""
-        id = ID.encode("main_agent_id", main_agent_id)
-        return (
-            yield from self.list.steps(main_agent_id=id, limit=limit, cursor=cursor, include_deleted=include_deleted)
-        )
-
-    @operation
     def by_external_id(self, external_session_id: str, *, include_deleted: bool = False) -> Steps[Session | None]:
         """The session that another program knows by this id, the newest if there are several; or None."""
         BOOLEAN.encode("include_deleted", include_deleted)
         args = {"external_session_id": TEXT.encode("external_session_id", external_session_id)}
         found = yield from SESSION.many(sessions.GET_BY_EXTERNAL_SESSION_ID, args)
         return next((session for session in found if session.is_active or include_deleted), None)
-
-
-def _filters(status: str | None, main_agent_id: str | None, include_deleted: bool) -> dict[str, Any]:
-    return {
-        "status": SESSION.filter("status", status),
-        "main_agent_id": SESSION.filter("main_agent_id", main_agent_id),
-        "include_deleted": BOOLEAN.encode("include_deleted", include_deleted),
-    }
-
-
-def _explained(error: IntegrityError, row: dict[str, object]) -> AgentDBError:
-    """What a refused session means."""
-    if error.code == "unique":
-        taken = SESSION.taken(row["id"])
-        taken.remedy += " If it is deleted softly, restore() brings it back."
-        return taken
-    if error.code == "foreign_key":
-        # SQLite does not say which key it is.
-        given = {name: row[name] for name in ("main_agent_id", "parent_session_id") if row.get(name) is not None}
-        if len(given) == 1:
-            ((name, id),) = given.items()
-            return NotFoundError(f"{name}: there is no {'agent' if name == 'main_agent_id' else 'session'} {id!r}")
-        if given:
-            which = " or ".join(f"{name} {id!r}" for name, id in given.items())
-            return NotFoundError(f"the session refers to what is not there: {which}")
-    if error.message.startswith(("sessions: parent_session_id", "CHECK constraint failed: parent_session_id")):
-        return IntegrityError(
-            f"session {row.get('parent_session_id')!r} descends from the session that it would be the parent of",
-            code="cycle",
-        )
-    return error
 
 
 @cache

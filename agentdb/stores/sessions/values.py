@@ -27,7 +27,7 @@ SessionStatus: TypeAlias = Literal["idle", "running", "completed", "failed", "st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary(Values):
-    """What a list of sessions shows of one. `deleted_at` is None for a live one."""
+    """What a list of sessions shows of one. `pinned_at`, `archived_at` and `deleted_at` are None where it is not."""
 
     id: str
     name: str | None
@@ -37,6 +37,11 @@ class SessionSummary(Values):
     external_session_id: str | None
     created_at: datetime
     updated_at: datetime
+    user_id: str | None
+    tags: JsonArray | None
+    metadata: JsonObject | None
+    pinned_at: datetime | None
+    archived_at: datetime | None
     last_activity_at: datetime | None
     deleted_at: datetime | None
     message_count: int
@@ -145,6 +150,11 @@ _SUMMARY = {
     "external_session_id": TEXT.or_none(),
     "created_at": TIME,
     "updated_at": TIME,
+    "user_id": ID.or_none(),
+    "tags": JSON_ARRAY.or_none().stored_as("tags_json"),
+    "metadata": JSON_OBJECT.or_none().stored_as("metadata_json"),
+    "pinned_at": TIME.or_none(),
+    "archived_at": TIME.or_none(),
     "last_activity_at": TIME.or_none(),
     "deleted_at": TIME.or_none(),
     "message_count": COUNT,
@@ -173,20 +183,15 @@ SESSION = Entity(
     **_SUMMARY,
     **_OVERRIDES,
     sub_agent_ids=JSON_ARRAY.or_none(),
-    user_id=ID.or_none(),
     parent_session_id=ID.or_none(),
     forked_from_id=ID.or_none(),
     forked_at_seq=COUNT.or_none(),
     source=TEXT.or_none(),
-    tags=JSON_ARRAY.or_none().stored_as("tags_json"),
     quality_score=SCORE.or_none(),
     user_satisfaction=SCORE.or_none(),
     learning_outcomes=JSON_ARRAY_OR_OBJECT.or_none().stored_as("learning_outcomes_json"),
     started_at=TIME.or_none(),
     ended_at=TIME.or_none(),
-    metadata=JSON_OBJECT.or_none().stored_as("metadata_json"),
-    pinned_at=TIME.or_none(),
-    archived_at=TIME.or_none(),
     last_seq=COUNT,
     context_tokens=COUNT,
     compaction_count=COUNT,

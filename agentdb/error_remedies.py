@@ -81,6 +81,14 @@ REMEDIES: dict[str, str] = {
     "cannot run in a transaction has use_transaction=False.",
     "bad_migration_file": "Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8.",
     "skipped_file": "Nothing, if it is not a migration. A migration is named NNN_name.up.sql, and its down NNN_name.down.sql.",
+    # migrations: what has shipped
+    "bad_ledger": "Correct that line. After a merge conflict keep the lines of both sides; give one of two migrations with one "
+    "number another number.",
+    "shipped_edited": "Restore the text that has shipped, and put the change into a new migration. If no user has this one, run "
+    "`agentdb ledger --rewrite`.",
+    "shipped_removed": "Bring it back: databases that have it need it. If no user has it, run `agentdb ledger --rewrite`.",
+    "shipped_renumbered": "Give it its number again: databases know it by that. If no user has it, run `agentdb ledger "
+    "--rewrite`.",
     # migrations: what would be lost
     "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
     'RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)).',

@@ -348,6 +348,22 @@ Name files NNN_name.up.sql and NNN_name.down.sql, in UTF-8. [bad_migration_file]
 the file seed.sql is not a migration; it was left out
 Nothing, if it is not a migration. A migration is named NNN_name.up.sql, and its down NNN_name.down.sql. [skipped_file]
 
+== bad_ledger: a ledger with a merge conflict
+FOLDER/migrations.lock, line 1, is the mark of a merge conflict
+Correct that line. After a merge conflict keep the lines of both sides; give one of two migrations with one number another number. [bad_ledger]
+
+== shipped_edited: an edit of what has shipped
+migration 001 (t) of the set notes has shipped, and now it has another text
+Restore the text that has shipped, and put the change into a new migration. If no user has this one, run `agentdb ledger --rewrite`. [shipped_edited]
+
+== shipped_removed: a removal of what has shipped
+migration 001 (t) of the set notes has shipped, and now it is not there
+Bring it back: databases that have it need it. If no user has it, run `agentdb ledger --rewrite`. [shipped_removed]
+
+== shipped_renumbered: another number for what has shipped
+migration 001 (t) of the set notes has shipped, and now it has the number 002
+Give it its number again: databases know it by that. If no user has it, run `agentdb ledger --rewrite`. [shipped_renumbered]
+
 == data_loss: a rebuild that empties the children
 on a database at 001 with rows in it: applying migration 002 (step 2) failed: it would lose rows or references: c 5 -> 1
 Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)). [data_loss]

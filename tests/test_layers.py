@@ -24,7 +24,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("search_index",),
     ("store_set",),
     ("database",),
-    ("server",),
+    ("server", "tools"),
     ("cli", "pytest_plugin"),
     ("__main__",),
 ]

@@ -16,6 +16,7 @@ from agentdb import __version__
 from agentdb.cli import failures
 from agentdb.cli.audit import audit
 from agentdb.cli.backup import backup
+from agentdb.cli.ledger import ledger
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
 from agentdb.cli.repair import repair
@@ -157,8 +158,9 @@ def agentdb() -> None:
       agentdb new add_notes                001_add_notes.up.sql and .down.sql
       agentdb migrate --migrations migrations --table notes_migrations
       agentdb validate --migrations migrations --base agentdb.migrations
+      agentdb ledger                       record what has shipped
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new, repair, audit, serve):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, ledger, repair, audit, serve):
     agentdb.add_command(_command)

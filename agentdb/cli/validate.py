@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from agentdb.cli import open_database
+from agentdb.cli.ledger import against_ledger
 from agentdb.cli.options import busy_timeout_option, on_connect_option, selection_options
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, of_all, plain
 from agentdb.cli.sets import SelectedSet, load, of_set, select
@@ -68,6 +69,8 @@ def validate(
     that up gave. It also proves that a database at any earlier version, with rows in every table, is upgraded to the
     newest and rolled back without losing a row. A table that cannot be filled is a warning.
 
+    Where the folder of the project has a migrations.lock, they are compared with what has shipped; see `agentdb ledger`.
+
     With --database they are also compared with what that database has applied; it is opened read-only. Of several sets
     each is proved on top of those before it.
 
@@ -90,6 +93,9 @@ def validate(
             proof = validate_migrations(
                 one.migrations, _in_one_row(before), fixtures, every_version=every_version, on_connect=on_connect
             )
+            shipped = against_ledger(one)
+        errors = [*proof.errors, *(shipped.errors if shipped is not None else ())]
+        proof = ValidationResult.of(errors, proof.warnings)
         named.append((one.name, _verdict(one, proof, database, against, strict)))
         before.append(one.migrations)
     return of_all(named, database=database)

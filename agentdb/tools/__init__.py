@@ -1,0 +1,1 @@
+"""Tools around the migration engine. Nothing here is imported by a start."""

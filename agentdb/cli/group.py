@@ -16,6 +16,7 @@ from agentdb import __version__
 from agentdb.cli import failures
 from agentdb.cli.audit import audit
 from agentdb.cli.backup import backup
+from agentdb.cli.check import check
 from agentdb.cli.ledger import ledger
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
@@ -162,5 +163,5 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new, ledger, repair, audit, serve):
+for _command in (migrate, status, rollback, backup, restore, validate, sql, new, ledger, check, repair, audit, serve):
     agentdb.add_command(_command)

@@ -52,7 +52,7 @@ def plan_downgrade(
                 migration_id=row.id,
             )
         rows[number] = row
-    numbers = sorted(rows, key=lambda number: _order(number, rows[number]), reverse=True)
+    numbers = sorted(rows, key=lambda number: order_of(number, rows[number]), reverse=True)
     if target is not None:
         last = target_number(target)
         if last not in rows:
@@ -79,7 +79,7 @@ def place_of(number: int, applied: Sequence[Row]) -> str | None:
     """What to record of the next migration, where its number is not above all that are applied: the id that it comes
     behind, a dot, and its position there."""
     living = [row for row in applied if not row.is_struck_out and row.in_progress != UP]
-    last = max([_order(recorded_number(row), row) for row in living], default=None)
+    last = max([order_of(recorded_number(row), row) for row in living], default=None)
     if last is None or (number, 0, number) > last:
         return None
     base, count, _ = last
@@ -116,7 +116,7 @@ def _place(row: Row) -> tuple[int, int] | None:
         return None
 
 
-def _order(number: int, row: Row) -> tuple[int, int, int]:
+def order_of(number: int, row: Row) -> tuple[int, int, int]:
     """A key that sorts migrations in the order in which they were applied: by number, except those that came out of
     order."""
     place = _place(row)
@@ -127,11 +127,11 @@ def _reversal(migration: Migration | None, row: Row) -> Reversal:
     """The registered down where this build has that very migration, else the recorded one."""
     if migration is not None and row.checksum in (migration.checksum, MANUAL):
         return Reversal(migration, row.id, migration.down)
-    down = recorded_down(row.id, _items(row, row.down))
+    down = recorded_down(row.id, items_of(row, row.down))
     if any(not isinstance(item, str) and item.is_opaque for item in down):
         down = _with_bodies(migration, row, down)
     try:
-        up = _items(row, row.up)
+        up = items_of(row, row.up)
     except MigrationError:  # of a newer build; what takes it back is another thing
         up = ()
     recorded = Migration.recorded(
@@ -168,7 +168,8 @@ def _with_bodies(migration: Migration | None, row: Row, down: tuple[Item, ...]) 
     return tuple(found)
 
 
-def _items(row: Row, text: str | None) -> tuple[Item, ...]:
+def items_of(row: Row, text: str | None) -> tuple[Item, ...]:
+    """The items of a recorded up or down. Raises MigrationError where they cannot be read."""
     if text is None:
         return ()
     import json

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from agentdb.engine.migration import Migration
 from agentdb.engine.migration_set import migrations_of
 from agentdb.engine.migrator import Migrator
 from agentdb.engine.planner import empty_ups, gaps
 from agentdb.engine.results import Finding, ValidationResult
+from agentdb.engine.schema_text import normalized
 from agentdb.errors import AgentDBError, MigrationError
-from agentdb.sql.lexer import OTHER, QUOTED, tokens
-from agentdb.sql.statement_tables import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,27 +200,11 @@ def _rows(client: LocalClient) -> Schema:
 
 def _compared(rows: Schema) -> Schema:
     """The same as it is compared."""
-    return frozenset([(kind, name, table, _folded(sql or "")) for kind, name, table, sql in rows])
+    return frozenset([(kind, name, table, normalized(sql or "")) for kind, name, table, sql in rows])
 
 
 def _schema(client: LocalClient) -> Schema:
     return _compared(_rows(client))
-
-
-@lru_cache(maxsize=4096)
-def _folded(sql: str) -> str:
-    """The SQL of one thing for comparison: without white space, comments, and quotes around names. A rename, as that of a
-    rebuild, puts those around the table's name wherever it stands; a virtual table's own have them from the beginning."""
-    found = tokens(sql)
-    named = next((at + 1 for at, token in enumerate(found[:3]) if token.is_word("TABLE")), None)
-    parts = []
-    for at, token in enumerate(found):
-        is_text = token.kind == QUOTED and sql[token.start] == "'" and at != named
-        if is_text or token.kind == OTHER:
-            parts.append(sql[token.start : token.end])
-        else:
-            parts.append(token.text if token.text.isidentifier() else quoted(token.text))
-    return " ".join(parts)
 
 
 def _is_same(one: Schema, other: Schema) -> bool:

@@ -16,7 +16,9 @@ from agentdb import __version__
 from agentdb.cli import failures
 from agentdb.cli.audit import audit
 from agentdb.cli.backup import backup
+from agentdb.cli.backups import backups
 from agentdb.cli.check import check
+from agentdb.cli.doctor import doctor
 from agentdb.cli.ledger import ledger
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
@@ -163,5 +165,21 @@ def agentdb() -> None:
     """
 
 
-for _command in (migrate, status, rollback, backup, restore, validate, sql, new, ledger, check, repair, audit, serve):
+for _command in (
+    migrate,
+    status,
+    rollback,
+    backup,
+    restore,
+    validate,
+    sql,
+    new,
+    ledger,
+    check,
+    doctor,
+    backups,
+    repair,
+    audit,
+    serve,
+):
     agentdb.add_command(_command)

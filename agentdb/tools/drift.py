@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentdb.clients import create_client_sync
-from agentdb.engine.migration_set import set_of
 from agentdb.operations.runners import run
-from agentdb.tools.recorded_history import merged, recorded_sets
+from agentdb.tools.recorded_history import by_table, merged, recorded_sets
 from agentdb.tools.replay import replay
 from agentdb.tools.schema_objects import differences, read_objects
 
@@ -73,8 +72,7 @@ def find_drift(
 
     Raises StorageError, BusyError, InvalidArgumentError.
     """
-    sets = [set_of(one) for one in migrations]
-    registered = {one.table: one.migrations for one in sets}
+    registered = by_table(migrations)
     with create_client_sync(database, busy_timeout=busy_timeout, on_connect=on_connect, read_only=True) as client:
         return drift_of(client, registered, ignore=tuple(ignore), timeout=timeout, on_connect=on_connect)
 

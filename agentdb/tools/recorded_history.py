@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agentdb.engine.history import History
 from agentdb.engine.history_row import UP
 from agentdb.engine.migration import MANUAL, Migration
+from agentdb.engine.migration_set import set_of
 from agentdb.engine.planner import recorded_number
 from agentdb.engine.rollback_plan import items_of, order_of
 from agentdb.errors import AgentDBError, MigrationError
@@ -15,10 +16,12 @@ from agentdb.operations.requests import execute
 from agentdb.sql.lexer import keyword
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import ModuleType
 
     from agentdb.engine.history_row import Row
     from agentdb.engine.migration import Item
+    from agentdb.engine.migration_set import MigrationSet
     from agentdb.operations.requests import Steps
 
 #: Ordinary tables that have the columns of a tracking table. Whether one is such is told by reading it.
@@ -56,6 +59,19 @@ class RecordedSet:
 
     table: str
     migrations: tuple[RecordedMigration, ...]
+
+
+def by_table(sets: Iterable[MigrationSet | ModuleType]) -> dict[str, tuple[Migration, ...]]:
+    """The migrations of sets by their tracking tables; that of `agentdb.migrations` is `migrations`, as of AgentDB.open().
+
+    Raises InvalidArgumentError for what is no set.
+    """
+    found = {}
+    for one in sets:
+        made = set_of(one)
+        is_built_in = getattr(one, "__name__", None) == "agentdb.migrations"
+        found["migrations" if is_built_in else made.table] = made.migrations
+    return found
 
 
 def recorded_sets(registered: Mapping[str, Sequence[Migration]]) -> Steps[tuple[RecordedSet, ...]]:

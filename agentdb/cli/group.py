@@ -22,6 +22,7 @@ from agentdb.cli.doctor import doctor
 from agentdb.cli.ledger import ledger
 from agentdb.cli.migrate import migrate
 from agentdb.cli.new import new
+from agentdb.cli.rehearse import rehearse
 from agentdb.cli.repair import repair
 from agentdb.cli.restore import restore
 from agentdb.cli.rollback import rollback
@@ -176,6 +177,7 @@ for _command in (
     new,
     ledger,
     check,
+    rehearse,
     doctor,
     backups,
     repair,

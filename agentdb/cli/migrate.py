@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from agentdb.cli import interruptible, open_database
+from agentdb.cli.migrate_files import migrate_files
 from agentdb.cli.options import backup_options, database_options, range_options, upgrade_options
 from agentdb.cli.output import Answer, answers, of_all, plain
 from agentdb.cli.progress import Progress
@@ -27,6 +29,12 @@ _VERBS = ("apply", "applied")
 @click.command(short_help="Apply what is pending; creates the database where there is none.")
 @database_options
 @range_options("Apply N migrations at the most.", "Stop after this migration.")
+@click.option(
+    "--all", "patterns", metavar="PATTERN", multiple=True, help="Every file of this pattern; may be repeated."
+)
+@click.option(
+    "--jobs", metavar="N", type=click.IntRange(min=1), help="With --all: how many files at once.  [default: 8]"
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run; open read-only, create nothing.")
 @upgrade_options
 @backup_options
@@ -38,6 +46,8 @@ def migrate(
     on_connect: OnConnect | None,
     limit: int | None,
     target: str | None,
+    patterns: tuple[str, ...],
+    jobs: int | None,
     dry_run: bool,
     no_transaction: bool,
     no_checksums: bool,
@@ -60,7 +70,19 @@ def migrate(
                  execution_time (ms), dry_run, statements}]
       of several sets: database, dry_run, backup, and
       sets: [{set, table, current_version, pending, results}]
+      with --all one line of JSON for each file when it is done:
+      {database, success, applied, backup, error, seconds}, and a last
+      line {files, migrated, up_to_date, failed}
+
+    With --all every file that the pattern names is brought up to date: 'workspaces/*/agents.db'. Quote it. No file is created.
+    One that fails stops no other, and the exit code is 1. To resume, run the same command again.
     """
+    if patterns:
+        _only_with_all(limit, target, dry_run, no_transaction, no_checksums)
+        options = {**backups, "allow_out_of_order": allow_out_of_order}
+        return migrate_files(patterns, sets, jobs, busy_timeout, on_connect, options)
+    if jobs is not None:
+        raise click.UsageError("--jobs is for --all.")
     if limit is not None or target is not None:
         only(sets, "--limit" if limit is not None else "--target")
     rules: dict[str, Any] = {"allow_out_of_order": allow_out_of_order}
@@ -90,6 +112,15 @@ def migrate(
 
     results, summaries = interruptible.run(upgrade())
     return _report(database, sets, results, summaries, dry_run=False, backup=progress.backup)
+
+
+def _only_with_all(*others: Any) -> None:
+    if click.get_current_context().get_parameter_source("database") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            "--all names the files; give no DATABASE. Quote the pattern, so that the shell leaves it alone."
+        )
+    if any(other not in (None, False) for other in others):
+        raise click.UsageError("--all goes without --limit, --target, --dry-run, --no-transaction and --no-checksums.")
 
 
 def _report(

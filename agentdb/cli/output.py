@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Answer:
     """What a command has to say. `good` decides between the exit codes 0 and 1; a script is printed byte for byte; a notice
-    goes to stderr, beside text alone."""
+    goes to stderr, beside text alone. is_last_line: the document ends a stream of documents, each of which is one line."""
 
     lines: Sequence[str]
     document: dict[str, Any]
     good: bool = True
     script: str = ""
     notice: str = ""
+    is_last_line: bool = False
 
 
 def of_all(named: Sequence[tuple[str, Answer]], first: Iterable[str] = (), **shared: Any) -> Answer:
@@ -57,7 +58,9 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(as_json: bool, **options: Any) -> None:
         answer = command(**options)
-        if as_json:
+        if as_json and answer.is_last_line:
+            print_json_line(answer.document)
+        elif as_json:
             print_json(answer.document)
         else:
             if answer.lines:
@@ -78,6 +81,11 @@ def as_document(**values: Any) -> dict[str, Any]:
 def print_json(document: dict[str, Any]) -> None:
     """One document. ASCII, so that no console and no pipe can damage it."""
     click.echo(json.dumps(document, indent=2))
+
+
+def print_json_line(document: dict[str, Any]) -> None:
+    """One document of several, as one line."""
+    click.echo(json.dumps(document))
 
 
 def plain(text: str) -> str:

@@ -87,3 +87,21 @@ class Progress:
             width = min(self._width, shutil.get_terminal_size().columns - 1)
             self._write(" " * width + "\r")
             self._width = 0
+
+
+class CountBar(Progress):
+    """Counts files that are done, of a known number."""
+
+    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        self._total = total
+
+    def advance(self, label: str) -> None:
+        """One more is done."""
+        self._done += 1
+        if self._shown:
+            self._draw(label, at_once=self._done == self._total)
+
+    def clear(self) -> None:
+        """Make room for a line of results."""
+        self.__exit__(None, None, None)

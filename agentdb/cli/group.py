@@ -21,11 +21,13 @@ from agentdb.cli.check import check
 from agentdb.cli.doctor import doctor
 from agentdb.cli.ledger import ledger
 from agentdb.cli.migrate import migrate
+from agentdb.cli.migrations import migrations
 from agentdb.cli.new import new
 from agentdb.cli.rehearse import rehearse
 from agentdb.cli.repair import repair
 from agentdb.cli.restore import restore
 from agentdb.cli.rollback import rollback
+from agentdb.cli.schema import schema
 from agentdb.cli.serve import serve
 from agentdb.cli.sql import sql
 from agentdb.cli.status import status
@@ -180,6 +182,8 @@ for _command in (
     rehearse,
     doctor,
     backups,
+    schema,
+    migrations,
     repair,
     audit,
     serve,

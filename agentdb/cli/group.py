@@ -20,6 +20,7 @@ from agentdb.cli.backups import backups
 from agentdb.cli.check import check
 from agentdb.cli.doctor import doctor
 from agentdb.cli.ledger import ledger
+from agentdb.cli.lint import lint
 from agentdb.cli.migrate import migrate
 from agentdb.cli.migrations import migrations
 from agentdb.cli.new import new
@@ -177,6 +178,7 @@ for _command in (
     validate,
     sql,
     new,
+    lint,
     ledger,
     check,
     rehearse,

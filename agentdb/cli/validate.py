@@ -10,6 +10,7 @@ import click
 
 from agentdb.cli import open_database
 from agentdb.cli.ledger import against_ledger
+from agentdb.cli.lint import documents_of_lint, lines_of_lint, lint_set
 from agentdb.cli.options import busy_timeout_option, on_connect_option, selection_options
 from agentdb.cli.output import Answer, answers, as_document, counted, finding_document, lines_of_findings, of_all, plain
 from agentdb.cli.sets import SelectedSet, load, of_set, select
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
     from agentdb.engine.proof.fixtures import Fixtures
+    from agentdb.tools.lint.findings import LintFinding
 
 
 @click.command(short_help="Prove the migrations themselves: every up and every down runs.")
@@ -71,13 +73,16 @@ def validate(
 
     Where the folder of the project has a migrations.lock, they are compared with what has shipped; see `agentdb ledger`.
 
+    Migrations that are proved are also read as `agentdb lint` does; its errors count here.
+
     With --database they are also compared with what that database has applied; it is opened read-only. Of several sets
     each is proved on top of those before it.
 
     \b
     JSON
       is_valid, migrations (ids), database,
-      errors, warnings: [{code, message, remedy, migration}]
+      errors, warnings: [{code, message, remedy, migration}],
+      lint: the findings of `agentdb lint` that are no notes
       of several sets: database, is_valid (of all), and
       sets: [{set, migrations, and so on, as above}]
     """
@@ -96,7 +101,8 @@ def validate(
             shipped = against_ledger(one)
         errors = [*proof.errors, *(shipped.errors if shipped is not None else ())]
         proof = ValidationResult.of(errors, proof.warnings)
-        named.append((one.name, _verdict(one, proof, database, against, strict)))
+        findings = () if proof.errors else lint_set(one, tuple(chain.from_iterable(before)), on_connect=on_connect)
+        named.append((one.name, _verdict(one, proof, database, against, strict, findings)))
         before.append(one.migrations)
     return of_all(named, database=database)
 
@@ -114,7 +120,12 @@ def _in_one_row(groups: Sequence[tuple[Migration, ...]]) -> tuple[Migration, ...
 
 
 def _verdict(
-    one: SelectedSet, proof: ValidationResult, database: str | None, against: ValidationResult | None, strict: bool
+    one: SelectedSet,
+    proof: ValidationResult,
+    database: str | None,
+    against: ValidationResult | None,
+    strict: bool,
+    findings: Sequence[LintFinding],
 ) -> Answer:
     errors, warnings = list(proof.errors), list(proof.warnings)
     warnings += [
@@ -123,14 +134,18 @@ def _verdict(
     if against is not None:
         errors += against.errors
         warnings += [finding for finding in against.warnings if finding not in warnings]
-    good = not errors and not (strict and warnings)
+    told = [finding for finding in findings if finding.reason is None and finding.severity != "note"]
+    is_clean = not any(finding.severity == "error" or strict for finding in told)
+    good = not errors and not (strict and warnings) and is_clean
     verdict = "valid" if good else "not valid"
     beside = f" against {plain(database)}" if database is not None else ""
     return Answer(
         [
             *lines_of_findings(errors, warnings),
+            *lines_of_lint(told),
             f"{counted(len(one.migrations), 'migration')}{beside}: {verdict}; "
-            f"{counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}.",
+            f"{counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}"
+            f"{f'; {len(told)} of lint' if told else ''}.",
         ],
         as_document(
             is_valid=good,
@@ -138,6 +153,7 @@ def _verdict(
             database=database,
             errors=[finding_document(finding) for finding in errors],
             warnings=[finding_document(finding) for finding in warnings],
+            lint=documents_of_lint(told),
         ),
         good,
     )

@@ -27,13 +27,15 @@ _DIRECTIVE = "-- agentdb:"
 _PART = re.compile(r"(?P<comment>--[^\n]*|/\*(?=.).*?(?:\*/|\Z))|'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]", re.DOTALL)
 #: A line of a comment that is meant to be a directive, however it is spelled.
 _MEANT = re.compile(
-    r"[-/*\s]*agentdb\s*(?::|[\s=,;.-]*(?:use_transaction|foreign_keys|backward_compatible|allows_loss|accepts)\s*[=:])",
+    r"[-/*\s]*agentdb\s*(?::|[\s=,;.-]*(?:use_transaction|foreign_keys|backward_compatible|allows_loss|accepts|silence)\s*[=:])",
     re.IGNORECASE,
 )
 _SWITCHES = ("use_transaction", "foreign_keys", "backward_compatible")
 _LISTS = ("allows_loss", "accepts")
 #: In a file that `agentdb new` wrote. Without a statement it would be applied as a migration that does nothing.
 _SKELETON = "-- agentdb: skeleton"
+#: Silences a rule of the linter, with a reason.
+_SILENCE = "-- agentdb: silence="
 _LINES = (
     "The lines are `-- agentdb: use_transaction=false`, `foreign_keys=false`, `backward_compatible=true`, and "
     "`allows_loss=TABLE, TABLE` and `accepts=CHECKSUM`. They must be in the up file, before the first statement."
@@ -48,7 +50,8 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
     files that are no migrations there is a warning in the log. The name, with spaces for underscores, is the
     description. Lines before the first statement of the up file may give the flags of the migration, one in each:
     `-- agentdb: use_transaction=false`, `-- agentdb: foreign_keys=false`, `-- agentdb: backward_compatible=true`,
-    `-- agentdb: allows_loss=table, other.column`, `-- agentdb: accepts=v1:…`. A module that has `MIGRATIONS` gives those.
+    `-- agentdb: allows_loss=table, other.column`, `-- agentdb: accepts=v1:…`. A line `-- agentdb: silence=RULE: reason` may
+    stand anywhere in it; see agentdb.tools.lint. A module that has `MIGRATIONS` gives those.
 
     source: the path of a folder; a module; or a dotted name, which is imported.
 
@@ -195,6 +198,7 @@ def _of_pair(stem: str, up: Traversable, down: Traversable | None) -> Migration:
         error.remedy = in_file(error.remedy)
         raise
     migration.__dict__["_is_of_file"] = True
+    migration.__dict__["_file"] = str(up)
     return migration
 
 
@@ -238,6 +242,12 @@ def _directives(text: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for is_first, at, line in _meant(text):
         where = f"{name}, line {at},"
+        if line.startswith(_SILENCE):  # anywhere: behind the last statement it changes no text, and no checksum
+            rule, _, reason = [part.strip() for part in line.removeprefix(_SILENCE).partition(":")]
+            if not rule or not reason:
+                raise _bad(where, f"says {line!r} without a reason", "Write `-- agentdb: silence=RULE: why`.")
+            found.setdefault("silences", {})[rule] = reason
+            continue
         if not is_first:
             raise _bad(where, f"says {line!r} after the first statement, where it has no effect", _LINES)
         if not line.startswith(_DIRECTIVE):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from agentdb.clients.statements import pragma_with_argument, switches_connection, switches_foreign_keys
 from agentdb.engine.canonical_text import canonical, escaped, fingerprint, is_encodable
@@ -28,6 +28,8 @@ MANUAL = "manual"
 MAX_ID_DIGITS = 32
 #: The default of allows_loss: the one empty tuple, so that a start tells by identity that there is nothing to check.
 _NOTHING: tuple[str, ...] = ()
+#: The same of silences.
+_NO_SILENCES: Mapping[str, str] = {}
 
 
 def number_of(migration_id: object) -> int:
@@ -57,7 +59,8 @@ class Migration(Record):
     RebuildTable implies it. allows_loss: what the up may lose rows of, or values of a nullable foreign-key column of:
     "table" or "table.column"; any other loss rolls it back. backward_compatible: True where the builds before it work on
     with a database that has it. accepts: checksums of earlier texts of it that count as this one, for the day when a
-    migration was released that fails on some machines.
+    migration was released that fails on some machines. silences: rules of the linter that do not count here, each with its
+    reason; see agentdb.tools.lint.
 
     Raises InvalidMigrationError (a MigrationError and a ValueError) for what can never be run.
     """
@@ -90,6 +93,7 @@ class Migration(Record):
         allows_loss: Iterable[str] = _NOTHING,
         backward_compatible: bool = False,
         accepts: Iterable[str] = _NOTHING,
+        silences: Mapping[str, str] = _NO_SILENCES,
     ) -> None:
         number = int(id) if type(id) is str and id.isdigit() and len(id) < 20 and id.isascii() else number_of(id)
         if type(description) is not str or not description or not (description.isprintable() or _is_text(description)):
@@ -119,6 +123,8 @@ class Migration(Record):
             self._set_flags(foreign_keys, allows_loss, backward_compatible)
         if accepts is not _NOTHING:
             self._set_accepts(accepts)
+        if silences is not _NO_SILENCES:
+            self._set_silences(silences)
         if is_without_foreign_keys:
             state["foreign_keys"] = False
         if not use_transaction and not self.foreign_keys:
@@ -148,6 +154,16 @@ class Migration(Record):
                     remedy="Copy the checksum of the earlier text as it was recorded: `v1:` and 64 digits.",
                 )
         self.__dict__["accepts"] = found
+
+    def _set_silences(self, silences: object) -> None:
+        found = dict(silences) if isinstance(silences, dict) else {None: None}
+        for rule, reason in found.items():
+            if type(rule) is not str or not rule or type(reason) is not str or not reason.strip():
+                raise InvalidMigrationError(
+                    f"silences of migration {self.id} is {silences!r}; it is a dict of rules with their reasons",
+                    migration_id=self.id,
+                )
+        self.__dict__["silences"] = found
 
     def is_of(self, checksum: str | None) -> bool:
         """Whether a recorded checksum is that of this migration: of its text, of an earlier one, or made by hand."""
@@ -192,6 +208,16 @@ class Migration(Record):
     def is_of_file(self) -> bool:
         """Whether it was loaded from SQL files."""
         return self._is_of_file
+
+    #: No part of what it is: two migrations are equal whatever a linter is told of them.
+    silences = _NO_SILENCES
+    #: The up file that it was loaded from.
+    _file: str | None = None
+
+    @property
+    def file(self) -> str | None:
+        """The path of the up file that it was loaded from; None where it came from elsewhere."""
+        return self._file
 
     @property
     def label(self) -> str:

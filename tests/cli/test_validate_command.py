@@ -14,6 +14,7 @@ def test_the_built_in_migrations_are_valid(cli: Any, place: Path) -> None:
         "database": None,
         "errors": [],
         "warnings": [],
+        "lint": [],
     }
     assert list(place.iterdir()) == []
 

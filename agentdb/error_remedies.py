@@ -89,6 +89,7 @@ REMEDIES: dict[str, str] = {
     "shipped_removed": "Bring it back: databases that have it need it. If no user has it, run `agentdb ledger --rewrite`.",
     "shipped_renumbered": "Give it its number again: databases know it by that. If no user has it, run `agentdb ledger "
     "--rewrite`.",
+    "takeover_refused": "See with the other tool what it has applied, and name the folder of its migrations.",
     # migrations: what would be lost
     "data_loss": "Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use "
     'RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)).',

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from error_situations import caught, situation
 
-from agentdb import Migration
+from agentdb import Migration, create_client_sync
 from agentdb.errors import AgentDBError
 from agentdb.tools.ledger import FILE_NAME, read_ledger, write_ledger
+from agentdb.tools.takeover import take_over
 
 SHIPPED = Migration("001", "t", "CREATE TABLE t (x)", "DROP TABLE t")
 
@@ -39,3 +40,10 @@ def a_removal_of_what_has_shipped(path: Path) -> AgentDBError:
 @situation
 def another_number_for_what_has_shipped(path: Path) -> AgentDBError:
     return _after(path, Migration("002", "t", SHIPPED.up))
+
+
+@situation
+def a_database_that_no_other_tool_has_migrated(path: Path) -> AgentDBError:
+    with create_client_sync(path) as client:
+        client.execute("CREATE TABLE t (x)")
+    return caught(take_over, path, [SHIPPED])

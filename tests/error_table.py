@@ -364,6 +364,10 @@ Bring it back: databases that have it need it. If no user has it, run `agentdb l
 migration 001 (t) of the set notes has shipped, and now it has the number 002
 Give it its number again: databases know it by that. If no user has it, run `agentdb ledger --rewrite`. [shipped_renumbered]
 
+== takeover_refused: a database that no other tool has migrated
+no history of another tool was found; nothing was recorded
+Name the newest applied id with at=, or with --at. [takeover_refused]
+
 == data_loss: a rebuild that empties the children
 on a database at 001 with rows in it: applying migration 002 (step 2) failed: it would lose rows or references: c 5 -> 1
 Nothing was changed. A table that is rebuilt with foreign keys on empties the tables that refer to it: use RebuildTable. If the loss is intended, name it: Migration(…, allows_loss=("table",)). [data_loss]

@@ -14,11 +14,13 @@ import click
 
 from agentdb import __version__
 from agentdb.cli import failures
+from agentdb.cli.adopt import adopt
 from agentdb.cli.audit import audit
 from agentdb.cli.backup import backup
 from agentdb.cli.backups import backups
 from agentdb.cli.check import check
 from agentdb.cli.doctor import doctor
+from agentdb.cli.export import export
 from agentdb.cli.ledger import ledger
 from agentdb.cli.lint import lint
 from agentdb.cli.migrate import migrate
@@ -186,6 +188,8 @@ for _command in (
     backups,
     schema,
     migrations,
+    adopt,
+    export,
     repair,
     audit,
     serve,

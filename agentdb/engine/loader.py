@@ -42,7 +42,7 @@ _LINES = (
 )
 
 
-def load_migrations(source: Source) -> tuple[Migration, ...]:
+def load_migrations(source: Source, layout: str | None = None) -> tuple[Migration, ...]:
     """The migrations of a folder, or of a package: sorted by number.
 
     A folder or package holds `NNN_name.up.sql` with `NNN_name.down.sql` beside it (without one it cannot be rolled
@@ -53,11 +53,19 @@ def load_migrations(source: Source) -> tuple[Migration, ...]:
     `-- agentdb: allows_loss=table, other.column`, `-- agentdb: accepts=v1:…`. A line `-- agentdb: silence=RULE: reason` may
     stand anywhere in it; see agentdb.tools.lint. A module that has `MIGRATIONS` gives those.
 
-    source: the path of a folder; a module; or a dotted name, which is imported.
+    source: the path of a folder; a module; or a dotted name, which is imported. layout: that of another tool, whose folder
+    the source is: diesel, sqlx, goose, sql-migrate, dbmate, golang-migrate, drizzle, prisma or plain. BEGIN and COMMIT are
+    left out then, and `PRAGMA foreign_keys` becomes foreign_keys=False; `agentdb adopt` says what was not carried over.
 
     Raises StorageError `folder_missing`, InvalidArgumentError where there is nothing to load, InvalidMigrationError
     (`bad_migration_file`, `duplicate_id`, …) with the file in the message.
     """
+    if layout is not None:
+        from agentdb.engine.layouts import carried, read_layout
+
+        if not isinstance(source, (str, os.PathLike)):
+            raise InvalidArgumentError("a layout is that of a folder", remedy="Name a folder, or leave layout out.")
+        return tuple([carried(one).migration for one in read_layout(os.fspath(source), layout)])
     skipped: list[str] = []
     migrations = load_and_tell(source, skipped)
     for name in skipped:

@@ -45,7 +45,7 @@ def mark_applied(
 
 def mark_reverted(history: History, migration_id: str, reason: str) -> Steps[None]:
     """Record one as not applied that was rolled back by other means. This build need not know it."""
-    number = _number(migration_id)
+    number = number_of_id(migration_id)
 
     def body(rows: dict[int, Row], line: str) -> Steps[None]:
         row = rows.get(number)
@@ -114,7 +114,8 @@ def _reason(reason: object) -> str:
     return " ".join(reason.split())
 
 
-def _number(migration_id: object) -> int:
+def number_of_id(migration_id: object) -> int:
+    """The number of an id that a caller names. Raises InvalidArgumentError."""
     try:
         return number_of(migration_id)
     except InvalidMigrationError:
@@ -124,7 +125,7 @@ def _number(migration_id: object) -> int:
 
 
 def _registered(registered: Sequence[Migration], migration_id: object) -> Migration:
-    number = _number(migration_id)
+    number = number_of_id(migration_id)
     for migration in registered:
         if migration.number == number:
             return migration

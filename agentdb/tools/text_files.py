@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from agentdb.errors import AlreadyExistsError, StorageError
@@ -64,26 +67,32 @@ def write_text(path: str, text: str) -> None:
         raise unwritten(path, error) from error
 
 
-def write_new_files(files: Mapping[str, str]) -> None:
-    """Write several files, of which none may exist: all of them, or none.
+def write_folder(folder: str, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write files into a folder that is new or empty; all are there at once, or none. Their paths.
 
     Raises AlreadyExistsError, and StorageError as write_text().
     """
-    written: list[str] = []
+    target = Path(folder)
     try:
-        for path, text in files.items():
-            with open(path, "x", encoding="utf-8", newline="\n") as file:
-                written.append(path)
-                file.write(text)
-    except OSError as error:
-        for path in written:
-            with suppress(OSError):
-                os.unlink(path)
-        if isinstance(error, FileExistsError):
+        if target.exists() and any(target.iterdir()):
             raise AlreadyExistsError(
-                f"{error.filename} is there already", remedy="Name an empty or new folder; nothing was written."
-            ) from error
-        raise unwritten(error.filename or next(iter(files)), error) from error
+                f"{folder} is there already, and is not empty",
+                remedy="Name a new or an empty folder; nothing was written.",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(mkdtemp(prefix=f"{target.name[:100]}.", suffix=".partial", dir=target.parent))
+        try:
+            for name, text in files.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(text, encoding="utf-8", newline="\n")
+            place.chmod(0o755)
+            os.replace(place, target)
+        except BaseException:
+            rmtree(place, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise unwritten(folder, error) from error
+    return tuple([str(target / name) for name in files])
 
 
 def unwritten(path: str, error: OSError) -> StorageError:

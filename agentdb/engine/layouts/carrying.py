@@ -1,0 +1,120 @@
+"""A migration of another tool as one of agentdb: what becomes a flag, what is left out, and what is not carried over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentdb.clients.statements import pragma_with_argument, switches_connection, switches_foreign_keys
+from agentdb.engine.migration import Migration
+from agentdb.errors import InvalidMigrationError
+from agentdb.sql.lexer import keyword, split, tokens
+from agentdb.sql.statement_tables import Statement, folded
+
+if TYPE_CHECKING:
+    from agentdb.engine.layouts.reading import SourceMigration
+
+_OPENS, _CLOSES = frozenset(("BEGIN",)), frozenset(("COMMIT", "END"))
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A migration, and what was done to have it.
+
+    notes: for people; what was turned into a flag or left out. lost: what could not be carried over: somebody must look.
+    """
+
+    migration: Migration
+    source: SourceMigration
+    notes: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def carried(source: SourceMigration) -> Carried:
+    """Make a Migration of one. Raises InvalidMigrationError with the file, for what no migration can be made of."""
+    notes: list[str] = []
+    lost: list[str] = []
+    up, without_foreign_keys, is_bracketed = _bare(split(source.up), notes, lost, "up")
+    down, _, _ = _bare(split(source.down or ""), notes, lost, "down")
+    use_transaction = source.use_transaction or is_bracketed
+    if without_foreign_keys and not use_transaction:
+        use_transaction = True
+        notes.append("runs in a transaction, for it works without foreign keys")
+    losses = _losses(up)
+    if losses:
+        notes.append(f"allows_loss={', '.join(losses)} is proposed: it deletes or filters rows")
+    if not up:
+        notes.append("has no statement")
+    try:
+        migration = Migration(
+            source.id,
+            source.name,
+            up,
+            down,
+            use_transaction=use_transaction,
+            foreign_keys=not without_foreign_keys,
+            allows_loss=losses,
+        )
+    except InvalidMigrationError as error:
+        error.args = (f"{source.file}: {error.message}",)
+        raise
+    return Carried(migration, source, tuple(notes), tuple(lost))
+
+
+def _bare(statements: list[str], notes: list[str], lost: list[str], part: str) -> tuple[list[str], bool, bool]:
+    """The statements without what agentdb does itself; whether they work without foreign keys, and in a transaction."""
+    left: list[str] = []
+    without_foreign_keys = is_bracketed = False
+    outside = 0
+    is_open = False
+    for sql in statements:
+        word = keyword(sql)
+        if word in _OPENS or word in _CLOSES:
+            is_open = word in _OPENS
+            is_bracketed = True
+            continue
+        if word == "PRAGMA" and switches_foreign_keys(sql):
+            without_foreign_keys = without_foreign_keys or _is_off(sql)
+            continue
+        if word == "PRAGMA":
+            name = switches_connection(sql)
+            if name is not None or pragma_with_argument(sql) in ("auto_vacuum", "journal_mode"):
+                lost.append(f"{part}: {' '.join(sql.split())[:120]} is left out: it is a setting of the connection")
+                continue
+        if word in ("SAVEPOINT", "RELEASE", "ROLLBACK"):
+            lost.append(f"{part}: {' '.join(sql.split())[:120]} is left out: a migration is one transaction")
+            continue
+        outside += not is_open
+        left.append(sql)
+    if is_bracketed:
+        notes.append(f"{part}: BEGIN and COMMIT are left out: each migration is a transaction")
+        if outside and outside < len(left):
+            lost.append(f"{part}: some statements stood outside BEGIN and COMMIT; now all are in one transaction")
+    if without_foreign_keys:
+        notes.append(f"{part}: PRAGMA foreign_keys is now foreign_keys=False")
+    return left, without_foreign_keys, is_bracketed
+
+
+def _is_off(sql: str) -> bool:
+    return any(token.text.lower() in ("off", "0", "false", "no") for token in tokens(sql)[2:])
+
+
+def _losses(up: list[str]) -> tuple[str, ...]:
+    """The tables that an up deletes rows of: by DELETE, by REPLACE, or by a copy that is filtered."""
+    names: dict[str, None] = {}
+    made: set[str] = set()
+    copies: dict[str, str] = {}
+    for sql in up:
+        statement = Statement(sql)
+        table = folded(statement.table) if statement.table is not None else None
+        if statement.verb == "CREATE":
+            found = tokens(sql)
+            made |= {folded(token.text) for token in found[2:6] if token.is_name}
+        elif table is not None and statement.verb in ("DELETE", "REPLACE") and table not in made:
+            names[statement.table or ""] = None
+        elif table is not None and table in made and statement.verb in ("INSERT", "REPLACE"):
+            if any(token.is_word("WHERE", "JOIN", "DISTINCT", "GROUP", "LIMIT") for token in tokens(sql)):
+                copies[table] = table
+        elif (pair := statement.renamed_table) is not None and pair[0] in copies:
+            names[pair[1]] = None
+    return tuple(names)

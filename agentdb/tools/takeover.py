@@ -51,10 +51,14 @@ class ForeignHistory:
     def applied_of(self, migrations: Sequence[Migration]) -> list[Migration]:
         """Those of the migrations that it has applied. Raises MigrationError `takeover_refused` where one is not there."""
         if self.numbers is not None:
-            missing = sorted(self.numbers - {migration.number for migration in migrations})
+            there = {migration.number for migration in migrations}
+            # A short id of a folder may have got zeros at its end; see agentdb.engine.layouts.reading.
+            padded = {int(str(one).rstrip("0") or 0): one for one in there}
+            wanted = {one if one in there else padded.get(int(str(one).rstrip("0") or 0), one) for one in self.numbers}
+            missing = sorted(wanted - there)
             if missing:
                 raise refused(f"{self.tool} has applied {missing[0]}, which is not among the migrations")
-            return [migration for migration in migrations if migration.number in self.numbers]
+            return [migration for migration in migrations if migration.number in wanted]
         if self.count is not None:
             if self.count > len(migrations):
                 raise refused(f"{self.tool} has applied {self.count} migrations, and there are {len(migrations)}")

@@ -144,6 +144,62 @@ def test_plain_files_with_numbers_keep_them(tmp_path: Path) -> None:
     ]
 
 
+def test_a_date_among_times_keeps_the_place_that_the_tool_gives_it(tmp_path: Path) -> None:
+    files = {
+        "2024-03-06-170000_one/up.sql": "CREATE TABLE a (x)",
+        "2024-03-13_two/up.sql": "DROP TABLE a",
+        "2024-04-01-000000_three/up.sql": "CREATE TABLE a (x)",
+    }
+    found = load_migrations(write(tmp_path, files), layout="diesel")
+    assert [(one.id, one.description) for one in found] == [
+        ("20240306170000", "one"),
+        ("20240313000000", "two"),
+        ("20240401000000", "three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "losses"),
+    [
+        ("DROP TABLE a; CREATE TABLE a (y);", ("a",)),
+        ("CREATE TABLE n (y); INSERT INTO n (y) SELECT x FROM a; DROP TABLE a; ALTER TABLE n RENAME TO a;", ()),
+        (
+            "CREATE TABLE n (y); INSERT INTO n (y) SELECT x FROM a WHERE x; DROP TABLE a; ALTER TABLE n RENAME TO a;",
+            ("a",),
+        ),
+        ("CREATE TABLE n (y); DROP TABLE a; ALTER TABLE n RENAME TO a;", ("a",)),
+        ("DROP TABLE a;", ("a",)),
+        ("ALTER TABLE a RENAME TO o; CREATE TABLE a (y); INSERT INTO a (y) SELECT x FROM o; DROP TABLE o;", ()),
+        ("CREATE TABLE b (y); INSERT INTO b (y) SELECT x FROM a; DROP TABLE a; CREATE TABLE a (z);", ("a",)),
+        ("DELETE FROM a;", ("a",)),
+        ("CREATE TABLE n (y); DELETE FROM n;", ()),
+    ],
+)
+def test_the_losses_that_are_proposed_are_those_that_the_engine_asks_for(
+    text: str, losses: tuple[str, ...], tmp_path: Path
+) -> None:
+    write(tmp_path, {"1_a.sql": "CREATE TABLE a (x); INSERT INTO a VALUES (0), (1);", "2_b.sql": text})
+    found = load_migrations(tmp_path, layout="plain")
+    assert found[1].allows_loss == losses
+    with create_client_sync(":memory:") as client:
+        assert len(Migrator(client, found).migrate()) == 2
+    bare = Migration("2", "b", found[1].up)
+    with create_client_sync(":memory:") as client:
+        Migrator(client, found[:1]).migrate()
+        if losses and text != "DROP TABLE a;":  # which says itself what is lost; the proof wants it named all the same
+            with pytest.raises(AgentDBError) as raised:
+                Migrator(client, [found[0], bare]).migrate()
+            assert raised.value.code == "data_loss"
+        else:
+            Migrator(client, [found[0], bare]).migrate()
+
+
+def test_deferred_foreign_keys_beside_the_brackets_are_left_out(tmp_path: Path) -> None:
+    text = "-- words\nPRAGMA defer_foreign_keys=ON;\nPRAGMA foreign_keys=OFF;\nCREATE TABLE a (x);\nPRAGMA foreign_keys=ON;\nPRAGMA defer_foreign_keys=OFF;"
+    (one,) = load_migrations(write(tmp_path, {"1_x/migration.sql": text}), layout="prisma")
+    assert (one.up, one.foreign_keys) == (("CREATE TABLE a (x)",), False)
+
+
 def test_what_is_not_carried_over_is_said(tmp_path: Path) -> None:
     text = "PRAGMA journal_mode = WAL;\nBEGIN;\nDELETE FROM a;\nCOMMIT;\nCREATE TABLE b (x);\nSAVEPOINT s;"
     (source,) = read_layout(str(write(tmp_path, {"1_x.sql": text})), "plain")

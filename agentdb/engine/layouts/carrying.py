@@ -14,6 +14,7 @@ from agentdb.sql.statement_tables import Statement, folded
 if TYPE_CHECKING:
     from agentdb.engine.layouts.reading import SourceMigration
 
+_FILTERS = ("WHERE", "JOIN", "DISTINCT", "GROUP", "LIMIT")
 _OPENS, _CLOSES = frozenset(("BEGIN",)), frozenset(("COMMIT", "END"))
 
 
@@ -42,7 +43,7 @@ def carried(source: SourceMigration) -> Carried:
         notes.append("runs in a transaction, for it works without foreign keys")
     losses = _losses(up)
     if losses:
-        notes.append(f"allows_loss={', '.join(losses)} is proposed: it deletes or filters rows")
+        notes.append(f"allows_loss={', '.join(losses)} is proposed: it deletes, drops or filters rows")
     if not up:
         notes.append("has no statement")
     try:
@@ -67,6 +68,7 @@ def _bare(statements: list[str], notes: list[str], lost: list[str], part: str) -
     without_foreign_keys = is_bracketed = False
     outside = 0
     is_open = False
+    has_brackets = any(keyword(sql) == "PRAGMA" and switches_foreign_keys(sql) and _is_off(sql) for sql in statements)
     for sql in statements:
         word = keyword(sql)
         if word in _OPENS or word in _CLOSES:
@@ -77,6 +79,9 @@ def _bare(statements: list[str], notes: list[str], lost: list[str], part: str) -
             without_foreign_keys = without_foreign_keys or _is_off(sql)
             continue
         if word == "PRAGMA":
+            sql = sql[tokens(sql)[0].start :]  # without a comment before it
+            if "defer_foreign_keys" in sql.lower() and has_brackets:
+                continue  # it has no effect where they are not enforced
             name = switches_connection(sql)
             if name is not None or pragma_with_argument(sql) in ("auto_vacuum", "journal_mode"):
                 lost.append(f"{part}: {' '.join(sql.split())[:120]} is left out: it is a setting of the connection")
@@ -100,21 +105,39 @@ def _is_off(sql: str) -> bool:
 
 
 def _losses(up: list[str]) -> tuple[str, ...]:
-    """The tables that an up deletes rows of: by DELETE, by REPLACE, or by a copy that is filtered."""
+    """The tables that an up takes rows of: by DELETE, by REPLACE, by a drop, or by a copy that is filtered.
+
+    A table that is dropped and comes back with rows, under its name or by a rename, is a rebuild.
+    """
     names: dict[str, None] = {}
     made: set[str] = set()
-    copies: dict[str, str] = {}
+    dropped: dict[str, str] = {}
+    filled: set[str] = set()
+    filtered: set[str] = set()
     for sql in up:
         statement = Statement(sql)
         table = folded(statement.table) if statement.table is not None else None
         if statement.verb == "CREATE":
-            found = tokens(sql)
-            made |= {folded(token.text) for token in found[2:6] if token.is_name}
-        elif table is not None and statement.verb in ("DELETE", "REPLACE") and table not in made:
+            made |= {folded(token.text) for token in tokens(sql)[2:6] if token.is_name}
+        elif (pair := statement.renamed_table) is not None:
+            before, after = pair
+            if before in filled:
+                filled.add(after)
+            if before in filtered:
+                names[dropped.get(after, after)] = None
+            made.add(after)
+            made.discard(before)
+        elif table is None:
+            continue
+        elif statement.verb == "DROP TABLE" and table not in made:
+            dropped[table] = statement.table or ""
+        elif statement.verb in ("DELETE", "REPLACE") and table not in made:
             names[statement.table or ""] = None
-        elif table is not None and table in made and statement.verb in ("INSERT", "REPLACE"):
-            if any(token.is_word("WHERE", "JOIN", "DISTINCT", "GROUP", "LIMIT") for token in tokens(sql)):
-                copies[table] = table
-        elif (pair := statement.renamed_table) is not None and pair[0] in copies:
-            names[pair[1]] = None
+        elif statement.verb in ("INSERT", "REPLACE", "UPSERT"):
+            filled.add(table)
+            if table in made and any(token.is_word(*_FILTERS) for token in tokens(sql)):
+                filtered.add(table)
+    for folded_name, name in dropped.items():
+        if not (folded_name in made and folded_name in filled):
+            names[name] = None
     return tuple(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentdb.engine.layouts.sections import dbmate_sections, goose_sections
@@ -43,7 +43,7 @@ def read_layout(folder: str, layout: str) -> tuple[SourceMigration, ...]:
     path = Path(folder)
     if not path.is_dir():
         raise StorageError(f"there is no folder {folder}", code="folder_missing")
-    found = sorted(reader(path), key=lambda one: int(one.id))
+    found = _in_order(list(reader(path)), layout)
     if not found:
         raise InvalidArgumentError(
             f"there are no migrations in {folder} in the layout {layout}", remedy="Name another folder or layout."
@@ -54,6 +54,22 @@ def read_layout(folder: str, layout: str) -> tuple[SourceMigration, ...]:
                 f"{one.file} and {other.file} have one number", code="duplicate_id", migration_id=other.id
             )
     return tuple(found)
+
+
+#: Tools that compare versions as texts.
+_BY_TEXT = ("diesel", "dbmate", "prisma", "goose", "sql-migrate")
+
+
+def _in_order(found: list[SourceMigration], layout: str) -> list[SourceMigration]:
+    """Sorted by number. Where the tool compares texts, and that gives another order, short ids get zeros at their end: a date
+    among times of the same form then has its place."""
+    by_number = sorted(found, key=lambda one: int(one.id))
+    by_text = sorted(found, key=lambda one: one.id)
+    if layout not in _BY_TEXT or by_number == by_text:
+        return by_number
+    width = max([len(one.id) for one in found])
+    padded = [replace(one, id=one.id.ljust(width, "0")) for one in by_text]
+    return padded if padded == sorted(padded, key=lambda one: int(one.id)) else by_number
 
 
 def _text(file: Path) -> str:

@@ -13,6 +13,7 @@ from agentdb.cli.sets import SelectedSet, load, of_set, select
 from agentdb.engine.migration import Migration
 from agentdb.tools.lint.findings import LintFinding
 from agentdb.tools.lint.linter import FLOOR, lint_migrations
+from agentdb.tools.replay import in_a_row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,11 +85,9 @@ def lint_set(
     libsql: bool = False,
 ) -> tuple[LintFinding, ...]:
     """The findings of a set. before: the migrations of those before it, in their order; several may have one number."""
-    base = [
-        Migration.recorded(str(number), m.description, m.up, m.down, m.use_transaction, m.foreign_keys)
-        for number, m in enumerate(before, 1)
-    ]
-    return lint_migrations(one.migrations, base, sqlite_floor=sqlite_floor, libsql=libsql, on_connect=on_connect)
+    return lint_migrations(
+        one.migrations, in_a_row(before), sqlite_floor=sqlite_floor, libsql=libsql, on_connect=on_connect
+    )
 
 
 def _answer(one: SelectedSet, findings: Sequence[LintFinding], strict: bool) -> Answer:

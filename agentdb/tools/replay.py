@@ -11,6 +11,7 @@ from agentdb.engine.migration import Migration
 from agentdb.engine.migrator import Migrator
 from agentdb.errors import AgentDBError
 from agentdb.operations.runners import run
+from agentdb.tools.schema_model import created_tables
 from agentdb.tools.schema_objects import read_objects
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ def replay(
     timeout: seconds after which statements are interrupted: recorded statements are input, and may have no end. ignore: as
     of read_objects(). on_connect: as of a client.
     """
-    numbered = [
-        Migration.recorded(str(number), one.description, one.up, (), one.use_transaction, one.foreign_keys)
-        for number, one in enumerate(migrations, 1)
-    ]
+    numbered = in_a_row(migrations)
     client = memory_client(timeout, on_connect)
     try:
         Migrator(client, numbered, table=TABLE).migrate()
@@ -59,6 +57,20 @@ def replay(
     finally:
         client.close()
     return _one_by_one(numbered, timeout, ignore, on_connect)
+
+
+def in_a_row(migrations: Sequence[Migration]) -> list[Migration]:
+    """Migrations of several sets, or of a database, as those of one set: numbered from 1, without downs.
+
+    Each may lose rows of any of their tables: no database records what allows_loss named, and in memory nothing is lost.
+    """
+    tables = tuple({name for one in migrations for name in created_tables(one)})
+    found = []
+    for number, one in enumerate(migrations, 1):
+        made = Migration.recorded(str(number), one.description, one.up, (), one.use_transaction, one.foreign_keys)
+        made.__dict__["allows_loss"] = tables
+        found.append(made)
+    return found
 
 
 def _one_by_one(

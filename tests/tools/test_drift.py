@@ -134,6 +134,15 @@ def test_rebuilds_python_steps_and_migrations_out_of_order_are_run_again(tmp_pat
     assert [str(one) for one in drift.differences] == ["table by_step: unexpected"]
 
 
+def test_a_migration_that_may_lose_rows_is_run_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    filled = Migration("001", "t", ["CREATE TABLE t (x)", "INSERT INTO t VALUES (1)"])
+    with create_client_sync(path) as client:
+        Migrator(client, [filled, Migration("002", "none", "DELETE FROM t", allows_loss=("t",))]).migrate()
+    assert found(path) == []
+    assert find_drift(path).is_complete
+
+
 def test_an_audited_database_is_clean(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with AgentDB.open(path) as db:

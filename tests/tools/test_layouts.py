@@ -170,6 +170,7 @@ def test_a_date_among_times_keeps_the_place_that_the_tool_gives_it(tmp_path: Pat
         ("CREATE TABLE n (y); DROP TABLE a; ALTER TABLE n RENAME TO a;", ("a",)),
         ("DROP TABLE a;", ("a",)),
         ("ALTER TABLE a RENAME TO o; CREATE TABLE a (y); INSERT INTO a (y) SELECT x FROM o; DROP TABLE o;", ()),
+        ("CREATE TABLE b (y); ALTER TABLE a RENAME TO o; ALTER TABLE b RENAME TO a; DROP TABLE o;", ("a",)),
         ("CREATE TABLE b (y); INSERT INTO b (y) SELECT x FROM a; DROP TABLE a; CREATE TABLE a (z);", ("a",)),
         ("DELETE FROM a;", ("a",)),
         ("CREATE TABLE n (y); DELETE FROM n;", ()),

@@ -114,6 +114,7 @@ def _losses(up: list[str]) -> tuple[str, ...]:
     dropped: dict[str, str] = {}
     filled: set[str] = set()
     filtered: set[str] = set()
+    origin: dict[str, str] = {}  # the name that a table was given -> the one that it had
     for sql in up:
         statement = Statement(sql)
         table = folded(statement.table) if statement.table is not None else None
@@ -121,6 +122,7 @@ def _losses(up: list[str]) -> tuple[str, ...]:
             made |= {folded(token.text) for token in tokens(sql)[2:6] if token.is_name}
         elif (pair := statement.renamed_table) is not None:
             before, after = pair
+            origin[after] = origin.pop(before, before if before not in made else after)
             if before in filled:
                 filled.add(after)
             if before in filtered:
@@ -129,8 +131,8 @@ def _losses(up: list[str]) -> tuple[str, ...]:
             made.discard(before)
         elif table is None:
             continue
-        elif statement.verb == "DROP TABLE" and table not in made:
-            dropped[table] = statement.table or ""
+        elif statement.verb == "DROP TABLE" and (table not in made or origin.get(table, table) != table):
+            dropped[origin.get(table, table)] = statement.table if table not in origin else origin[table]  # type: ignore[assignment]
         elif statement.verb in ("DELETE", "REPLACE") and table not in made:
             names[statement.table or ""] = None
         elif statement.verb in ("INSERT", "REPLACE", "UPSERT"):

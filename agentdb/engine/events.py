@@ -57,6 +57,11 @@ class NewerSchemaAccepted(Record):
     migrations: tuple[str, ...]
 
 
+class SchemaChanged(Record):
+    """A warning, told only where something is pending: the schema is not what the last run has left. Somebody has changed it
+    by other means; `agentdb check` shows what differs."""
+
+
 class Started(Record):
     """One migration is about to run; the write lock is not held yet."""
 
@@ -108,6 +113,7 @@ if TYPE_CHECKING:
     Event: TypeAlias = (
         Planned
         | NewerSchemaAccepted
+        | SchemaChanged
         | BackingUp
         | BackedUp
         | Restoring

@@ -17,7 +17,8 @@ _COLUMNS = """
   applied_after TEXT,
   note TEXT,
   up TEXT,
-  down TEXT
+  down TEXT,
+  schema_fingerprint TEXT
 """
 _FULL = (
     "id",

@@ -257,6 +257,10 @@ class MigratorOperations(Operations[W]):
             told, has_target = self._on_event is not None, target is not None
             rollback = Rollback(self._history, plan, plan_again, backup=self._backup, has_target=has_target, told=told)
             results = yield from rollback.run()
+            if results:
+                from agentdb.engine.schema_fingerprint import record
+
+                yield from record()
         yield from emit(Finished(DOWN, tuple(results)))
         return results
 

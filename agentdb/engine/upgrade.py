@@ -190,6 +190,10 @@ def upgrade(
         pending = [one for one in sets if one.plan]
         for one in pending:
             yield from one.check()
+        from agentdb.engine import schema_fingerprint
+
+        if any(one.applied for one in pending):
+            yield from schema_fingerprint.check()
         backed_up, path = (None, None) if backup is None else (yield from _back_up(pending, backup))
         from agentdb.engine.connection_state import leave_temporary
 
@@ -209,7 +213,11 @@ def upgrade(
             if len(sets) > 1:
                 error.args = (f"{error.message}; its tracking table is {one.history.table!r}{_before(results)}",)
             error.after(results)
+            if results:
+                yield from schema_fingerprint.record()
             raise
+        if results:
+            yield from schema_fingerprint.record()
         if backup is not None and backed_up is not None:
             from agentdb.engine.backup.automatic import after_upgrade
 

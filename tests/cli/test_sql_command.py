@@ -73,7 +73,9 @@ def state(query: Any) -> Callable[[object, str], list[Any]]:
     def read(path: object, table: str = "migrations") -> list[Any]:
         names = [name for (name,) in query(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         columns = [row[1] for row in query(path, f'PRAGMA table_info("{table}")')]
-        kept = ", ".join(column for column in columns if column not in ("applied_at", "execution_time"))
+        kept = ", ".join(
+            column for column in columns if column not in ("applied_at", "execution_time", "schema_fingerprint")
+        )
         return [
             query(path, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"),
             query(path, f'SELECT {kept}, typeof(applied_at) FROM "{table}" ORDER BY id'),

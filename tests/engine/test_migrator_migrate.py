@@ -60,6 +60,7 @@ def test_the_row_records_all_that_a_later_or_earlier_build_needs(db: Database, p
         row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
     recorded_time = row.pop("execution_time")
     assert 0 < recorded_time <= result.execution_time
+    assert re.fullmatch("v1:[0-9a-f]{64}", row.pop("schema_fingerprint"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["applied_at"])
     assert datetime.fromisoformat(row["applied_at"]) == result.executed_at.replace(
         microsecond=result.executed_at.microsecond // 1000 * 1000

@@ -44,6 +44,7 @@ def test_the_columns_are_these_with_the_five_first_and_the_rest_optional(db: Dat
         "note",
         "up",
         "down",
+        "schema_fingerprint",
     ]
     assert [name for name, required, default in columns if required and default is None] == ["id"]
     assert ask(path, "SELECT type, pk FROM pragma_table_info('migrations') WHERE name = 'id'") == [("TEXT", 1)]

@@ -132,7 +132,7 @@ def _losses(up: list[str]) -> tuple[str, ...]:
         elif table is None:
             continue
         elif statement.verb == "DROP TABLE" and (table not in made or origin.get(table, table) != table):
-            dropped[origin.get(table, table)] = statement.table if table not in origin else origin[table]  # type: ignore[assignment]
+            dropped[origin.get(table, table)] = origin.get(table, statement.table or "")
         elif statement.verb in ("DELETE", "REPLACE") and table not in made:
             names[statement.table or ""] = None
         elif statement.verb in ("INSERT", "REPLACE", "UPSERT"):

@@ -64,7 +64,7 @@ def list_backups(database: Place, folder: str | os.PathLike[str] | None = None) 
     name = os.path.basename(path)
     stem = re.escape(name)
     if place == default_folder(path):  # which is of this database alone, so that whatever was cut is of its name
-        stem += "|" + "|".join([re.escape(name[:end]) + _CUT for end in range(64, len(name) + 1)])
+        stem = "|".join([stem, *[re.escape(name[:end]) + _CUT for end in range(64, len(name) + 1)]])
     found = [*_of_folder(place, stem, (("upgrade", _UPGRADE), ("on_demand", _ON_DEMAND)))]
     folder_of_file = os.path.dirname(path)
     beside = re.escape(fitting(folder_of_file, name, _REPLACED_ROOM))
@@ -84,7 +84,9 @@ def latest_backup(database: Place, folder: str | os.PathLike[str] | None = None)
 
 
 def _of_folder(folder: str, stem: str, kinds: tuple[tuple[Kind, str], ...]) -> Iterator[BackupFile]:
-    patterns = [(kind, re.compile(rf"(?:{stem}){pattern}")) for kind, pattern in kinds]
+    patterns: list[tuple[Kind, re.Pattern[str]]] = [
+        (kind, re.compile(rf"(?:{stem}){pattern}")) for kind, pattern in kinds
+    ]
     try:
         entries = sorted(os.listdir(folder))
     except FileNotFoundError:

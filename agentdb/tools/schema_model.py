@@ -168,7 +168,8 @@ def created_table(sql: str) -> str | None:
         return None
     name = next(words, None)
     if name is not None and name.is_word("IF"):
-        next(words, None), next(words, None)
+        for _ in ("NOT", "EXISTS"):
+            next(words, None)
         name = next(words, None)
     behind = next(words, None)
     if behind is not None and behind.kind == OTHER and behind.text == ".":

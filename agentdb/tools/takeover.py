@@ -132,7 +132,7 @@ def _record(history: History, listed: Sequence[Migration], applied: Sequence[Mig
 
 
 def _history(client: LocalClient, at: str | None) -> ForeignHistory:
-    found = run(client, foreign_histories())
+    found: list[ForeignHistory] = list(run(client, foreign_histories()))
     if at is not None:
         tool = found[0] if found else ForeignHistory("the database", "")
         number = repair.number_of_id(at)

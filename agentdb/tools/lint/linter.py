@@ -197,7 +197,7 @@ def _lines_before(file: str, number: int) -> int:
             text = opened.read()
     except (OSError, UnicodeDecodeError):
         return 0
-    at = 0
+    at = start = 0
     for sql in split(text)[:number]:
         found = text.find(sql, at)
         at, start = found + len(sql), found

@@ -51,7 +51,9 @@ def test_every_command_that_it_lists_is_there() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "agentdb", "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    assert listed == {"migrate", "rollback", "status", "backup", "restore", "validate", "sql", "new", "repair", "audit"}
+    first = {"migrate", "rollback", "status", "backup", "restore", "validate", "sql", "new", "repair", "audit"}
+    tools = {"lint", "ledger", "check", "rehearse", "doctor", "backups", "schema", "migrations", "adopt", "export"}
+    assert listed == first | tools
     for name in listed:
         assert re.search(rf"^  {name}\b", done.stdout, re.MULTILINE), name
 

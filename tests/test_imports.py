@@ -57,6 +57,17 @@ def test_a_start_with_nothing_pending_imports_little_beside_sqlite3(up_to_date: 
     assert beside <= {"__future__", "_sha256", "_sha2", "stat"}, sorted(beside)
 
 
+def test_a_start_imports_nothing_of_the_tools(up_to_date: str) -> None:
+    code = f"""
+from agentdb import AgentDB
+AgentDB.open({up_to_date!r}).close()
+"""
+    tools = {name for name in imported_by(code) if name.startswith(("agentdb.tools", "agentdb.engine.layouts"))}
+    assert tools == set()
+    ours = imported_by(START.format(path=up_to_date, expected="[]"))
+    assert "agentdb.engine.schema_fingerprint" not in ours
+
+
 def test_importing_agentdb_alone_imports_nothing_of_it_yet() -> None:
     ours = imported_by("import agentdb")
     assert {name for name in ours if name.startswith("agentdb")} == {"agentdb"}

@@ -198,17 +198,6 @@ def test_the_rest_of_an_agents_state_has_every_figure_that_was_promised() -> Non
     assert all(figure["ratio"] > 0 and figure["against"] == "off" for figure in audited)
 
 
-def test_what_an_audited_write_costs_has_a_figure_for_each_kind_of_write() -> None:
-    figures = json.loads(run("audit", "--json"))["figures"]
-    assert [figure["write"].partition(" ")[0] for figure in figures] == [
-        "messages.append",
-        "append",
-        "INSERT",
-        "UPDATE",
-    ]
-    assert all(figure["off_us"] > 0 and figure["ratio"] > 0 for figure in figures)
-
-
 def test_what_the_tools_cost_has_a_figure_for_each() -> None:
     figures = json.loads(run("tools", "--json"))["figures"]
     named = {figure["tool"] for figure in figures}

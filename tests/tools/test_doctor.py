@@ -159,6 +159,22 @@ def test_fix_cuts_the_wal_and_rebuilds_a_search_index_that_disagrees(path: Path)
     told = {repair.message for repair in report.repairs if repair.error is None}
     assert any("messages_fts did not agree" in text for text in told)
     assert any("messages_fts agrees" in repair.message for repair in doctor(path, fix=True).repairs)
+    with AgentDB.open(path) as db:
+        found = db.client.execute("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'CONTENT'").tuples
+    assert found == [(1,)]
+
+
+def test_fix_rebuilds_a_search_index_of_the_applications_own_table(path: Path) -> None:
+    change(
+        path,
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)",
+        "INSERT INTO notes (text) VALUES ('a word')",
+        "CREATE VIRTUAL TABLE notes_fts USING fts5 (text, content = 'notes', content_rowid = 'id')",
+    )
+    told = {repair.message for repair in doctor(path, fix=True).repairs}
+    assert "the search index notes_fts did not agree with its table, and is rebuilt" in told
+    told = {repair.message for repair in doctor(path, fix=True).repairs}
+    assert "the search index notes_fts agrees with its table" in told
 
 
 def test_fix_removes_old_partial_files_of_this_database_alone(path: Path) -> None:

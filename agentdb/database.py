@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from agentdb import migrations as built_in
 from agentdb.clients import create_client, create_client_sync
 from agentdb.clients.adapters import borrow
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from agentdb.engine.migration_set import MigrationSet
     from agentdb.operations.runners import Callback
     from agentdb.stores.messages.derived import TokenCounter
+    from agentdb.stores.erasure import EraseReport, ErasureStore
+    from agentdb.stores.transfer.reader import ImportSource
+    from agentdb.stores.transfer.sink import Place as ExportPlace
+    from agentdb.stores.transfer.store import TransferStore
+    from agentdb.stores.transfer.values import ExportReport, ImportReport
 
 
 #: What `PRAGMA application_id` says of a file that agentdb made: "agdb". `file` and its like can tell it by that.
@@ -34,6 +41,8 @@ APPLICATION_ID = 0x61676462
 
 class _Database(Stores[W]):
     """What both databases have in common: whose the client is, and whether they are closed."""
+
+    migrators: tuple[Any, ...]
 
     def __init__(
         self,
@@ -55,6 +64,20 @@ class _Database(Stores[W]):
     def _check(self) -> None:
         if self._closed:
             raise ClosedError(f"the database {self._target.path} is closed")
+
+    @property
+    def _transfer(self) -> TransferStore[W]:
+        from agentdb.stores.transfer.store import TransferStore
+
+        return self._store(TransferStore)  # type: ignore[no-any-return]
+
+    @property
+    def _erasure(self) -> ErasureStore[W]:
+        from agentdb.stores.erasure import ErasureStore
+
+        rules = [(one.backup_rules, one.table) for one in self.migrators]
+        folders = [(os.fspath(rule[0]), table) for rule, table in rules if rule is not None and rule[0] is not None]
+        return self._store(ErasureStore, backups=folders)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._target.path}{' closed' if self.closed else ''}>"
@@ -190,6 +213,48 @@ class AgentDB(_Database[Sync]):
         self._check()
         return Transaction(self._target, self._default_agent, self._token_counter, actor)
 
+    def export(self, session_id: str, to: ExportPlace | None = None, *, include_deleted: bool = False) -> ExportReport:
+        """Write a session with all that belongs to it as JSON Lines: its agents, messages (removed ones and summaries, too),
+        compactions, agent context and switches, logs and attachments. All of it is of one moment; writers are not delayed.
+
+        to: a path that does not exist, or a file that is open for writing; with None the bytes are `.data` of the report.
+        include_deleted: a session that is deleted softly, too.
+
+        Raises NotFoundError, UnreadableRowError, DamagedAttachmentError, AlreadyExistsError, StorageError; then there is no
+        new file. A file that the caller had open may have a part of it.
+        """
+        return self._transfer.export(session_id, to, include_deleted=include_deleted)
+
+    def import_(self, source: ImportSource) -> ImportReport:
+        """Read what export() wrote, in one transaction: a path, the bytes, or a file that is open for reading.
+
+        Ids are kept. Where a number is taken by a row of another session, all numbers of that table move together, and the
+        report says by how much. A session or an agent that is here already is compared and left as it is: an import done
+        twice changes nothing.
+
+        Raises ExportFileError, InvalidArgumentError `unreadable_source`, BusyError; then nothing was imported.
+        """
+        return self._transfer.import_(source)
+
+    def erase(self, session_id: str, *, forks: bool = False, vacuum: bool = True) -> EraseReport:
+        """Remove a session for good, with all that belongs to it. No byte of the file, its -wal and its -shm has it then.
+
+        Removed are its rows, its part of the search index, its attachments, and what earlier changes and deletions have left
+        in freed space.
+
+        forks: the sessions that were forked from it, too; else they stay as they are, and the report names them. Children
+        become roots. vacuum: False leaves out the step that rewrites the whole file. Then freed space may hold what was
+        deleted while secure_delete was not 'on'.
+
+        Look at `.remains` of the report: where a reader of another program is in the way, it says what is left and what to
+        call later. A session that is not there has no rows to count; what it has left is erased. `.backups` are the copies
+        that still hold it; none is removed.
+
+        Raises BusyError, and IntegrityError where a row of the application refers to it and forbids that; then nothing was
+        erased.
+        """
+        return self._erasure.erase(session_id, forks=forks, vacuum=vacuum)
+
     def close(self) -> None:
         """Close. May be called twice."""
         self._closed = True
@@ -258,6 +323,20 @@ class AsyncAgentDB(_Database[Async]):
         """As AgentDB.transaction(), with `async with`."""
         self._check()
         return AsyncTransaction(self._target, self._default_agent, self._token_counter, actor)
+
+    async def export(
+        self, session_id: str, to: ExportPlace | None = None, *, include_deleted: bool = False
+    ) -> ExportReport:
+        """As AgentDB.export()."""
+        return await self._transfer.export(session_id, to, include_deleted=include_deleted)
+
+    async def import_(self, source: ImportSource) -> ImportReport:
+        """As AgentDB.import_()."""
+        return await self._transfer.import_(source)
+
+    async def erase(self, session_id: str, *, forks: bool = False, vacuum: bool = True) -> EraseReport:
+        """As AgentDB.erase()."""
+        return await self._erasure.erase(session_id, forks=forks, vacuum=vacuum)
 
     async def close(self) -> None:
         """Close. May be called twice."""

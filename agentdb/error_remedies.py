@@ -192,4 +192,16 @@ REMEDIES: dict[str, str] = {
     "already_applied": "Nothing. The memory has the change already.",
     "default_agent": "Make another agent the default one with agents.set_default() first.",
     "already_exists": "Use another id, or update the one that is there.",
+    # attachments and exports
+    "damaged_attachment": "Delete the attachment and add the file again. Look at the disk: `PRAGMA integrity_check` says whether "
+    "more is damaged.",
+    "unreadable_source": "Nothing was changed. Check the path, and whether this user may read it.",
+    "source_changed": "Nothing was added. Add the file again when nobody writes to it.",
+    "export_failed": "Nothing is left there. Make room or give the right to write there, or name another place.",
+    "not_an_export": "Nothing was imported. Name a file that db.export() wrote.",
+    "unknown_version": "Nothing was imported. Update the application to a build that reads this version.",
+    "truncated_export": "Nothing was imported. Copy the file again, or export the session again.",
+    "damaged_export": "Nothing was imported. Copy the file again, or export the session again. Where it was edited on purpose, "
+    "delete `sha256` from its last line.",
+    "bad_export_row": "Nothing was imported. Correct that line, or export the session again.",
 }

@@ -212,6 +212,26 @@ class TokenCounterError(AgentDBError):
     code = "token_counter"
 
 
+class DamagedAttachmentError(AgentDBError):
+    """Stored bytes of an attachment that are not those that were added: a piece is missing, or of another length or hash."""
+
+    code = "damaged_attachment"
+
+
+class ExportFileError(AgentDBError):
+    """A file that cannot be imported: it is no export, of another version, cut off, or has a row that does not fit. Nothing
+    was imported.
+
+    Attributes beside those of AgentDBError: `line`, the number of the line, from 1, or None.
+    """
+
+    code = "not_an_export"
+
+    def __init__(self, message: str, *, line: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.line = line
+
+
 class NotFoundError(AgentDBError):
     """Nothing has that id."""
 

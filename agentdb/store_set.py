@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentdb.stores.agent_versions import AgentVersionStore
     from agentdb.stores.agents import AgentStore
     from agentdb.stores.audit.store import AuditStore
+    from agentdb.stores.attachments.store import AttachmentStore
     from agentdb.stores.compactions.store import CompactionStore
     from agentdb.stores.conversations.store import ConversationStore
     from agentdb.stores.memories.accesses import MemoryAccessStore
@@ -87,6 +88,13 @@ class Stores(HasTarget[W]):
         from agentdb.stores.messages.store import MessageStore
 
         return self._store(MessageStore, token_counter=self._token_counter)  # type: ignore[no-any-return]
+
+    @property
+    def attachments(self) -> AttachmentStore[W]:
+        """The files beside the messages of the sessions."""
+        from agentdb.stores.attachments.store import AttachmentStore
+
+        return self._store(AttachmentStore)  # type: ignore[no-any-return]
 
     @property
     def conversations(self) -> ConversationStore[W]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,78 @@ def the_default_agent(path: Path) -> AgentDBError:
 def an_id_that_is_taken(path: Path) -> AgentDBError:
     with conversation(path) as db:
         return caught(db.agents.create, id="a", name="Writer", model="large")
+
+
+# -- attachments and exports
+
+
+@situation
+def bytes_that_changed_on_the_disk(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        added = db.attachments.add("s", b"high water at noon")
+        db.client.execute("UPDATE attachment_pieces SET data = CAST('high water at nine' AS BLOB)")
+        return caught(db.attachments.read, added.id)
+
+
+@situation
+def a_file_to_attach_that_is_missing(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.attachments.add, "s", path.with_suffix(".png"))
+
+
+@situation
+def a_file_that_grows_while_it_is_attached(path: Path) -> AgentDBError:
+    class Growing(BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            self.getbuffer()[0] ^= 1
+            return super().seek(offset, whence)
+
+    with conversation(path) as db:
+        return caught(db.attachments.add, "s", Growing(b"high water at noon"))
+
+
+@situation
+def an_export_into_a_missing_folder(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.export, "s", path / "s.jsonl")
+
+
+@situation
+def an_import_of_something_else(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.import_, b'{"role": "user", "content": "hello"}\n')
+
+
+@situation
+def an_import_from_the_future(path: Path) -> AgentDBError:
+    with conversation(path) as db:
+        return caught(db.import_, b'{"format": "agentdb.export", "version": 2}\n')
+
+
+@situation
+def an_import_of_half_a_file(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        data = db.export("s").data
+        return caught(db.import_, data[: data.index(b"messages")])
+
+
+@situation
+def an_import_that_lost_its_end(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        lines = db.export("s").data.splitlines(keepends=True)
+        return caught(db.import_, b"".join(lines[:-1]))
+
+
+@situation
+def an_import_of_an_edited_file(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        return caught(db.import_, db.export("s").data.replace(b"Two", b"Six"))
+
+
+@situation
+def an_import_with_a_row_that_does_not_fit(path: Path) -> AgentDBError:
+    with conversation(path, "Two tides a day.") as db:
+        data = db.export("s").data.replace(b'"status":"complete"', b'"status":"finished"')
+        data = data[: data.rindex(b',"sha256"')] + b"}"
+        db.sessions.delete("s")
+        return caught(db.import_, data)

@@ -719,6 +719,46 @@ Use another id, or update the one that is there. [already_exists]
 == already_exists: a backup over a file
 FILE is there already
 Name a file that does not exist. [already_exists]
+
+== damaged_attachment: bytes that changed on the disk
+the bytes of attachment 1 cannot be read: their SHA-256 is not that of the bytes that were added
+Delete the attachment and add the file again. Look at the disk: `PRAGMA integrity_check` says whether more is damaged. [damaged_attachment]
+
+== unreadable_source: a file to attach that is missing
+FOLDER/agents.png cannot be read: No such file or directory
+Nothing was changed. Check the path, and whether this user may read it. [unreadable_source]
+
+== source_changed: a file that grows while it is attached
+the file was changed while it was read
+Nothing was added. Add the file again when nobody writes to it. [source_changed]
+
+== export_failed: an export into a missing folder
+FILE/s.jsonl cannot be written: Not a directory
+Nothing is left there. Make room or give the right to write there, or name another place. [export_failed]
+
+== not_an_export: an import of something else
+the first line is not that of an export of agentdb
+Nothing was imported. Name a file that db.export() wrote. [not_an_export]
+
+== unknown_version: an import from the future
+the export has version 2; this build reads version 1
+Nothing was imported. Update the application to a build that reads this version. [unknown_version]
+
+== truncated_export: an import of half a file
+line 3 is no JSON: the export is cut off or damaged there
+Nothing was imported. Copy the file again, or export the session again. [truncated_export]
+
+== truncated_export: an import that lost its end
+the export is cut off behind line 4
+Nothing was imported. Copy the file again, or export the session again. [truncated_export]
+
+== damaged_export: an import of an edited file
+line 5: the export is not as it was written: its SHA-256 is another one
+Nothing was imported. Copy the file again, or export the session again. Where it was edited on purpose, delete `sha256` from its last line. [damaged_export]
+
+== bad_export_row: an import with a row that does not fit
+line 4: its row does not fit: CHECK constraint failed: status IN ('complete', 'partial')
+Nothing was imported. Correct that line, or export the session again. [bad_export_row]
 """
 
 

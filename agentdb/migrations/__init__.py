@@ -18,6 +18,7 @@ from agentdb.migrations.m011_memories import MIGRATION as _MEMORIES
 from agentdb.migrations.m012_memory_search import MIGRATION as _MEMORY_SEARCH
 from agentdb.migrations.m013_memory_vectors import MIGRATION as _MEMORY_VECTORS
 from agentdb.migrations.m014_audit import MIGRATION as _AUDIT
+from agentdb.migrations.m015_attachments import MIGRATION as _ATTACHMENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _MEMORY_SEARCH,
     _MEMORY_VECTORS,
     _AUDIT,
+    _ATTACHMENTS,
 )
 
 

@@ -11,6 +11,7 @@ from agentdb.operations.decorators import operation as operation
 from agentdb.operations.requests import Steps as Steps
 from agentdb.operations.requests import atomically as atomically
 from agentdb.operations.requests import batch as batch
+from agentdb.operations.requests import call as call
 from agentdb.operations.requests import emit as emit
 from agentdb.operations.requests import execute as execute
 

@@ -103,6 +103,17 @@ class Pause:
         self.seconds = seconds
 
 
+class Call:
+    """A function of the body that may wait, as one that reads a file; on an event loop, a thread of its own runs it. It does
+    not use the database."""
+
+    __slots__ = ("arguments", "function")
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+
+
 class Renew:
     """New connections for whatever comes next, outside any transaction: something was set on the one that is in use."""
 
@@ -140,6 +151,12 @@ def emit(event: object) -> Steps[None]:
 def pause(seconds: float) -> Steps[None]:
     """Let others have the write lock, outside any transaction."""
     yield Pause(seconds)
+
+
+def call(function: Callable[..., T], *arguments: Any) -> Steps[T]:
+    """Ask for what a function returns that may wait, as one that reads a file: it keeps no event loop from its work."""
+    result: T = yield Call(function, arguments)
+    return result
 
 
 def renew() -> Steps[None]:

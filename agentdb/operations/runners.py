@@ -6,7 +6,19 @@ from time import sleep
 
 from agentdb.errors import InvalidArgumentError, TransactionActiveError
 from agentdb.logs import ERROR, log
-from agentdb.operations.requests import Backup, Batch, Begin, Commit, Emit, Execute, Pause, Renew, Rollback, Script
+from agentdb.operations.requests import (
+    Backup,
+    Batch,
+    Begin,
+    Call,
+    Commit,
+    Emit,
+    Execute,
+    Pause,
+    Renew,
+    Rollback,
+    Script,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +51,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
                     answer = _back_up(target, request, on_event)
+                elif type(request) is Call:
+                    answer = request.function(*request.arguments)
                 elif type(request) is Renew:
                     target.renew()
                 elif type(request) is Pause:
@@ -163,6 +177,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
                 elif type(request) is Backup:
                     answer = await _back_up_async(target, request, on_event)
+                elif type(request) is Call:
+                    answer = await _call_async(request)
                 elif type(request) is Renew:
                     target.renew()
                 elif type(request) is Pause:
@@ -231,6 +247,12 @@ async def _back_up_async(target: Any, request: Backup, on_event: Callback | None
         await _deliver_async(target, on_event, event)
 
     return await do(request.target, target.path, target.settings, None if on_event is None else deliver)
+
+
+async def _call_async(request: Call) -> Any:
+    from agentdb.operations.worker import call
+
+    return await call(request.function, request.arguments)
 
 
 def run_borrowed(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:

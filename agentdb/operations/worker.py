@@ -57,6 +57,23 @@ async def do(work: Task, path: str, settings: Any, deliver: Callable[[object], A
     return answer
 
 
+async def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """What a function returns, which a thread runs. Where the caller is cancelled it is waited for: when the cancellation
+    goes on, nothing reads the caller's file any more."""
+    future = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            try:
+                await asyncio.wait((future,))
+            except asyncio.CancelledError:
+                continue  # cancelled once more: the first one goes on as soon as the function is at its end
+        if not future.cancelled():
+            future.exception()  # it is seen
+        raise
+
+
 async def _tell(events: asyncio.Queue[object], deliver: Callable[[object], Awaitable[None]]) -> None:
     while (event := await events.get()) is not None:
         await deliver(event)

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
         agent_versions,
         agents,
         audit,
+        attachments,
         compactions,
         conversations,
+        erasure,
         memories,
         memory_accesses,
         memory_annotations,
@@ -28,14 +30,17 @@ if TYPE_CHECKING:
         session_metrics,
         session_search,
         sessions,
+        transfer,
     )
     from agentdb.queries import agent_contexts as AgentContextQueries
     from agentdb.queries import agent_metrics as AgentMetricQueries
     from agentdb.queries import agent_versions as AgentVersionQueries
     from agentdb.queries import agents as AgentQueries
     from agentdb.queries import audit as AuditQueries
+    from agentdb.queries import attachments as AttachmentQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
+    from agentdb.queries import erasure as ErasureQueries
     from agentdb.queries import memories as MemoryQueries
     from agentdb.queries import memory_accesses as MemoryAccessQueries
     from agentdb.queries import memory_annotations as MemoryAnnotationQueries
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from agentdb.queries import session_metrics as SessionMetricQueries
     from agentdb.queries import session_search as SessionSearchQueries
     from agentdb.queries import sessions as SessionQueries
+    from agentdb.queries import transfer as TransferQueries
 else:
     _MODULES = {
         "agents": "agents",
@@ -77,6 +83,9 @@ else:
         "memory_links": "memory_links",
         "memory_search": "memory_search",
         "audit": "audit",
+        "attachments": "attachments",
+        "transfer": "transfer",
+        "erasure": "erasure",
         "AgentQueries": "agents",
         "SessionQueries": "sessions",
         "SessionForkQueries": "session_forks",
@@ -100,6 +109,9 @@ else:
         "MemoryLinkQueries": "memory_links",
         "MemorySearchQueries": "memory_search",
         "AuditQueries": "audit",
+        "AttachmentQueries": "attachments",
+        "TransferQueries": "transfer",
+        "ErasureQueries": "erasure",
     }
 
     def __getattr__(name):
@@ -118,8 +130,10 @@ __all__ = [
     "AgentQueries",
     "AgentVersionQueries",
     "AuditQueries",
+    "AttachmentQueries",
     "CompactionQueries",
     "ConversationQueries",
+    "ErasureQueries",
     "MemoryAccessQueries",
     "MemoryAnnotationQueries",
     "MemoryEmbeddingQueries",
@@ -136,13 +150,16 @@ __all__ = [
     "SessionMetricQueries",
     "SessionQueries",
     "SessionSearchQueries",
+    "TransferQueries",
     "agent_contexts",
     "agent_metrics",
     "agent_versions",
     "agents",
     "audit",
+    "attachments",
     "compactions",
     "conversations",
+    "erasure",
     "memories",
     "memory_accesses",
     "memory_annotations",
@@ -159,4 +176,5 @@ __all__ = [
     "session_metrics",
     "session_search",
     "sessions",
+    "transfer",
 ]

@@ -11,11 +11,15 @@ from agentdb.stores.agent_versions import AgentVersion, AgentVersionStore
 from agentdb.stores.agents import Agent, AgentStats, AgentStore
 from agentdb.stores.audit.store import AuditStore
 from agentdb.stores.audit.values import AuditEntry, AuditStatus
+from agentdb.stores.attachments.reader import AttachmentReader
+from agentdb.stores.attachments.store import AttachmentStore
+from agentdb.stores.attachments.values import Attachment
 from agentdb.stores.compactions.store import CompactionStore
 from agentdb.stores.compactions.values import CompactionEvent, CompactionPlan, CompactionStats
 from agentdb.stores.conversations.store import ConversationStore
 from agentdb.stores.differences import FieldChange
 from agentdb.stores.entity import Entity, Unreadable, Values
+from agentdb.stores.erasure import EraseReport
 from agentdb.stores.fields import (
     BOOLEAN,
     COUNT,
@@ -73,6 +77,7 @@ from agentdb.stores.sessions.values import (
     SessionSummary,
     SessionWithAgent,
 )
+from agentdb.stores.transfer.values import Conflict, ExportReport, ImportReport
 
 __all__ = [
     "BOOLEAN",
@@ -101,16 +106,23 @@ __all__ = [
     "AuditEntry",
     "AuditStatus",
     "AuditStore",
+    "Attachment",
+    "AttachmentReader",
+    "AttachmentStore",
     "CompactionEvent",
     "CompactionPlan",
     "CompactionStats",
     "CompactionStore",
+    "Conflict",
     "ConversationStore",
     "EffectiveConfiguration",
     "EmbeddingModel",
     "Entity",
+    "EraseReport",
+    "ExportReport",
     "Field",
     "FieldChange",
+    "ImportReport",
     "JsonArray",
     "JsonObject",
     "Memory",

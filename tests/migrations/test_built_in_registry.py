@@ -104,4 +104,5 @@ def test_descriptions_are_short_plain_words_that_a_user_may_read() -> None:
         "Search in memories",
         "Memory vectors",
         "Audit trail",
+        "Attachments",
     ]

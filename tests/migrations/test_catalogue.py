@@ -311,6 +311,27 @@ COLUMNS = {
         "created_at": "TEXT NOT NULL DEFAULT NOW",
         "vector": "BLOB NOT NULL",
     },
+    "attachment_contents": {
+        "sha256": "TEXT NOT NULL",
+        "size": "INTEGER NOT NULL",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+    },
+    "attachment_pieces": {
+        "sha256": "TEXT NOT NULL",
+        "piece": "INTEGER NOT NULL",
+        "data": "BLOB NOT NULL",
+    },
+    "attachments": {
+        "id": "INTEGER",
+        "session_id": "TEXT NOT NULL",
+        "message_id": "INTEGER",
+        "sha256": "TEXT NOT NULL",
+        "name": "TEXT",
+        "media_type": "TEXT",
+        "metadata_json": "TEXT",
+        "created_at": "TEXT NOT NULL DEFAULT NOW",
+        "updated_at": "TEXT NOT NULL DEFAULT NOW",
+    },
 }
 
 #: For each table: its indexes with their columns, and what they leave out; SQLite's own are of PRIMARY KEY and UNIQUE.
@@ -427,6 +448,13 @@ INDEXES = {
         "sqlite_autoindex_memory_embeddings_1": "UNIQUE memory_id, model",
         "idx_memory_embeddings_model": "model",
     },
+    "attachment_contents": {"sqlite_autoindex_attachment_contents_1": "UNIQUE sha256"},
+    "attachment_pieces": {"sqlite_autoindex_attachment_pieces_1": "UNIQUE sha256, piece"},
+    "attachments": {
+        "idx_attachments_session_id": "session_id",
+        "idx_attachments_message_id": "message_id WHERE message_id IS NOT NULL",
+        "idx_attachments_sha256": "sha256",
+    },
 }
 
 FOREIGN_KEYS = {
@@ -473,6 +501,13 @@ FOREIGN_KEYS = {
     "memory_accesses": ["memory_id -> memories (id) CASCADE"],
     "memory_annotations": ["memory_id -> memories (id) CASCADE"],
     "memory_embeddings": ["memory_id -> memories (id) CASCADE"],
+    "attachment_contents": [],
+    "attachment_pieces": ["sha256 -> attachment_contents (sha256) NO ACTION"],
+    "attachments": [
+        "session_id -> sessions (id) CASCADE",
+        "message_id -> messages (id) CASCADE",
+        "sha256 -> attachment_contents (sha256) NO ACTION",
+    ],
 }
 
 #: Every trigger, with the file of its tests.
@@ -515,6 +550,12 @@ TRIGGERS = {
     "memory_embeddings_have_one_length": "test_memories.py",
     "memory_embeddings_keep_their_length": "test_memories.py",
     "memory_embeddings_follow_the_text": "test_memories.py",
+    "attachments_are_never_replaced": "test_attachments.py",
+    "attachments_have_a_message_of_their_session": "test_attachments.py",
+    "attachments_have_a_message_of_their_session_ever": "test_attachments.py",
+    "attachments_stay_in_their_session": "test_attachments.py",
+    "attachment_contents_go_with_the_last_attachment": "test_attachments.py",
+    "attachment_contents_go_when_another_takes_their_place": "test_attachments.py",
 }
 parametrized = pytest.mark.parametrize("table", COLUMNS)
 

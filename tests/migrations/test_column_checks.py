@@ -44,6 +44,8 @@ ROW: dict[str, dict[str, Any]] = {
     "memory_accesses": {"memory_id": "m"},
     "memory_annotations": {"memory_id": "m", "kind": "verification"},
     "memory_embeddings": {"memory_id": "m", "model": "x", "dimensions": 1, "vector": b"1234"},
+    "attachment_contents": {"sha256": "new", "size": 1},
+    "attachments": {"session_id": "s", "sha256": "there"},
 }
 ARRAYS = [
     *[
@@ -61,6 +63,7 @@ OBJECTS = [
     *[(table, "metadata_json") for table in ("session_metrics", "agent_metrics")],
     ("agent_versions", "performance_json"),
     *[("state_transitions", name) for name in ("previous_values_json", "new_values_json")],
+    ("attachments", "metadata_json"),
     ("session_logs", "metadata"),
     ("messages", "usage_json"),
     ("messages", "links_json"),
@@ -83,6 +86,7 @@ TIMES = [
         (table, "updated_at")
         for table in ("agents", "sessions", "session_logs", "messages", "agent_versions", "memories")
     ],
+    ("attachments", "updated_at"),
     ("agent_switches", "switched_at"),
     ("memory_accesses", "accessed_at"),
     *[(table, "recorded_at") for table in METRICS],
@@ -165,6 +169,8 @@ def accepts(connection: sqlite3.Connection, insert: Insert, place: tuple[str, st
             "INSERT OR IGNORE INTO memories (id, text, content_json) VALUES ('m', 'x', '{}'), ('n', 'x', '{}')"
         )
     beside = {"is_applied": int(value is not None)} if column == "applied_at" else {}
+    if table == "attachments":
+        connection.execute("INSERT OR IGNORE INTO attachment_contents (sha256, size) VALUES ('there', 1)")
     try:
         insert(connection, table, **{**ROW[table], **beside, column: value})
     except sqlite3.IntegrityError as refusal:

@@ -19,8 +19,10 @@ from agentdb.queries import (
     AgentQueries,
     AgentVersionQueries,
     AuditQueries,
+    AttachmentQueries,
     CompactionQueries,
     ConversationQueries,
+    ErasureQueries,
     MemoryAccessQueries,
     MemoryAnnotationQueries,
     MemoryEmbeddingQueries,
@@ -37,13 +39,16 @@ from agentdb.queries import (
     SessionMetricQueries,
     SessionQueries,
     SessionSearchQueries,
+    TransferQueries,
     agent_contexts,
     agent_metrics,
     agent_versions,
     agents,
     audit,
+    attachments,
     compactions,
     conversations,
+    erasure,
     memories,
     memory_accesses,
     memory_annotations,
@@ -60,6 +65,7 @@ from agentdb.queries import (
     session_metrics,
     session_search,
     sessions,
+    transfer,
 )
 
 MODULES = {
@@ -86,6 +92,9 @@ MODULES = {
     "memory_embeddings": memory_embeddings,
     "memory_links": memory_links,
     "memory_search": memory_search,
+    "attachments": attachments,
+    "transfer": transfer,
+    "erasure": erasure,
 }
 
 AGENT_COLUMNS = {
@@ -204,6 +213,9 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert MemoryEmbeddingQueries is memory_embeddings
     assert MemoryLinkQueries is memory_links
     assert MemorySearchQueries is memory_search
+    assert AttachmentQueries is attachments
+    assert TransferQueries is transfer
+    assert ErasureQueries is erasure
     assert set(agentdb.queries.__all__) <= set(dir(agentdb.queries))
 
 

@@ -16,8 +16,10 @@ from agentdb.queries import (
     agent_versions,
     agents,
     audit,
+    attachments,
     compactions,
     conversations,
+    erasure,
     memories,
     memory_accesses,
     memory_annotations,
@@ -34,6 +36,7 @@ from agentdb.queries import (
     session_metrics,
     session_search,
     sessions,
+    transfer,
 )
 
 Add = Callable[..., None]
@@ -62,6 +65,9 @@ MODULES = {
     "memory_embeddings": memory_embeddings,
     "memory_links": memory_links,
     "memory_search": memory_search,
+    "attachments": attachments,
+    "transfer": transfer,
+    "erasure": erasure,
 }
 CONSTANTS = {
     (owner, name): sql for owner, module in MODULES.items() for name, sql in vars(module).items() if name.isupper()
@@ -92,7 +98,11 @@ BESIDE = {
     "term",
     *("start_mark", "end_mark", "tag", "pinned", "archived", "agent_id", "cursor_rank"),
     *("include_summaries", "include_removed", "with_payloads", "end_seq", "end_id", "first_seq", "last_seq"),
-} | {f"cursor_{name}" for name in ("id", "time", "seq", "sequence", "version", "sort_key")}
+} | {
+    f"cursor_{name}"
+    for name in ("id", "time", "seq", "sequence", "version", "sort_key", "sha256", "event_id", "message_id")
+}
+
 # What a plan names: a table and what its rows are found by, in any order; * is any index.
 AGENT = "agents sqlite_autoindex_agents_1 (id=?)"
 SESSION = "sessions sqlite_autoindex_sessions_1 (id=?)"
@@ -101,6 +111,7 @@ MESSAGE = "messages id (rowid=?)"
 OF_SESSION = (
     "agent_contexts * (session_id=?)",
     "agent_switches * (session_id=?)",
+    "attachments * (session_id=?)",
     "compaction_events * (session_id=?)",
     "memories idx_memories_session_id (session_id=?)",
     "messages * (session_id=?)",
@@ -114,6 +125,8 @@ OF_SESSION = (
     "sessions idx_sessions_parent_session_id (parent_session_id=?)",
 )
 ARCHIVED = "message_archive idx_message_archive_message_id (message_id=?)"
+ATTACHED = "attachments idx_attachments_message_id (message_id=?)"
+CONTENT = "attachment_contents sqlite_autoindex_attachment_contents_1 (sha256=?)"
 SUMMARY_OF = "compaction_events idx_compaction_events_summary_message_id (summary_message_id=?)"
 
 OF_AGENT = (
@@ -306,8 +319,8 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "COUNT_VISIBLE_BY_SESSION_ID": ["session_logs idx_session_logs_created_at (session_id=?)", SESSION],
     },
     "messages": {
-        "APPEND": [SUMMARY_OF, ARCHIVED, SESSION],
-        "INSERT": [SUMMARY_OF, ARCHIVED],
+        "APPEND": [SUMMARY_OF, ARCHIVED, ATTACHED, SESSION],
+        "INSERT": [SUMMARY_OF, ARCHIVED, ATTACHED],
         "UPDATE": [MESSAGE, SESSION],
         "GET_BY_ID": [MESSAGE, SESSION],
         "GET_BY_EXTERNAL_ID": ["messages idx_messages_external_id (session_id=? AND external_id=?)", SESSION],
@@ -353,6 +366,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "PURGE": [
             SUMMARY_OF,
             ARCHIVED,
+            ATTACHED,
             "messages idx_messages_removed_at (session_id=? AND removed_at>? AND removed_at<?)",
         ],
         "STATS": ["messages sqlite_autoindex_messages_1 (session_id=?)", SESSION],
@@ -403,7 +417,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "FINISH_EVENT": ["compaction_events id (rowid=?)"],
         "MARK": ["messages idx_messages_context (session_id=? AND seq>? AND seq<?)"],
         "CLEAR_MARKS": ["messages idx_messages_compaction_event_id (compaction_event_id=?)"],
-        "INSERT_SUMMARY": [SUMMARY_OF, ARCHIVED],
+        "INSERT_SUMMARY": [SUMMARY_OF, ARCHIVED, ATTACHED],
         "REMOVE_SUMMARY": [MESSAGE],
         "ARCHIVE": [MESSAGE],
         "PRUNE": [MESSAGE],
@@ -611,6 +625,84 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "IMPORTANT_OF_OWNER": [NUMBERED, *OWNED, NEWER],
         "SIGNALS": [NUMBERED],
         "OPTIMIZE": [],
+    },
+    "attachments": {
+        "INSERT": [SESSION],
+        "INSERT_CONTENT": [],
+        "INSERT_PIECE": [],
+        "GET_SIZE": [CONTENT],
+        "GET_PIECE": ["attachment_pieces sqlite_autoindex_attachment_pieces_1 (sha256=? AND piece=?)"],
+        "UPDATE": ["attachments id (rowid=?)"],
+        "GET_BY_ID": ["attachments id (rowid=?)", SESSION, CONTENT],
+        "GET_BY_MESSAGE_ID": [ATTACHED, SESSION, CONTENT],
+        "PAGE": ["attachments idx_attachments_session_id (session_id=? AND rowid<?)", SESSION, CONTENT],
+        "DELETE_BY_ID": ["attachments id (rowid=?)", SESSION],
+        "COPY_TO_FORK": [
+            "attachments idx_attachments_session_id (session_id=?)",
+            "original id (rowid=?)",
+            "copied sqlite_autoindex_messages_1 (session_id=? AND seq=? AND in_transcript=?)",
+        ],
+    },
+    "transfer": {
+        "AGENTS": [AGENT, SESSION],
+        "AGENT": [AGENT],
+        "SESSION": [SESSION],
+        "LOWEST_IDS": [
+            "messages sqlite_autoindex_messages_1 (session_id=?)",
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "agent_switches idx_agent_switches_session_id (session_id=?)",
+            "session_logs sqlite_autoindex_session_logs_1 (session_id=?)",
+            "attachments idx_attachments_session_id (session_id=?)",
+        ],
+        "MESSAGES": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)"],
+        "COMPACTION_EVENTS": ["compaction_events idx_compaction_events_session_id (session_id=? AND rowid>?)"],
+        "MESSAGE_ARCHIVE": [
+            "compaction_events idx_compaction_events_session_id (session_id=? AND rowid>?)",
+            "message_archive sqlite_autoindex_message_archive_1 (event_id=?)",
+        ],
+        "AGENT_SWITCHES": ["agent_switches idx_agent_switches_session_id (session_id=? AND rowid>?)"],
+        "AGENT_CONTEXT": ["agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)"],
+        "SESSION_LOGS": ["session_logs sqlite_autoindex_session_logs_1 (session_id=? AND id>?)"],
+        "ATTACHMENTS": ["attachments idx_attachments_session_id (session_id=? AND rowid>?)"],
+        "ATTACHMENT_CONTENTS": [CONTENT, "attachments idx_attachments_session_id (session_id=?)"],
+        "LAST_ID": ["sqlite_sequence"],
+        "INSERT_AGENT": ["sessions idx_sessions_main_agent_id (main_agent_id=?)"],
+        "INSERT_SESSION": [*OF_SESSION],
+        "FINISH_SESSION": [SESSION],
+        "INSERT_MESSAGE": [ATTACHED, ARCHIVED, SUMMARY_OF],
+        "INSERT_COMPACTION_EVENT": [MESSAGE, "message_archive sqlite_autoindex_message_archive_1 (event_id=?)"],
+        "INSERT_MESSAGE_ARCHIVE": ["compaction_events id (rowid=?)", MESSAGE],
+        "INSERT_AGENT_SWITCH": [],
+        "INSERT_AGENT_CONTEXT": [],
+        "INSERT_SESSION_LOG": [],
+        "INSERT_ATTACHMENT": [],
+        "INSERT_ATTACHMENT_CONTENT": [
+            "attachments idx_attachments_sha256 (sha256=?)",
+            "attachment_pieces sqlite_autoindex_attachment_pieces_1 (sha256=?)",
+        ],
+        "DANGLING_MARK": ["messages sqlite_autoindex_messages_1 (session_id=?)", "compaction_events id (rowid=?)"],
+    },
+    "erasure": {
+        "COUNTS": [
+            SESSION,
+            "messages sqlite_autoindex_messages_1 (session_id=?)",
+            "compaction_events idx_compaction_events_session_id (session_id=?)",
+            "message_archive sqlite_autoindex_message_archive_1 (event_id=?)",
+            "agent_switches idx_agent_switches_session_id (session_id=?)",
+            "agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)",
+            "session_logs idx_session_logs_created_at (session_id=?)",
+            "attachments idx_attachments_session_id (session_id=?)",
+        ],
+        "CONTENT_COUNTS": [
+            "SCAN attachment_contents sqlite_autoindex_attachment_contents_1",
+            "SCAN attachment_pieces sqlite_autoindex_attachment_pieces_1",
+        ],
+        "FORKS": ["sessions idx_sessions_forked_from_id (forked_from_id=?)", "SCAN forks"],
+        "SEARCH_INDEXES": ["SCAN virtual", "SCAN kept"],
+        "OVERWRITE_FREED": [],
+        "VACUUM": [],
+        "KEEP_JOURNAL": [],
+        "REMOVE_JOURNAL": [],
         "CHECKPOINT": [],
     },
 }
@@ -636,6 +728,9 @@ WHOLE = {
     ("memories", "COUNT"),
     ("memory_embeddings", "MODELS"),
     ("memory_search", "NEWEST"),
+    ("erasure", "CONTENT_COUNTS"),
+    ("erasure", "FORKS"),
+    ("erasure", "SEARCH_INDEXES"),
 }
 #: These sort, for the reason that stands with each.
 SORTED = {
@@ -676,6 +771,9 @@ SORTED = {
     ("messages", "PAGE_LISTING"): "as LISTING",
     ("messages", "PAGE_BACK_LISTING"): "as LISTING",
     ("conversations", "NOT_REMOVED"): "only messages of one seq are sorted: a summary and what it stands for",
+    ("transfer", "AGENTS"): "the ids that a session names are few",
+    ("transfer", "MESSAGES"): "only messages of one seq are sorted: removed ones and summaries",
+    ("erasure", "FORKS"): "the ids of one session's forks",
     ("conversations", "ALL_IDS"): "the index by activity holds live sessions alone; ids alone are sorted",
 }
 #: Values that fit, by parameter; those that are not here are NULL.
@@ -739,6 +837,14 @@ FITTING: dict[str, Any] = {
     "candidates": 1,
     "term": "abc",
     **dict.fromkeys(("created_at", "updated_at", "removed_at"), "2024-05-17T12:30:15.123Z"),
+    "sha256": "there",
+    "size": 1,
+    "piece": 0,
+    "data": b"x",
+    "last_seq": 0,
+    "origin_id": "s",
+    **dict.fromkeys(("switched_at",), "2024-05-17T12:30:15.123Z"),
+    **dict.fromkeys(("created_at", "updated_at"), "2024-05-17T12:30:15.123Z"),
 }
 OTHERWISE: dict[str, dict[str, Any]] = {
     "messages": {"status": "complete"},
@@ -749,6 +855,14 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "module_states": {"id": "new"},
     "memories": {"id": "new"},
     "memory_annotations": {"id": "new"},
+    "conversations": {"id": "new"},
+    "transfer": {"id": 1, "status": "complete"},
+}
+OF_ONE: dict[tuple[str, str], dict[str, Any]] = {
+    ("attachments", "INSERT_CONTENT"): {"sha256": "new"},
+    ("transfer", "INSERT_AGENT"): {"id": "new"},
+    ("transfer", "INSERT_SESSION"): {"id": "new", "status": "idle"},
+    ("transfer", "INSERT_MESSAGE"): {"compaction_event_id": None},
 }
 parametrized = pytest.mark.parametrize(
     ("place", "sql"), CONSTANTS.items(), ids=[".".join(place) for place in CONSTANTS]
@@ -765,6 +879,7 @@ def _rows(connection: sqlite3.Connection, add_agent: Add, add_session: Add) -> N
     connection.execute(
         "INSERT INTO module_states (id, module_id, version, state_hash, state_json) VALUES ('m', 'other', 1, 'x', '{}')"
     )
+    connection.execute("INSERT INTO attachment_contents (sha256, size) VALUES ('there', 1)")
 
 
 def parameters_of(sql: str) -> set[str]:
@@ -816,12 +931,12 @@ def test_a_constant_is_one_statement_that_runs_with_its_parameters_and_no_fewer(
 ) -> None:
     assert sql == sql.strip()
     assert ";" not in sql
-    values = FITTING | OTHERWISE.get(place[0], {"id": 1})
+    values = FITTING | OTHERWISE.get(place[0], {"id": 1}) | OF_ONE.get(place, {})
     given = {name: values.get(name) for name in parameters_of(sql)}
     for missing in given:
         with pytest.raises(sqlite3.ProgrammingError):
             connection.execute(sql, {name: value for name, value in given.items() if name != missing})
-    if not sql.startswith("PRAGMA"):
+    if not sql.startswith(("PRAGMA", "VACUUM")):
         connection.execute("BEGIN")
     connection.execute(sql, given).fetchall()
     connection.execute("COMMIT" if connection.in_transaction else "SELECT 1")

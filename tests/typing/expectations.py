@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
 from typing import Any, assert_type
 
 import agentdb
@@ -41,12 +43,18 @@ from agentdb.stores import (
     AuditEntry,
     AuditStatus,
     AuditStore,
+    Attachment,
+    AttachmentReader,
+    AttachmentStore,
     CompactionEvent,
     CompactionPlan,
     CompactionStats,
     CompactionStore,
     ConversationStore,
+    EraseReport,
+    ExportReport,
     FieldChange,
+    ImportReport,
     Memory,
     MemoryAccess,
     MemoryAnnotation,
@@ -532,3 +540,49 @@ async def state_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
     assert_type(await db.module_states.current("m"), ModuleState | None)
     async with db.transaction() as tx:
         assert_type(await tx.agent_metrics.record("a", metric_type="x", metric_value=1), AgentMetric)
+
+
+def whole_sessions_of_callers_that_wait(db: AgentDB) -> None:
+    assert_type(db.attachments, AttachmentStore[Sync])
+    assert_type(db.attachments.add("s", b"x", name="x", message_id=1), Attachment)
+    db.attachments.add("s", Path("x"))
+    db.attachments.add("s", BytesIO(b"x"))
+    assert_type(db.attachments.get(1), Attachment | None)
+    assert_type(db.attachments.list("s", limit=5), Page[Attachment])
+    assert_type(db.attachments.by_message(1), list[Attachment])
+    assert_type(db.attachments.read(1, offset=5, length=None), bytes)
+    assert_type(db.attachments.delete(1), bool)
+    reader = db.attachments.open(1)
+    assert_type(reader, AttachmentReader[Sync])
+    assert_type(reader.read(5), bytes)
+    assert_type(list(reader), list[bytes])
+    assert_type(db.export("s"), ExportReport)
+    assert_type(db.export("s", Path("x"), include_deleted=True).data, bytes)
+    db.export("s", BytesIO())
+    assert_type(db.import_("x"), ImportReport)
+    assert_type(db.import_(BytesIO()).id_of("s", "messages", 1), int)
+    assert_type(db.erase("s", forks=True, vacuum=False), EraseReport)
+    assert_type(db.erase("s").is_complete, bool)
+    with db.transaction() as tx:
+        assert_type(tx.attachments.require(1), Attachment)
+    db.attachments.add("s", "text")  # expect-error
+    db.attachments.add("s", b"x", message="1")  # expect-error
+    db.attachments.require(1).name = "frozen"  # expect-error
+    db.export(5)  # expect-error
+    db.import_(5)  # expect-error
+    db.erase("s", "forks")  # expect-error
+
+
+async def whole_sessions_of_callers_on_a_loop(db: AsyncAgentDB) -> None:
+    assert_type(db.attachments, AttachmentStore[Async])
+    assert_type(await db.attachments.add("s", b"x"), Attachment)
+    reader = await db.attachments.open(1)
+    assert_type(reader, AttachmentReader[Async])
+    assert_type(await reader.read(), bytes)
+    assert_type([piece async for piece in reader], list[bytes])
+    assert_type(await db.export("s"), ExportReport)
+    assert_type(await db.import_(b"x"), ImportReport)
+    assert_type(await db.erase("s"), EraseReport)
+    for _ in reader:  # expect-error
+        pass
+    db.erase("s").is_complete  # expect-error  # noqa: B018

@@ -29,7 +29,7 @@ from agentdb.logs import INFO, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from agentdb.clients.location import Place
@@ -367,9 +367,21 @@ def _in_use(path: str, engine_code: str | None = None) -> BackupError:
 
 def _next_name(path: str) -> str:
     folder, name = os.path.split(_base_of(path))
-    pattern = compile(escape(name) + r"\.replaced-([0-9]{4,})(?:-wal|-shm|-journal)?")
-    last = max([int(match[1]) for match in map(pattern.fullmatch, os.listdir(folder)) if match], default=0)
+    last = max([number for _, number in _replaced(folder, name)], default=0)
     return os.path.join(folder, f"{name}.replaced-{last + 1:04}")
+
+
+def replaced_copies(path: str) -> list[str]:
+    """The files, with their -wal and -journal, of what restores of a database have replaced and kept. Raises OSError."""
+    folder, name = os.path.split(_base_of(path))
+    return sorted([os.path.join(folder, found) for found, _ in _replaced(folder, name)])
+
+
+def _replaced(folder: str, name: str) -> Iterator[tuple[str, int]]:
+    pattern = compile(escape(name) + r"\.replaced-([0-9]{4,})(?:-wal|-shm|-journal)?")
+    for match in map(pattern.fullmatch, os.listdir(folder)):
+        if match:
+            yield match[0], int(match[1])
 
 
 def _failed(path: str, source: str, why: str, engine_code: str | None = None) -> BackupError:

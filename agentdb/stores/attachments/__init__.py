@@ -1,0 +1,5 @@
+"""Attachments of sessions."""
+
+from __future__ import annotations
+
+from agentdb.stores.attachments.store import AttachmentStore as AttachmentStore

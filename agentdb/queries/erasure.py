@@ -13,6 +13,14 @@ SELECT
   (SELECT count(*) FROM agent_switches WHERE session_id = :session_id) AS agent_switches,
   (SELECT count(*) FROM agent_contexts WHERE session_id = :session_id) AS agent_contexts,
   (SELECT count(*) FROM session_logs WHERE session_id = :session_id) AS session_logs,
+  (SELECT count(*) FROM session_events WHERE session_id = :session_id) AS session_events,
+  (SELECT count(*) FROM session_event_sequences WHERE session_id = :session_id) AS session_event_sequences,
+  (SELECT count(*) FROM session_metrics WHERE session_id = :session_id) AS session_metrics,
+  (SELECT count(*) FROM module_states WHERE session_id = :session_id) AS module_states,
+  (
+    SELECT count(*) FROM module_states JOIN state_transitions ON state_transitions.state_id = module_states.id
+    WHERE module_states.session_id = :session_id
+  ) AS state_transitions,
   (SELECT count(*) FROM attachments WHERE session_id = :session_id) AS attachments"""
 
 # How many contents are there, and how many pieces of them? One row.

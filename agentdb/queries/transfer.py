@@ -42,21 +42,28 @@ SELECT
   (SELECT min(id) FROM compaction_events WHERE session_id = :session_id) AS compaction_events,
   (SELECT min(id) FROM agent_switches WHERE session_id = :session_id) AS agent_switches,
   (SELECT min(id) FROM session_logs WHERE session_id = :session_id) AS session_logs,
-  (SELECT min(id) FROM attachments WHERE session_id = :session_id) AS attachments"""
+  (SELECT min(id) FROM attachments WHERE session_id = :session_id) AS attachments,
+  (SELECT min(id) FROM session_events WHERE session_id = :session_id) AS session_events,
+  (SELECT min(id) FROM session_metrics WHERE session_id = :session_id) AS session_metrics,
+  (
+    SELECT min(state_transitions.id) FROM module_states
+    JOIN state_transitions ON state_transitions.state_id = module_states.id
+    WHERE module_states.session_id = :session_id
+  ) AS state_transitions"""
 
 # Which messages has this session? All kinds: removed ones and summaries, too.
 MESSAGES = """\
 SELECT
   id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at,
   created_at, updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
-  payload_json
+  payload_json, estimated_tokens, links_json
 FROM messages WHERE session_id = :session_id AND (seq, id) > (:cursor_seq, :cursor_id) ORDER BY seq, id LIMIT :limit"""
 
 # Which compactions has this session? Restored ones, too.
 COMPACTION_EVENTS = """\
 SELECT
   id, session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_message_id,
-  summary_content, preserved_message_ids_json, model_used, duration_ms, created_at, restored_at
+  summary_content, preserved_message_ids_json, model_used, duration_ms, created_at, restored_at, is_estimated
 FROM compaction_events WHERE session_id = :session_id AND id > :cursor_id ORDER BY id LIMIT :limit"""
 
 # What do the prunings of this session keep? Each original once.
@@ -87,6 +94,48 @@ SESSION_LOGS = """\
 SELECT
   id, session_id, parent_id, role, type, content, metadata, created_at, updated_at
 FROM session_logs WHERE session_id = :session_id AND id > :cursor_id ORDER BY id LIMIT :limit"""
+
+# Which events has this session? In their order.
+SESSION_EVENTS = """\
+SELECT
+  id, session_id, sequence, event_type, event_data_json, duration_ms, created_at
+FROM session_events WHERE session_id = :session_id AND sequence > :cursor_sequence ORDER BY sequence LIMIT :limit"""
+
+# Which sequence did the last event of this session have that was deleted? One row, or none.
+EVENT_SEQUENCE = """\
+SELECT
+  session_id, last_sequence
+FROM session_event_sequences WHERE session_id = :session_id"""
+
+# Which metrics has this session? Each series in its order.
+SESSION_METRICS = """\
+SELECT
+  id, session_id, metric_type, metric_value, timeframe, metadata_json, recorded_at
+FROM session_metrics WHERE session_id = :session_id
+  AND (metric_type, recorded_at, id) > (:cursor_metric_type, :cursor_recorded_at, :cursor_id)
+ORDER BY metric_type, recorded_at, id LIMIT :limit"""
+
+# Which states of modules has this session? Module by module, in the order of their versions.
+MODULE_STATES = """\
+SELECT
+  id, module_id, session_id, version, state_hash, state_type, previous_state_id, is_snapshot, snapshot_reason,
+  expires_at, created_at, state_json
+FROM module_states WHERE session_id = :session_id AND (module_id, version) > (:cursor_module_id, :cursor_version)
+ORDER BY module_id, version LIMIT :limit"""
+
+# Which transitions have the states of this session? In the order of these: module_id and version say which it is.
+STATE_TRANSITIONS = """\
+SELECT
+  state_transitions.id, state_transitions.state_id, state_transitions.trigger_type, state_transitions.trigger_id,
+  state_transitions.transition_data_json, state_transitions.previous_values_json, state_transitions.new_values_json,
+  state_transitions.created_at, module_states.module_id, module_states.version
+FROM module_states
+CROSS JOIN state_transitions ON state_transitions.state_id = module_states.id
+WHERE module_states.session_id = :session_id
+  AND (module_states.module_id, module_states.version) >= (:cursor_module_id, :cursor_version)
+  AND (module_states.module_id, module_states.version, state_transitions.id)
+    > (:cursor_module_id, :cursor_version, :cursor_id)
+ORDER BY module_states.module_id, module_states.version, state_transitions.id LIMIT :limit"""
 
 # Which attachments has this session? In the order of their ids.
 ATTACHMENTS = """\
@@ -142,22 +191,23 @@ INSERT_MESSAGE = """\
 INSERT INTO messages (
   id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at,
   created_at, updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
-  payload_json
+  payload_json, estimated_tokens, links_json
 ) VALUES (
   :id, :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary, :compaction_event_id,
   :removed_at, :created_at, :updated_at, :external_id, :name, :tool_call_id, :content, :tool_calls_json,
-  :usage_json, :metadata_json, :payload_json
+  :usage_json, :metadata_json, :payload_json, :estimated_tokens, :links_json
 )"""
 
 # Adds a compaction as it was; its summary is a message of its session. No row where it is not.
 INSERT_COMPACTION_EVENT = """\
 INSERT INTO compaction_events (
   id, session_id, strategy, original_tokens, compacted_tokens, messages_removed, summary_message_id,
-  summary_content, preserved_message_ids_json, model_used, duration_ms, created_at, restored_at
+  summary_content, preserved_message_ids_json, model_used, duration_ms, created_at, restored_at, is_estimated
 )
 SELECT
   :id, :session_id, :strategy, :original_tokens, :compacted_tokens, :messages_removed, :summary_message_id,
-  :summary_content, :preserved_message_ids_json, :model_used, :duration_ms, :created_at, :restored_at
+  :summary_content, :preserved_message_ids_json, :model_used, :duration_ms, :created_at, :restored_at,
+  COALESCE(:is_estimated, 0)
 WHERE :summary_message_id IS NULL
   OR EXISTS (SELECT 1 FROM messages WHERE id = :summary_message_id AND session_id = :session_id)"""
 
@@ -191,6 +241,49 @@ INSERT INTO session_logs (
 ) VALUES (
   :id, :session_id, :parent_id, :role, :type, :content, :metadata, :created_at, :updated_at
 )"""
+
+# Adds an event as it was.
+INSERT_SESSION_EVENT = """\
+INSERT INTO session_events (
+  id, session_id, sequence, event_type, event_data_json, duration_ms, created_at
+) VALUES (
+  :id, :session_id, :sequence, :event_type, :event_data_json, :duration_ms, :created_at
+)"""
+
+# Says which sequence the last event had that was deleted.
+INSERT_EVENT_SEQUENCE = """\
+INSERT INTO session_event_sequences (session_id, last_sequence) VALUES (:session_id, :last_sequence)"""
+
+# Adds a metric as it was.
+INSERT_SESSION_METRIC = """\
+INSERT INTO session_metrics (
+  id, session_id, metric_type, metric_value, timeframe, metadata_json, recorded_at
+) VALUES (
+  :id, :session_id, :metric_type, :metric_value, :timeframe, :metadata_json, :recorded_at
+)"""
+
+# Adds a state of a module as it was; the one before it is a state of the same module and session. No row where it is not.
+INSERT_MODULE_STATE = """\
+INSERT INTO module_states (
+  id, module_id, session_id, version, state_hash, state_type, previous_state_id, is_snapshot, snapshot_reason,
+  expires_at, created_at, state_json
+)
+SELECT
+  :id, :module_id, :session_id, :version, :state_hash, :state_type, :previous_state_id, :is_snapshot,
+  :snapshot_reason, :expires_at, :created_at, :state_json
+WHERE :previous_state_id IS NULL OR EXISTS (
+  SELECT 1 FROM module_states WHERE id = :previous_state_id AND module_id = :module_id AND session_id = :session_id
+)"""
+
+# Adds a transition as it was; its state is of the session :session_id. No row where it is not.
+INSERT_STATE_TRANSITION = """\
+INSERT INTO state_transitions (
+  id, state_id, trigger_type, trigger_id, transition_data_json, previous_values_json, new_values_json, created_at
+)
+SELECT
+  :id, :state_id, :trigger_type, :trigger_id, :transition_data_json, :previous_values_json, :new_values_json,
+  :created_at
+WHERE EXISTS (SELECT 1 FROM module_states WHERE id = :state_id AND session_id = :session_id)"""
 
 # Adds an attachment as it was, before its content.
 INSERT_ATTACHMENT = """\

@@ -59,7 +59,9 @@ class Source:
         if not self._is_ours and not _is_seekable(self._file):
             self._spool = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - close() does
         hasher = sha256()
-        while piece := self._read():
+        piece = b" " * PIECE_SIZE
+        while len(piece) == PIECE_SIZE:  # behind a shorter one a terminal or a growing file may have more to give
+            piece = self._read()
             hasher.update(piece)
             self.size += len(piece)
             if self._spool is not None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from agentdb.errors import FieldError, IntegrityError, NotFoundError
 from agentdb.operations import Operations, W, atomic, batch, execute, operation
-from agentdb.queries import session_forks, sessions
+from agentdb.queries import attachments, session_forks, sessions
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import BOOLEAN, COUNT, ID, TEXT, TIME, now_text
 from agentdb.stores.sessions.live import check_live
@@ -63,7 +63,7 @@ class SessionForks(Operations[W]):
         """A new session that goes on from a message of another one, which stays as it is. Without an id it gets a UUID.
 
         The fork has the configuration of the other, and its name where none is given. It has its messages up to `at_seq`
-        (None: all) with their seqs, times and external ids, and its agent context and switches. It has the compactions that
+        (None: all) with their seqs, times, external ids and attachments, and its agent context and switches. It has the compactions that
         took out nothing beyond `at_seq`, and what was pruned. Where a compaction reaches beyond `at_seq`, the fork has the
         messages themselves. It does not have removed messages, logs, status, scores and the external_session_id. Each table
         is copied by one statement.
@@ -119,6 +119,7 @@ class SessionForks(Operations[W]):
 #: In this order nothing refers to what is not there yet.
 _COPIES = (
     session_forks.COPY_MESSAGES,
+    attachments.COPY_TO_FORK,
     session_forks.COPY_EVENTS,
     session_forks.COPY_ARCHIVE,
     session_forks.COPY_SWITCHES,

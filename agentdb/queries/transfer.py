@@ -69,8 +69,8 @@ FROM compaction_events WHERE session_id = :session_id AND id > :cursor_id ORDER 
 # What do the prunings of this session keep? Each original once.
 MESSAGE_ARCHIVE = """\
 SELECT
-  message_archive.event_id, message_archive.message_id, message_archive.token_count, message_archive.content,
-  message_archive.payload_json
+  message_archive.event_id, message_archive.message_id, message_archive.token_count,
+  message_archive.estimated_tokens, message_archive.content, message_archive.payload_json
 FROM compaction_events
 JOIN message_archive ON message_archive.event_id = compaction_events.id
 WHERE compaction_events.session_id = :session_id AND compaction_events.id >= :cursor_event_id
@@ -213,8 +213,8 @@ WHERE :summary_message_id IS NULL
 
 # Adds what a pruning keeps; both are of the session :session_id. No row where one is not.
 INSERT_MESSAGE_ARCHIVE = """\
-INSERT INTO message_archive (event_id, message_id, token_count, content, payload_json)
-SELECT :event_id, :message_id, :token_count, :content, :payload_json
+INSERT INTO message_archive (event_id, message_id, token_count, estimated_tokens, content, payload_json)
+SELECT :event_id, :message_id, :token_count, :estimated_tokens, :content, :payload_json
 WHERE EXISTS (SELECT 1 FROM compaction_events WHERE id = :event_id AND session_id = :session_id)
   AND EXISTS (SELECT 1 FROM messages WHERE id = :message_id AND session_id = :session_id)"""
 

@@ -55,7 +55,7 @@ def fill(db: Facade) -> None:
         "INSERT INTO compaction_events (session_id, strategy, original_tokens, compacted_tokens, messages_removed,"
         " summary_content, preserved_message_ids_json) VALUES ('s', 'pruning', 50, 1, 1, 'gone', '[]') RETURNING id"
     )[0][0]
-    db.rows("INSERT INTO message_archive VALUES (?, ?, 50, 'a long output', NULL)", pruning, tool.id)
+    db.rows("INSERT INTO message_archive VALUES (?, ?, 50, NULL, 'a long output', NULL)", pruning, tool.id)
     db.rows("UPDATE messages SET content = 'gone', token_count = 1 WHERE id = ?", tool.id)
     removed = db.messages.append("s", role="assistant", content="taken back")
     db.messages.delete(removed.id)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from agentdb.clients.options import ClientOptions
     from agentdb.engine.migration_set import MigrationSet
     from agentdb.operations.runners import Callback
-    from agentdb.stores.messages.derived import TokenCounter
     from agentdb.stores.erasure import EraseReport, ErasureStore
+    from agentdb.stores.messages.derived import TokenCounter
     from agentdb.stores.transfer.reader import ImportSource
     from agentdb.stores.transfer.sink import Place as ExportPlace
     from agentdb.stores.transfer.store import TransferStore

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from agentdb.stores.agent_metrics import AgentMetricStore
     from agentdb.stores.agent_versions import AgentVersionStore
     from agentdb.stores.agents import AgentStore
-    from agentdb.stores.audit.store import AuditStore
     from agentdb.stores.attachments.store import AttachmentStore
+    from agentdb.stores.audit.store import AuditStore
     from agentdb.stores.compactions.store import CompactionStore
     from agentdb.stores.conversations.store import ConversationStore
     from agentdb.stores.memories.accesses import MemoryAccessStore

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
         agent_metrics,
         agent_versions,
         agents,
-        audit,
         attachments,
+        audit,
         compactions,
         conversations,
         erasure,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from agentdb.queries import agent_metrics as AgentMetricQueries
     from agentdb.queries import agent_versions as AgentVersionQueries
     from agentdb.queries import agents as AgentQueries
-    from agentdb.queries import audit as AuditQueries
     from agentdb.queries import attachments as AttachmentQueries
+    from agentdb.queries import audit as AuditQueries
     from agentdb.queries import compactions as CompactionQueries
     from agentdb.queries import conversations as ConversationQueries
     from agentdb.queries import erasure as ErasureQueries
@@ -129,8 +129,8 @@ __all__ = [
     "AgentMetricQueries",
     "AgentQueries",
     "AgentVersionQueries",
-    "AuditQueries",
     "AttachmentQueries",
+    "AuditQueries",
     "CompactionQueries",
     "ConversationQueries",
     "ErasureQueries",
@@ -155,8 +155,8 @@ __all__ = [
     "agent_metrics",
     "agent_versions",
     "agents",
-    "audit",
     "attachments",
+    "audit",
     "compactions",
     "conversations",
     "erasure",

@@ -56,7 +56,7 @@ MESSAGES = """\
 SELECT
   id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at,
   created_at, updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
-  payload_json, estimated_tokens, links_json
+  payload_json, estimated_tokens, links_json, search_words
 FROM messages WHERE session_id = :session_id AND (seq, id) > (:cursor_seq, :cursor_id) ORDER BY seq, id LIMIT :limit"""
 
 # Which compactions has this session? Restored ones, too.
@@ -123,19 +123,13 @@ SELECT
 FROM module_states WHERE session_id = :session_id AND (module_id, version) > (:cursor_module_id, :cursor_version)
 ORDER BY module_id, version LIMIT :limit"""
 
-# Which transitions have the states of this session? In the order of these: module_id and version say which it is.
+# Which transitions have the states of this session? State by state.
 STATE_TRANSITIONS = """\
 SELECT
-  state_transitions.id, state_transitions.state_id, state_transitions.trigger_type, state_transitions.trigger_id,
-  state_transitions.transition_data_json, state_transitions.previous_values_json, state_transitions.new_values_json,
-  state_transitions.created_at, module_states.module_id, module_states.version
-FROM module_states
-CROSS JOIN state_transitions ON state_transitions.state_id = module_states.id
-WHERE module_states.session_id = :session_id
-  AND (module_states.module_id, module_states.version) >= (:cursor_module_id, :cursor_version)
-  AND (module_states.module_id, module_states.version, state_transitions.id)
-    > (:cursor_module_id, :cursor_version, :cursor_id)
-ORDER BY module_states.module_id, module_states.version, state_transitions.id LIMIT :limit"""
+  id, state_id, trigger_type, trigger_id, transition_data_json, previous_values_json, new_values_json, created_at
+FROM state_transitions WHERE state_id IN (SELECT id FROM module_states WHERE session_id = :session_id)
+  AND state_id >= :cursor_state_id AND (state_id, id) > (:cursor_state_id, :cursor_id)
+ORDER BY state_id, id LIMIT :limit"""
 
 # Which attachments has this session? In the order of their ids.
 ATTACHMENTS = """\
@@ -191,11 +185,11 @@ INSERT_MESSAGE = """\
 INSERT INTO messages (
   id, session_id, seq, role, status, token_count, is_preserved, is_summary, compaction_event_id, removed_at,
   created_at, updated_at, external_id, name, tool_call_id, content, tool_calls_json, usage_json, metadata_json,
-  payload_json, estimated_tokens, links_json
+  payload_json, estimated_tokens, links_json, search_words
 ) VALUES (
   :id, :session_id, :seq, :role, :status, :token_count, :is_preserved, :is_summary, :compaction_event_id,
   :removed_at, :created_at, :updated_at, :external_id, :name, :tool_call_id, :content, :tool_calls_json,
-  :usage_json, :metadata_json, :payload_json, :estimated_tokens, :links_json
+  :usage_json, :metadata_json, :payload_json, :estimated_tokens, :links_json, :search_words
 )"""
 
 # Adds a compaction as it was; its summary is a message of its session. No row where it is not.

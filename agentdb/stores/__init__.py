@@ -9,11 +9,11 @@ from agentdb.stores.agent_contexts import AgentContext, AgentContextStore, Agent
 from agentdb.stores.agent_metrics import AgentMetric, AgentMetricStore
 from agentdb.stores.agent_versions import AgentVersion, AgentVersionStore
 from agentdb.stores.agents import Agent, AgentStats, AgentStore
-from agentdb.stores.audit.store import AuditStore
-from agentdb.stores.audit.values import AuditEntry, AuditStatus
 from agentdb.stores.attachments.reader import AttachmentReader
 from agentdb.stores.attachments.store import AttachmentStore
 from agentdb.stores.attachments.values import Attachment
+from agentdb.stores.audit.store import AuditStore
+from agentdb.stores.audit.values import AuditEntry, AuditStatus
 from agentdb.stores.compactions.store import CompactionStore
 from agentdb.stores.compactions.values import CompactionEvent, CompactionPlan, CompactionStats
 from agentdb.stores.conversations.store import ConversationStore
@@ -103,12 +103,12 @@ __all__ = [
     "AgentSwitch",
     "AgentVersion",
     "AgentVersionStore",
-    "AuditEntry",
-    "AuditStatus",
-    "AuditStore",
     "Attachment",
     "AttachmentReader",
     "AttachmentStore",
+    "AuditEntry",
+    "AuditStatus",
+    "AuditStore",
     "CompactionEvent",
     "CompactionPlan",
     "CompactionStats",

@@ -45,6 +45,9 @@ LATER: dict[str, dict[str, Any]] = {
     "memory_accesses": {"memory_id": "m"},
     "memory_annotations": {"memory_id": "m", "kind": "verification"},
     "memory_embeddings": {"memory_id": "m", "model": "x", "dimensions": 1, "vector": b"\0\0\x80?"},
+    "attachment_contents": {"sha256": "0" * 64, "size": 1},
+    "attachment_pieces": {"sha256": "0" * 64, "piece": 0, "data": b"x"},
+    "attachments": {"session_id": "s", "sha256": "0" * 64, "name": "a.txt"},
     "audit_log": {"table_name": "gone", "row_key_json": "[1]", "action": "delete", "before_json": "{}"},
     "audit_tables": {"table_name": "gone", "known_since": AT},
 }
@@ -57,7 +60,7 @@ def fill(connection: sqlite3.Connection, insert: Insert, logs: int = 1500) -> No
     tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     insert(connection, "agents", id="a", name="n", model="m", is_default=1)
     if "sessions" in tables:
-        insert(connection, "sessions", id="s", main_agent_id="a")
+        insert(connection, "sessions", id="s", main_agent_id="a", tags_json='["work"]')
         for id in range(1, logs + 1):
             row = {"id": id, "parent_id": id - 1 or None, "role": "tool", "type": "observation", "content": "{}"}
             insert(connection, "session_logs", session_id="s", **row)

@@ -57,7 +57,7 @@ def read_all(db: AgentDB, id: str) -> None:
         "gone" if seq == 5 and number >= 6 else f"no. {seq}" for seq in range(1, 11) if number >= 3
     ]
     if messages:
-        assert db.messages.search("no. 7")[0].message.seq == 7
+        assert db.messages.search("no. 7").items[0].message.seq == 7
     assert (db.agent_contexts.get("s") is not None) == (number >= 5)
     assert len(db.compactions.history("s").items) == 3 * (number >= 6)
     assert db.session_events.append("s", event_type="new").sequence == (8 if number >= 7 else 1)

@@ -15,8 +15,8 @@ from agentdb.queries import (
     agent_metrics,
     agent_versions,
     agents,
-    audit,
     attachments,
+    audit,
     compactions,
     conversations,
     erasure,
@@ -74,34 +74,38 @@ CONSTANTS = {
 }
 
 #: Parameters that are no columns.
-BESIDE = {
-    "origin_id",
-    "at_seq",
-    "message_offset",
-    "event_offset",
-    "ids",
-    "include_deleted",
-    "limit",
-    "offset",
-    "before",
-    "expression",
-    "now",
-    "since",
-    "until",
-    "by",
-    "snapshots_only",
-    "numbers",
-    "min_importance",
-    "include_outdated",
-    "candidates",
-    "last_term",
-    "term",
-    *("start_mark", "end_mark", "tag", "pinned", "archived", "agent_id", "cursor_rank"),
-    *("include_summaries", "include_removed", "with_payloads", "end_seq", "end_id", "first_seq", "last_seq"),
-} | {
-    f"cursor_{name}"
-    for name in ("id", "time", "seq", "sequence", "version", "sort_key", "sha256", "event_id", "message_id")
-}
+BESIDE = (
+    {
+        "origin_id",
+        "at_seq",
+        "message_offset",
+        "event_offset",
+        "ids",
+        "include_deleted",
+        "limit",
+        "offset",
+        "before",
+        "expression",
+        "now",
+        "since",
+        "until",
+        "by",
+        "snapshots_only",
+        "numbers",
+        "min_importance",
+        "include_outdated",
+        "candidates",
+        "last_term",
+        "term",
+        *("start_mark", "end_mark", "tag", "pinned", "archived", "agent_id", "cursor_rank"),
+        *("include_summaries", "include_removed", "with_payloads", "end_seq", "end_id", "first_seq", "last_seq"),
+    }
+    | {
+        f"cursor_{name}"
+        for name in ("id", "time", "seq", "sequence", "version", "sort_key", "sha256", "event_id", "message_id")
+    }
+    | {f"cursor_{name}" for name in ("metric_type", "recorded_at", "module_id", "state_id")}
+)
 
 # What a plan names: a table and what its rows are found by, in any order; * is any index.
 AGENT = "agents sqlite_autoindex_agents_1 (id=?)"
@@ -235,6 +239,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
     "session_forks": {
         "OFFSETS": ["SCAN sqlite_sequence"],
         "COPY_SESSION": [
+            "attachments idx_attachments_session_id (session_id=?)",
             "agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)",
             "agent_switches idx_agent_switches_session_id (session_id=?)",
             "compaction_events idx_compaction_events_session_id (session_id=?)",
@@ -251,6 +256,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
             "sessions sqlite_autoindex_sessions_1 (id=?)",
         ],
         "COPY_MESSAGES": [
+            "attachments idx_attachments_message_id (message_id=?)",
             "compaction_events idx_compaction_events_session_id (session_id=?)",
             "compaction_events idx_compaction_events_summary_message_id (summary_message_id=?)",
             "event idx_compaction_events_summary_message_id (summary_message_id=?)",
@@ -489,7 +495,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "KNOWN_BY_ID": [MESSAGE],
         "PLACE": [MESSAGE],
         "REWRITE": [MESSAGE],
-        "KEEP": [SUMMARY_OF, ARCHIVED],
+        "KEEP": [SUMMARY_OF, ARCHIVED, ATTACHED],
         "LIVE_IDS": ["SCAN sessions idx_sessions_activity"],
         "ALL_IDS": ["SCAN sessions"],
         "HIDE_INACTIVE": ["sessions idx_sessions_activity (<expr><?)"],
@@ -624,6 +630,7 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "IMPORTANT": ["memories idx_memories_importance (importance>?)", NEWER],
         "IMPORTANT_OF_OWNER": [NUMBERED, *OWNED, NEWER],
         "SIGNALS": [NUMBERED],
+        "CHECKPOINT": [],
         "OPTIMIZE": [],
     },
     "attachments": {
@@ -653,6 +660,10 @@ PLANS: dict[str, dict[str, list[str]]] = {
             "agent_switches idx_agent_switches_session_id (session_id=?)",
             "session_logs sqlite_autoindex_session_logs_1 (session_id=?)",
             "attachments idx_attachments_session_id (session_id=?)",
+            "session_events sqlite_autoindex_session_events_1 (session_id=?)",
+            "session_metrics idx_session_metrics_series (session_id=?)",
+            "module_states idx_module_states_session_id (session_id=?)",
+            "state_transitions idx_state_transitions_state_id (state_id=?)",
         ],
         "MESSAGES": ["messages sqlite_autoindex_messages_1 (session_id=? AND seq>?)"],
         "COMPACTION_EVENTS": ["compaction_events idx_compaction_events_session_id (session_id=? AND rowid>?)"],
@@ -664,9 +675,24 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "AGENT_CONTEXT": ["agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)"],
         "SESSION_LOGS": ["session_logs sqlite_autoindex_session_logs_1 (session_id=? AND id>?)"],
         "ATTACHMENTS": ["attachments idx_attachments_session_id (session_id=? AND rowid>?)"],
+        "SESSION_EVENTS": ["session_events sqlite_autoindex_session_events_1 (session_id=? AND sequence>?)"],
+        "EVENT_SEQUENCE": ["session_event_sequences sqlite_autoindex_session_event_sequences_1 (session_id=?)"],
+        "SESSION_METRICS": [
+            "session_metrics idx_session_metrics_series (session_id=? AND (metric_type,recorded_at)>(?,?))"
+        ],
+        "MODULE_STATES": ["module_states idx_module_states_session_id (session_id=? AND (module_id,version)>(?,?))"],
+        "STATE_TRANSITIONS": [
+            "state_transitions idx_state_transitions_state_id (state_id=?)",
+            "module_states idx_module_states_session_id (session_id=?)",
+        ],
         "ATTACHMENT_CONTENTS": [CONTENT, "attachments idx_attachments_session_id (session_id=?)"],
         "LAST_ID": ["sqlite_sequence"],
-        "INSERT_AGENT": ["sessions idx_sessions_main_agent_id (main_agent_id=?)"],
+        "INSERT_AGENT": [
+            "sessions idx_sessions_main_agent_id (main_agent_id=?)",
+            "memories idx_memories_agent_id (agent_id=?)",
+            "agent_versions idx_agent_versions_sort_key (agent_id=?)",
+            "agent_metrics idx_agent_metrics_series (agent_id=?)",
+        ],
         "INSERT_SESSION": [*OF_SESSION],
         "FINISH_SESSION": [SESSION],
         "INSERT_MESSAGE": [ATTACHED, ARCHIVED, SUMMARY_OF],
@@ -675,6 +701,15 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "INSERT_AGENT_SWITCH": [],
         "INSERT_AGENT_CONTEXT": [],
         "INSERT_SESSION_LOG": [],
+        "INSERT_SESSION_EVENT": [],
+        "INSERT_EVENT_SEQUENCE": [],
+        "INSERT_SESSION_METRIC": [],
+        "INSERT_MODULE_STATE": [
+            "module_states sqlite_autoindex_module_states_1 (id=?)",
+            "module_states idx_module_states_previous_state_id (previous_state_id=?)",
+            "state_transitions idx_state_transitions_state_id (state_id=?)",
+        ],
+        "INSERT_STATE_TRANSITION": ["module_states sqlite_autoindex_module_states_1 (id=?)"],
         "INSERT_ATTACHMENT": [],
         "INSERT_ATTACHMENT_CONTENT": [
             "attachments idx_attachments_sha256 (sha256=?)",
@@ -691,6 +726,11 @@ PLANS: dict[str, dict[str, list[str]]] = {
             "agent_switches idx_agent_switches_session_id (session_id=?)",
             "agent_contexts sqlite_autoindex_agent_contexts_1 (session_id=?)",
             "session_logs idx_session_logs_created_at (session_id=?)",
+            "session_events sqlite_autoindex_session_events_1 (session_id=?)",
+            "session_event_sequences sqlite_autoindex_session_event_sequences_1 (session_id=?)",
+            "session_metrics idx_session_metrics_series (session_id=?)",
+            "module_states idx_module_states_session_id (session_id=?)",
+            "state_transitions idx_state_transitions_state_id (state_id=?)",
             "attachments idx_attachments_session_id (session_id=?)",
         ],
         "CONTENT_COUNTS": [
@@ -855,12 +895,28 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "module_states": {"id": "new"},
     "memories": {"id": "new"},
     "memory_annotations": {"id": "new"},
-    "conversations": {"id": "new"},
     "transfer": {"id": 1, "status": "complete"},
 }
 OF_ONE: dict[tuple[str, str], dict[str, Any]] = {
     ("attachments", "INSERT_CONTENT"): {"sha256": "new"},
+    ("session_forks", "COPY_SESSION"): {"session_id": "new"},
     ("transfer", "INSERT_AGENT"): {"id": "new"},
+    ("transfer", "INSERT_SESSION_EVENT"): {"sequence": 1, "event_type": "x"},
+    ("transfer", "INSERT_EVENT_SEQUENCE"): {"last_sequence": 1},
+    ("transfer", "INSERT_SESSION_METRIC"): {
+        "metric_type": "x",
+        "metric_value": 1.0,
+        "timeframe": "event",
+        "recorded_at": "2024-01-01T00:00:00.000Z",
+    },
+    ("transfer", "INSERT_MODULE_STATE"): {
+        "id": "new",
+        "module_id": "x",
+        "version": 1,
+        "state_hash": "x",
+        "is_snapshot": 0,
+        "state_json": "{}",
+    },
     ("transfer", "INSERT_SESSION"): {"id": "new", "status": "idle"},
     ("transfer", "INSERT_MESSAGE"): {"compaction_event_id": None},
 }

@@ -15,6 +15,11 @@ LEFT_OUT = {
     "sessions": {"message_count", "total_tokens", "context_tokens", "compaction_count"},
     "messages": {"in_transcript"},
 }
+#: Tables that refer to sessions and do not belong to one: what was learnt outlives the conversation, and triggers write tags.
+NOT_OF_A_SESSION = {
+    *("memories", "memory_links", "memory_accesses", "memory_annotations", "memory_embeddings"),
+    "session_tags",
+}
 ODD = "é \u2028 \0 \U0001f30a \r\n \x85 'quoted' \"too\""
 
 
@@ -67,6 +72,15 @@ def fill(db: Facade) -> None:
         db.agent_contexts.switch("s", to, reason=ODD)
     parent = db.session_logs.append("s", **log_fields())
     db.session_logs.append("s", **log_fields(parent_id=parent.id))
+    for number in range(4):
+        db.session_events.append("s", event_type="step", event_data={"n": number}, duration_ms=number)
+    db.rows("DELETE FROM session_events WHERE session_id = 's' AND sequence = 4")
+    for value in (0.1, -2.5):
+        db.session_metrics.record("s", metric_type="quality", metric_value=value, metadata={"by": ODD})
+    for module in ("planner", "memory"):
+        for step in range(3):
+            db.module_states.upsert(module, {"step": step, "odd": ODD}, session_id="s", trigger_type="tool")
+    db.module_states.upsert("planner", {"other": True}, session_id="t", trigger_type="tool")
     db.attachments.add("s", bytes(range(256)) * (PIECE_SIZE // 128), name="big", message_id=tool.id)
     db.attachments.add("t", b"shared")
     db.attachments.add("s", b"shared", media_type="text/plain", metadata={"a": 1})
@@ -82,6 +96,8 @@ def of_session(db: Facade, session_id: str) -> dict[str, list[tuple[Any, ...]]]:
         where = "session_id = ?"
         if part.table == "message_archive":
             where = "event_id IN (SELECT id FROM compaction_events WHERE session_id = ?)"
+        elif part.table == "state_transitions":
+            where = "state_id IN (SELECT id FROM module_states WHERE session_id = ?)"
         elif part.table == "attachment_contents":
             where = "sha256 IN (SELECT sha256 FROM attachments WHERE session_id = ?)"
         elif part.table == "sessions":

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from agentdb.server.answers import answer, encoded
 from agentdb.server.models import CurrentAgent, History, SessionList
 from agentdb.server.route import Database, Route
+from agentdb.server.texts import text_of
 from agentdb.stores.fields import time_text
 from agentdb.stores.messages.values import Message
 
@@ -25,7 +26,7 @@ def _entry(message: Message) -> dict[str, Any]:
         "id": message.id,
         "seq": message.seq,
         "role": message.role,
-        "content": message.content or "",
+        "content": text_of(message),
         "timestamp": time_text(message.created_at),
     }
     entry |= {name: value for name in _OPTIONAL if (value := getattr(message, name)) is not None}

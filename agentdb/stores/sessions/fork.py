@@ -63,10 +63,10 @@ class SessionForks(Operations[W]):
         """A new session that goes on from a message of another one, which stays as it is. Without an id it gets a UUID.
 
         The fork has the configuration of the other, and its name where none is given. It has its messages up to `at_seq`
-        (None: all) with their seqs, times, external ids and attachments, and its agent context and switches. It has the compactions that
-        took out nothing beyond `at_seq`, and what was pruned. Where a compaction reaches beyond `at_seq`, the fork has the
-        messages themselves. It does not have removed messages, logs, status, scores and the external_session_id. Each table
-        is copied by one statement.
+        (None: all) with their seqs, times, external ids and attachments, and its agent context and switches. It has the
+        compactions that took out nothing beyond `at_seq`, and what was pruned. Where a compaction reaches beyond `at_seq`, the
+        fork has the messages themselves. It does not have removed messages, logs, status, scores and the external_session_id.
+        Each table is copied by one statement.
 
         Raises NotFoundError for a session that is not there or deleted softly, AlreadyExistsError for an id that is taken,
         FieldError, also for an `at_seq` behind the last message.

@@ -124,6 +124,8 @@ class LineChecker:
 
     def _check_end(self, value: dict[str, Any]) -> None:
         self.is_at_end = True
+        if value.keys() - {"end", "rows", "sha256"}:
+            self.fail("the end of the export has a key that none has", code="damaged_export")
         if value.get("rows") != dict(self._rows):
             self.fail("the export has not the rows that its end counts", code="truncated_export")
         if "sha256" in value and value["sha256"] != self._hasher.hexdigest():

@@ -120,7 +120,7 @@ PARTS: tuple[Part, ...] = (
         "state_transitions",
         transfer.STATE_TRANSITIONS,
         transfer.INSERT_STATE_TRANSITION,
-        key={"module_id": "", "version": 0, "id": 0},
+        key={"state_id": "", "id": 0},
         ids={"id": "state_transitions"},
     ),
     Part(

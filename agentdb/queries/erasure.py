@@ -29,6 +29,37 @@ SELECT
   (SELECT count(*) FROM attachment_contents) AS attachment_contents,
   (SELECT count(*) FROM attachment_pieces) AS attachment_pieces"""
 
+# Removes what the audit trail has of this session and of what belonged to it, when these are deleted. Each entry of a row says
+# whose it is where the row was inserted or deleted, and not where it was updated: so the keys are taken from the former.
+FORGET_HISTORY = """\
+WITH entries (table_name, row_key_json, row_json) AS NOT MATERIALIZED (
+  SELECT table_name, row_key_json, COALESCE(before_json, after_json) FROM audit_log
+), own (table_name, row_key_json, row_json) AS (
+  SELECT table_name, row_key_json, row_json FROM entries
+  WHERE row_json ->> '$.session_id' = :session_id AND table_name IN (
+    'messages', 'compaction_events', 'agent_switches', 'agent_contexts', 'session_logs', 'session_events',
+    'session_event_sequences', 'session_metrics', 'module_states', 'attachments', 'session_tags'
+  )
+)
+DELETE FROM audit_log WHERE (table_name, row_key_json) IN (
+  SELECT 'sessions', json_array(:session_id)
+  UNION ALL
+  SELECT table_name, row_key_json FROM own
+  UNION ALL
+  SELECT table_name, row_key_json FROM entries
+  WHERE table_name = 'state_transitions'
+    AND row_json ->> '$.state_id' IN (SELECT row_key_json ->> '$[0]' FROM own WHERE table_name = 'module_states')
+  UNION ALL
+  SELECT table_name, row_key_json FROM entries
+  WHERE table_name = 'message_archive'
+    AND row_json ->> '$.event_id' IN (SELECT row_key_json ->> '$[0]' FROM own WHERE table_name = 'compaction_events')
+  UNION ALL
+  SELECT table_name, row_key_json FROM entries
+  WHERE table_name IN ('attachment_contents', 'attachment_pieces')
+    AND row_json ->> '$.sha256' IN (SELECT row_json ->> '$.sha256' FROM own WHERE table_name = 'attachments')
+    AND NOT EXISTS (SELECT 1 FROM attachment_contents WHERE sha256 = row_json ->> '$.sha256')
+)"""
+
 # Which sessions are forks of this one, or forks of its forks? Their ids.
 FORKS = """\
 WITH RECURSIVE forks (id) AS (

@@ -149,6 +149,10 @@ class _Erasure:
                 self.session_ids.append(id)
                 self.rows.update({table: count for table, count in counts.items() if count})
                 yield from execute(sessions.DELETE, {"id": id})
+            # Also of one that is gone: its history may be there still.
+            forgotten = (yield from execute(erasure.FORGET_HISTORY, {"session_id": id})).rows_affected
+            if forgotten:
+                self.rows["audit_log"] += forgotten
         after = (yield from execute(erasure.CONTENT_COUNTS)).rows[0].asdict()
         self.rows.update({table: before[table] - after[table] for table in before if before[table] > after[table]})
         yield from self._merge_indexes()

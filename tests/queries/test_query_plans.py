@@ -718,6 +718,13 @@ PLANS: dict[str, dict[str, list[str]]] = {
         "DANGLING_MARK": ["messages sqlite_autoindex_messages_1 (session_id=?)", "compaction_events id (rowid=?)"],
     },
     "erasure": {
+        "FORGET_HISTORY": [
+            "SCAN audit_log",
+            "audit_log idx_audit_log_row (table_name=?)",
+            "SCAN own",
+            "own USING AUTOMATIC PARTIAL COVERING INDEX (table_name=?)",
+            "attachment_contents sqlite_autoindex_attachment_contents_1 (sha256=?)",
+        ],
         "COUNTS": [
             SESSION,
             "messages sqlite_autoindex_messages_1 (session_id=?)",
@@ -763,6 +770,7 @@ WHOLE = {
     ("messages", "PARTIAL"),
     ("audit", "TABLES"),
     ("audit", "KNOWN_SINCE"),
+    ("erasure", "FORGET_HISTORY"),  # whose row an entry is of stands in its JSON
     ("audit", "CLEAR_REPLACED"),  # a row for each that one statement replaces: none, nearly always
     ("session_forks", "OFFSETS"),  # how many ids each table has given: sqlite_sequence has no index
     ("memories", "COUNT"),

@@ -53,9 +53,34 @@ def fill(db: Facade) -> None:
 
 
 def check_rest(db: Facade) -> None:
-    assert len(db.messages.search("ordinary", limit=1000)) == 80
+    assert len(db.messages.search("ordinary", limit=1000).items) == 80
     check_search_index(db.rows)
     assert db.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_audit_trail_forgets_it_and_nothing_else(path: str, is_async: bool, is_gone: bool) -> None:
+    with opened(path, is_async=is_async, secure_delete="off") as db:
+        db.audit.enable()
+        fill(db)
+        db.module_states.upsert("m", {"word": NEEDLE}, session_id="s", trigger_type="tool", trigger_id=NEEDLE)
+        db.messages.append("s", role="tool", content=NEEDLE * 9, token_count=90, tool_call_id="c")
+        db.messages.append("s", role="user", content="and")
+        assert db.compactions.prune_tool_outputs("s", keep_last=1, protect_tokens=0, min_tokens=1) is not None
+        db.memories.create(content="learnt", session_id="s")
+        counted = "SELECT count(*) FROM audit_log WHERE table_name = 'messages' AND after_json ->> '$.session_id' = 't'"
+        kept = db.rows(counted)
+        if is_gone:
+            db.sessions.delete("s")
+        assert traces(path)
+        report = db.erase("s")
+        assert traces(path) == []
+        assert report.rows["audit_log"] > 50
+        assert db.rows(counted) == kept
+        assert kept[0][0] == 80
+        remembered = db.rows("SELECT DISTINCT action FROM audit_log WHERE table_name = 'memories' ORDER BY 1")
+        assert remembered == [("insert",), ("update",)]
 
 
 @pytest.mark.parametrize("is_async", [False, True])

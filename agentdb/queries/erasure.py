@@ -29,8 +29,7 @@ SELECT
   (SELECT count(*) FROM attachment_contents) AS attachment_contents,
   (SELECT count(*) FROM attachment_pieces) AS attachment_pieces"""
 
-# Removes what the audit trail has of this session and of what belonged to it, when these are deleted. Each entry of a row says
-# whose it is where the row was inserted or deleted, and not where it was updated: so the keys are taken from the former.
+# Removes what the audit trail has of this session and its rows. Entries of an insert or a delete say whose row it is.
 FORGET_HISTORY = """\
 WITH entries (table_name, row_key_json, row_json) AS NOT MATERIALIZED (
   SELECT table_name, row_key_json, COALESCE(before_json, after_json) FROM audit_log

@@ -213,9 +213,17 @@ class AgentDB(_Database[Sync]):
         self._check()
         return Transaction(self._target, self._default_agent, self._token_counter, actor)
 
-    def export(self, session_id: str, to: ExportPlace | None = None, *, include_deleted: bool = False) -> ExportReport:
+    def export(
+        self,
+        session_id: str | None = None,
+        to: ExportPlace | None = None,
+        *,
+        user_id: str | None = None,
+        include_deleted: bool = False,
+    ) -> ExportReport:
         """Write a session with all that belongs to it as JSON Lines: its agents, messages (removed ones and summaries, too),
-        compactions, agent context and switches, logs and attachments. All of it is of one moment; writers are not delayed.
+        compactions, agent context and switches, logs, events, metrics, states of modules and attachments. All of it is of one
+        moment; writers are not delayed. With user_id: the sessions of a user, hidden ones too, and the memories.
 
         to: a path that does not exist, or a file that is open for writing; with None the bytes are `.data` of the report.
         include_deleted: a session that is deleted softly, too.
@@ -223,7 +231,7 @@ class AgentDB(_Database[Sync]):
         Raises NotFoundError, UnreadableRowError, DamagedAttachmentError, AlreadyExistsError, StorageError; then there is no
         new file. A file that the caller had open may have a part of it.
         """
-        return self._transfer.export(session_id, to, include_deleted=include_deleted)
+        return self._transfer.export(session_id, to, user_id=user_id, include_deleted=include_deleted)
 
     def import_(self, source: ImportSource) -> ImportReport:
         """Read what export() wrote, in one transaction: a path, the bytes, or a file that is open for reading.
@@ -236,8 +244,11 @@ class AgentDB(_Database[Sync]):
         """
         return self._transfer.import_(source)
 
-    def erase(self, session_id: str, *, forks: bool = False, vacuum: bool = True) -> EraseReport:
-        """Remove a session for good, with all that belongs to it. No byte of the file, its -wal and its -shm has it then.
+    def erase(
+        self, session_id: str | None = None, *, user_id: str | None = None, forks: bool = False, vacuum: bool = True
+    ) -> EraseReport:
+        """Remove a session for good, with all that belongs to it; or with user_id, the sessions and memories of a user, in one
+        transaction. No byte of the file, its -wal and its -shm has it then.
 
         Removed are its rows, its part of the search index, its attachments, and what earlier changes and deletions have left
         in freed space.
@@ -253,7 +264,7 @@ class AgentDB(_Database[Sync]):
         Raises BusyError, and IntegrityError where a row of the application refers to it and forbids that; then nothing was
         erased.
         """
-        return self._erasure.erase(session_id, forks=forks, vacuum=vacuum)
+        return self._erasure.erase(session_id, user_id=user_id, forks=forks, vacuum=vacuum)
 
     def close(self) -> None:
         """Close. May be called twice."""
@@ -325,18 +336,25 @@ class AsyncAgentDB(_Database[Async]):
         return AsyncTransaction(self._target, self._default_agent, self._token_counter, actor)
 
     async def export(
-        self, session_id: str, to: ExportPlace | None = None, *, include_deleted: bool = False
+        self,
+        session_id: str | None = None,
+        to: ExportPlace | None = None,
+        *,
+        user_id: str | None = None,
+        include_deleted: bool = False,
     ) -> ExportReport:
         """As AgentDB.export()."""
-        return await self._transfer.export(session_id, to, include_deleted=include_deleted)
+        return await self._transfer.export(session_id, to, user_id=user_id, include_deleted=include_deleted)
 
     async def import_(self, source: ImportSource) -> ImportReport:
         """As AgentDB.import_()."""
         return await self._transfer.import_(source)
 
-    async def erase(self, session_id: str, *, forks: bool = False, vacuum: bool = True) -> EraseReport:
+    async def erase(
+        self, session_id: str | None = None, *, user_id: str | None = None, forks: bool = False, vacuum: bool = True
+    ) -> EraseReport:
         """As AgentDB.erase()."""
-        return await self._erasure.erase(session_id, forks=forks, vacuum=vacuum)
+        return await self._erasure.erase(session_id, user_id=user_id, forks=forks, vacuum=vacuum)
 
     async def close(self) -> None:
         """Close. May be called twice."""

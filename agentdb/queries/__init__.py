@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         memory_embeddings,
         memory_links,
         memory_search,
+        memory_transfer,
         message_search,
         messages,
         module_states,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from agentdb.queries import memory_embeddings as MemoryEmbeddingQueries
     from agentdb.queries import memory_links as MemoryLinkQueries
     from agentdb.queries import memory_search as MemorySearchQueries
+    from agentdb.queries import memory_transfer as MemoryTransferQueries
     from agentdb.queries import message_search as MessageSearchQueries
     from agentdb.queries import messages as MessageQueries
     from agentdb.queries import module_states as ModuleStateQueries
@@ -82,6 +84,7 @@ else:
         "memory_embeddings": "memory_embeddings",
         "memory_links": "memory_links",
         "memory_search": "memory_search",
+        "memory_transfer": "memory_transfer",
         "audit": "audit",
         "attachments": "attachments",
         "transfer": "transfer",
@@ -108,6 +111,7 @@ else:
         "MemoryEmbeddingQueries": "memory_embeddings",
         "MemoryLinkQueries": "memory_links",
         "MemorySearchQueries": "memory_search",
+        "MemoryTransferQueries": "memory_transfer",
         "AuditQueries": "audit",
         "AttachmentQueries": "attachments",
         "TransferQueries": "transfer",
@@ -140,6 +144,7 @@ __all__ = [
     "MemoryLinkQueries",
     "MemoryQueries",
     "MemorySearchQueries",
+    "MemoryTransferQueries",
     "MessageQueries",
     "MessageSearchQueries",
     "ModuleStateQueries",
@@ -166,6 +171,7 @@ __all__ = [
     "memory_embeddings",
     "memory_links",
     "memory_search",
+    "memory_transfer",
     "message_search",
     "messages",
     "module_states",

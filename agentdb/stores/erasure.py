@@ -14,9 +14,10 @@ from agentdb.engine.backup.copies import copies_with
 from agentdb.errors import AgentDBError, BusyError, StatementError, StorageError
 from agentdb.operations import Operations, W, execute, operation
 from agentdb.operations.requests import atomically, call, renew
-from agentdb.queries import erasure, sessions
+from agentdb.queries import erasure, memories, memory_transfer, sessions
 from agentdb.stores.entity import Values
-from agentdb.stores.fields import BOOLEAN, ID
+from agentdb.stores.fields import BOOLEAN
+from agentdb.stores.scope import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,14 @@ class ErasureStore(Operations[W]):
         self._backups = backups
 
     @operation
-    def erase(self, session_id: str, *, forks: bool = False, vacuum: bool = True) -> Steps[EraseReport]:
+    def erase(
+        self, session_id: str | None = None, *, user_id: str | None = None, forks: bool = False, vacuum: bool = True
+    ) -> Steps[EraseReport]:
         """As AgentDB.erase()."""
-        session_id = ID.encode("session_id", session_id)
+        scope = scope_of(session_id, user_id)
         with_forks: bool = bool(BOOLEAN.encode("forks", forks))
         with_vacuum = bool(BOOLEAN.encode("vacuum", vacuum))
-        erased: _Erasure = _Erasure(session_id, with_forks)
+        erased: _Erasure = _Erasure(scope, with_forks)
         is_file = getattr(self._target, "path", MEMORY) != MEMORY
         try:
             yield from atomically(erased.steps())
@@ -72,8 +75,7 @@ class ErasureStore(Operations[W]):
             yield from self._clean(erased, vacuum=with_vacuum)
         backups: list[str] = []
         if is_file:
-            ids = [session_id, *(erased.forks if with_forks else ())]
-            backups = yield from call(copies_with, self._target.path, self._backups, ids)
+            backups = yield from call(copies_with, self._target.path, self._backups, erased.names)
         return EraseReport(
             session_ids=tuple(erased.session_ids),
             rows=dict(erased.rows),
@@ -84,11 +86,11 @@ class ErasureStore(Operations[W]):
 
     def _clean(self, erased: _Erasure, *, vacuum: bool) -> Steps[None]:
         """Freed space from before, the journal and the -wal file."""
-        again = f"Call db.erase({erased.session_id!r}) again when no other program uses the database."
+        again = f"Call db.erase({erased.call}) again when no other program uses the database."
         if not vacuum:
             erased.remains.append(
                 "Freed space of the file was not rewritten. It may hold what was changed or deleted before, where "
-                f"secure_delete was not 'on' then. Call db.erase({erased.session_id!r}) without vacuum=False for that."
+                f"secure_delete was not 'on' then. Call db.erase({erased.call}) without vacuum=False for that."
             )
         else:
             try:
@@ -130,9 +132,11 @@ def _size(path: str) -> int:
 class _Erasure:
     """The rows of one erasure, inside one transaction."""
 
-    def __init__(self, session_id: str, with_forks: bool) -> None:
-        self.session_id = session_id
+    def __init__(self, scope: dict[str, str], with_forks: bool) -> None:
+        self._scope = scope
         self._with_forks = with_forks
+        #: What copies that hold it are found by.
+        self.names = list(scope.values())
         self.session_ids: list[str] = []
         self.rows: Counter[str] = Counter()
         self.remains: list[str] = []
@@ -141,9 +145,11 @@ class _Erasure:
     def steps(self) -> Steps[None]:
         # Whatever the client's own setting is. Inside the transaction, so that it is of the connection that deletes.
         yield from execute(erasure.OVERWRITE_FREED)
-        self.forks = [id for (id,) in (yield from execute(erasure.FORKS, {"session_id": self.session_id})).tuples]
         before = (yield from execute(erasure.CONTENT_COUNTS)).rows[0].asdict()
-        for id in [self.session_id, *(self.forks if self._with_forks else ())]:
+        ids = yield from self._sessions()
+        if "user_id" in self._scope:
+            yield from self._memories()
+        for id in ids:
             counts = (yield from execute(erasure.COUNTS, {"session_id": id})).rows[0].asdict()
             if counts["sessions"]:
                 self.session_ids.append(id)
@@ -156,6 +162,32 @@ class _Erasure:
         after = (yield from execute(erasure.CONTENT_COUNTS)).rows[0].asdict()
         self.rows.update({table: before[table] - after[table] for table in before if before[table] > after[table]})
         yield from self._merge_indexes()
+
+    def _sessions(self) -> Steps[list[str]]:
+        """The sessions to erase; those that were forked from them are noted."""
+        ids = [self._scope["session_id"]] if "session_id" in self._scope else []
+        if not ids:
+            ids = [row[0] for row in (yield from execute(memory_transfer.SESSIONS, self._scope)).tuples]
+        for id in ids:
+            forks = yield from execute(erasure.FORKS, {"session_id": id})
+            self.forks += [fork for (fork,) in forks.tuples if fork not in ids and fork not in self.forks]
+        ids += self.forks if self._with_forks else ()
+        self.names = list(dict.fromkeys([*self.names, *ids]))
+        return ids
+
+    def _memories(self) -> Steps[None]:
+        counts = (yield from execute(memory_transfer.COUNTS, self._scope)).rows[0].asdict()
+        self.rows.update({table: count for table, count in counts.items() if count})
+        yield from execute(memories.FORGET_USER, self._scope)
+        forgotten = (yield from execute(memory_transfer.FORGET_HISTORY, self._scope)).rows_affected
+        if forgotten:
+            self.rows["audit_log"] += forgotten
+
+    @property
+    def call(self) -> str:
+        """The arguments of the call, as its caller writes them."""
+        [(name, value)] = self._scope.items()
+        return repr(value) if name == "session_id" else f"{name}={value!r}"
 
     def _merge_indexes(self) -> Steps[None]:
         """A full-text index keeps sequences of characters of deleted rows until its pieces are merged."""

@@ -29,6 +29,7 @@ from agentdb.queries import (
     MemoryLinkQueries,
     MemoryQueries,
     MemorySearchQueries,
+    MemoryTransferQueries,
     MessageQueries,
     MessageSearchQueries,
     ModuleStateQueries,
@@ -55,6 +56,7 @@ from agentdb.queries import (
     memory_embeddings,
     memory_links,
     memory_search,
+    memory_transfer,
     message_search,
     messages,
     module_states,
@@ -92,6 +94,7 @@ MODULES = {
     "memory_embeddings": memory_embeddings,
     "memory_links": memory_links,
     "memory_search": memory_search,
+    "memory_transfer": memory_transfer,
     "attachments": attachments,
     "transfer": transfer,
     "erasure": erasure,
@@ -213,6 +216,7 @@ def test_the_entity_names_are_the_same_modules() -> None:
     assert MemoryEmbeddingQueries is memory_embeddings
     assert MemoryLinkQueries is memory_links
     assert MemorySearchQueries is memory_search
+    assert MemoryTransferQueries is memory_transfer
     assert AttachmentQueries is attachments
     assert TransferQueries is transfer
     assert ErasureQueries is erasure

@@ -26,6 +26,7 @@ from agentdb.queries import (
     memory_embeddings,
     memory_links,
     memory_search,
+    memory_transfer,
     message_search,
     messages,
     module_states,
@@ -65,6 +66,7 @@ MODULES = {
     "memory_embeddings": memory_embeddings,
     "memory_links": memory_links,
     "memory_search": memory_search,
+    "memory_transfer": memory_transfer,
     "attachments": attachments,
     "transfer": transfer,
     "erasure": erasure,
@@ -104,7 +106,7 @@ BESIDE = (
         f"cursor_{name}"
         for name in ("id", "time", "seq", "sequence", "version", "sort_key", "sha256", "event_id", "message_id")
     }
-    | {f"cursor_{name}" for name in ("metric_type", "recorded_at", "module_id", "state_id")}
+    | {f"cursor_{name}" for name in ("metric_type", "recorded_at", "module_id", "state_id", "number")}
 )
 
 # What a plan names: a table and what its rows are found by, in any order; * is any index.
@@ -717,6 +719,52 @@ PLANS: dict[str, dict[str, list[str]]] = {
         ],
         "DANGLING_MARK": ["messages sqlite_autoindex_messages_1 (session_id=?)", "compaction_events id (rowid=?)"],
     },
+    "memory_transfer": {
+        "SESSIONS": ["sessions idx_sessions_user_id (user_id=?)"],
+        "AGENTS": ["agents sqlite_autoindex_agents_1 (id=?)", "memories idx_memories_user_id (user_id=?)"],
+        "MEMORIES": ["memories idx_memories_user_id (user_id=?)"],
+        "MEMORY": ["memories sqlite_autoindex_memories_1 (id=?)"],
+        "LINKS": [
+            "memory_links idx_memory_links_related_id (related_id=? AND rowid>?)",
+            "memories idx_memories_user_id (user_id=?)",
+        ],
+        "ACCESSES": [
+            "memory_accesses idx_memory_accesses_memory_id (memory_id=?)",
+            "memories idx_memories_user_id (user_id=?)",
+        ],
+        "ANNOTATIONS": [
+            "memory_annotations idx_memory_annotations_memory_id (memory_id=?)",
+            "memories idx_memories_user_id (user_id=?)",
+        ],
+        "EMBEDDINGS": [
+            "memory_embeddings sqlite_autoindex_memory_embeddings_1 (memory_id=?)",
+            "memories idx_memories_user_id (user_id=?)",
+        ],
+        "INSERT_MEMORY": [
+            "memory_embeddings sqlite_autoindex_memory_embeddings_1 (memory_id=?)",
+            "memory_annotations idx_memory_annotations_memory_id (memory_id=?)",
+            "memory_accesses idx_memory_accesses_memory_id (memory_id=?)",
+            "memory_links idx_memory_links_related_id (related_id=?)",
+            "memory_links sqlite_autoindex_memory_links_1 (memory_id=?)",
+            "memories idx_memories_supersedes_id (supersedes_id=?)",
+        ],
+        "INSERT_LINK": [],
+        "SAME_LINK": ["memory_links sqlite_autoindex_memory_links_1 (memory_id=? AND related_id=? AND kind=?)"],
+        "INSERT_ACCESS": [],
+        "SAME_ACCESS": ["memory_accesses idx_memory_accesses_memory_id (memory_id=? AND accessed_at=?)"],
+        "INSERT_ANNOTATION": [],
+        "SAME_ANNOTATION": ["memory_annotations sqlite_autoindex_memory_annotations_1 (id=?)"],
+        "INSERT_EMBEDDING": [],
+        "SAME_EMBEDDING": ["memory_embeddings sqlite_autoindex_memory_embeddings_1 (memory_id=? AND model=?)"],
+        "FORGET_HISTORY": ["SCAN audit_log", "audit_log idx_audit_log_row (table_name=?)", "SCAN own"],
+        "COUNTS": [
+            "memories idx_memories_user_id (user_id=?)",
+            "memory_links sqlite_autoindex_memory_links_1 (memory_id=?)",
+            "memory_accesses idx_memory_accesses_memory_id (memory_id=?)",
+            "memory_annotations idx_memory_annotations_memory_id (memory_id=?)",
+            "memory_embeddings sqlite_autoindex_memory_embeddings_1 (memory_id=?)",
+        ],
+    },
     "erasure": {
         "FORGET_HISTORY": [
             "SCAN audit_log",
@@ -770,6 +818,7 @@ WHOLE = {
     ("messages", "PARTIAL"),
     ("audit", "TABLES"),
     ("audit", "KNOWN_SINCE"),
+    ("memory_transfer", "FORGET_HISTORY"),
     ("erasure", "FORGET_HISTORY"),  # whose row an entry is of stands in its JSON
     ("audit", "CLEAR_REPLACED"),  # a row for each that one statement replaces: none, nearly always
     ("session_forks", "OFFSETS"),  # how many ids each table has given: sqlite_sequence has no index
@@ -782,6 +831,11 @@ WHOLE = {
 }
 #: These sort, for the reason that stands with each.
 SORTED = {
+    **{
+        ("memory_transfer", name): "the rows of one user, by their numbers"
+        for name in ("MEMORIES", "LINKS", "ACCESSES", "ANNOTATIONS", "EMBEDDINGS")
+    },
+    ("memory_transfer", "FORGET_HISTORY"): "whose row an entry is of stands in its JSON; the keys are collected",
     ("session_logs", "GET_SUBTREE"): "a tree is walked by parents and shown by time",
     ("session_hierarchy", "ANCESTORS"): "a tree is walked by parents and shown by depth",
     ("session_hierarchy", "SUBTREE"): "as ANCESTORS",
@@ -909,6 +963,43 @@ OF_ONE: dict[tuple[str, str], dict[str, Any]] = {
     ("attachments", "INSERT_CONTENT"): {"sha256": "new"},
     ("session_forks", "COPY_SESSION"): {"session_id": "new"},
     ("transfer", "INSERT_AGENT"): {"id": "new"},
+    ("memory_transfer", "INSERT_MEMORY"): {
+        "id": "new",
+        "type": "fact",
+        "importance": 0.5,
+        "confidence": 1.0,
+        "verification_status": "unverified",
+        "created_at": "2024-01-01T00:00:00.000Z",
+        "updated_at": "2024-01-01T00:00:00.000Z",
+        "text": "x",
+        "content_json": "1",
+    },
+    ("memory_transfer", "INSERT_LINK"): {
+        "memory_id": "m",
+        "related_id": "n",
+        "kind": "x",
+        "created_at": "2024-01-01T00:00:00.000Z",
+    },
+    ("memory_transfer", "INSERT_ACCESS"): {
+        "memory_id": "m",
+        "access_type": "read",
+        "accessor_type": "user",
+        "accessed_at": "2024-01-01T00:00:00.000Z",
+    },
+    ("memory_transfer", "INSERT_ANNOTATION"): {
+        "id": "new",
+        "memory_id": "m",
+        "kind": "verification",
+        "is_applied": 0,
+        "created_at": "2024-01-01T00:00:00.000Z",
+    },
+    ("memory_transfer", "INSERT_EMBEDDING"): {
+        "memory_id": "m",
+        "model": "x",
+        "dimensions": 1,
+        "created_at": "2024-01-01T00:00:00.000Z",
+        "vector": bytes(4),
+    },
     ("transfer", "INSERT_SESSION_EVENT"): {"sequence": 1, "event_type": "x"},
     ("transfer", "INSERT_EVENT_SEQUENCE"): {"last_sequence": 1},
     ("transfer", "INSERT_SESSION_METRIC"): {

@@ -563,6 +563,8 @@ def whole_sessions_of_callers_that_wait(db: AgentDB) -> None:
     assert_type(db.import_(BytesIO()).id_of("s", "messages", 1), int)
     assert_type(db.erase("s", forks=True, vacuum=False), EraseReport)
     assert_type(db.erase("s").is_complete, bool)
+    assert_type(db.erase(user_id="u"), EraseReport)
+    assert_type(db.export(user_id="u"), ExportReport)
     with db.transaction() as tx:
         assert_type(tx.attachments.require(1), Attachment)
     db.attachments.add("s", "text")  # expect-error

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from agentdb.errors import AgentDBError, ExportFileError, IntegrityError, InvalidArgumentError, StatementError
 from agentdb.operations import execute
 from agentdb.operations.requests import call
-from agentdb.queries import attachments, sessions, transfer
+from agentdb.queries import agents, attachments, memories, sessions, transfer
 from agentdb.stores.attachments.values import PIECE_SIZE
+from agentdb.stores.transfer.memory_parts import BY_TABLE as MEMORIES_BY_TABLE
+from agentdb.stores.transfer.memory_parts import MEMORIES, MemoryPart
 from agentdb.stores.transfer.parts import AGENTS, BY_TABLE, CONTENTS, PARTS, PIECES, SESSIONS, Part
 from agentdb.stores.transfer.values import MOST_CONFLICTS, Conflict, ImportReport
 
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from agentdb.operations import Steps
     from agentdb.stores.transfer.reader import ExportReader
 
+#: What a memory may refer to, and how it is found.
+_REFERENCES = {
+    "agent_id": agents.CHECK_EXISTS,
+    "session_id": sessions.CHECK_EXISTS,
+    "supersedes_id": memories.GET_BY_ID,
+}
 _VALUES = (str, int, float, type(None))
 
 
@@ -53,6 +61,7 @@ class Import:
         self._conflict_count = 0
         self._moved: dict[str, dict[str, int]] = {}
         self._unlinked: dict[str, tuple[str, ...]] = {}
+        self._new_memories: set[Any] = set()
 
     def steps(self) -> Steps[ImportReport]:
         """Raises ExportFileError, IdTakenError."""
@@ -85,6 +94,11 @@ class Import:
             yield from self._take_piece(row)
             return
         self._check_content_is_whole()
+        of_memory = MEMORIES_BY_TABLE.get(table)
+        if of_memory is not None:
+            yield from self._finish_session()
+            yield from self._take_of_memory(of_memory, self._checked(of_memory, row))
+            return
         part = BY_TABLE.get(table)
         if part is None:
             self._fail("its table is none that an export has")
@@ -119,6 +133,45 @@ class Import:
         else:
             yield from execute(AGENTS.insert, row)
             self._rows["agents"] += 1
+
+    # -- memories
+
+    def _take_of_memory(self, part: MemoryPart, line: dict[str, Any]) -> Steps[None]:
+        try:
+            row = part.to_row(line)
+        except ValueError as error:
+            self._fail(f"its bytes are damaged: {error}", error)
+        if part is MEMORIES:
+            yield from self._take_memory(row)
+        elif row["memory_id"] not in self._new_memories:
+            if not (yield from execute(part.same, row)).tuples:
+                self._conflict(part, row, ())
+        else:
+            try:
+                yield from execute(part.insert, row)
+            except IntegrityError:
+                if type(row["id"]) is not int:
+                    raise
+                yield from execute(part.insert, {**row, "id": None})  # the number is taken here by another one
+            self._rows[part.table] += 1
+
+    def _take_memory(self, row: dict[str, Any]) -> Steps[None]:
+        here = yield from execute(MEMORIES.same, {"id": row["id"]})
+        unlinked = []
+        for column, exists in _REFERENCES.items():
+            other = row[column]
+            if other is not None and not (yield from execute(exists, {"id": other})).tuples:
+                row[column] = None
+                unlinked.append(column)
+        if here.tuples:
+            there = dict(zip(here.columns, here.tuples[0], strict=True))
+            self._compare(MEMORIES, {**row, "number": there["number"]}, there)
+            return
+        yield from execute(MEMORIES.insert, row)
+        self._new_memories.add(row["id"])
+        self._rows["memories"] += 1
+        if unlinked:
+            self._unlinked[row["id"]] = tuple(unlinked)
 
     # -- sessions
 
@@ -242,7 +295,11 @@ class Import:
             self._differs = True
         self._conflict_count += 1
         if len(self._conflicts) < MOST_CONFLICTS:
-            names = list(part.key) or ["id" if part is SESSIONS else "session_id"]
+            names = (
+                ["id"]
+                if isinstance(part, MemoryPart)
+                else list(part.key) or ["id" if part is SESSIONS else "session_id"]
+            )
             key = str(row["id"] if "id" in names else ", ".join(str(row[name]) for name in names))
             self._conflicts.append(Conflict(line=self._line, table=part.table, key=key, columns=columns))
 

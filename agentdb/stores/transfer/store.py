@@ -8,7 +8,8 @@ from agentdb.clients.location import MEMORY
 from agentdb.errors import ExportFileError, IntegrityError
 from agentdb.operations import Operations, W, operation
 from agentdb.operations.requests import atomically, backup, call
-from agentdb.stores.fields import BOOLEAN, ID
+from agentdb.stores.fields import BOOLEAN
+from agentdb.stores.scope import scope_of
 from agentdb.stores.transfer.export import Export
 from agentdb.stores.transfer.importing import IdTakenError, Import
 from agentdb.stores.transfer.reader import ExportReader, ImportSource
@@ -23,13 +24,20 @@ class TransferStore(Operations[W]):
     """What db.export() and db.import_() do."""
 
     @operation
-    def export(self, session_id: str, to: Place | None = None, *, include_deleted: bool = False) -> Steps[ExportReport]:
+    def export(
+        self,
+        session_id: str | None = None,
+        to: Place | None = None,
+        *,
+        user_id: str | None = None,
+        include_deleted: bool = False,
+    ) -> Steps[ExportReport]:
         """As AgentDB.export()."""
-        session_id = ID.encode("session_id", session_id)
+        scope = scope_of(session_id, user_id)
         with_deleted = bool(BOOLEAN.encode("include_deleted", include_deleted))
         sink = Sink(to)
-        export = Export(session_id, with_deleted, sink.write)
-        yield from export.check_session()  # by the client itself, which refuses the owner of an open transaction
+        export = Export(scope, with_deleted, sink.write)
+        yield from export.check()  # by the client itself, which refuses the owner of an open transaction
         try:
             yield from call(sink.open)
             if getattr(self._target, "path", MEMORY) == MEMORY:

@@ -43,7 +43,7 @@ class ImportReport(Values):
     `differing`: of those that are here already, but otherwise; nothing of them was changed. `rows`: how many rows of each
     table were added. `conflicts`: the first hundred rows that differ or are missing here; `conflict_count`: how many there
     are. `moved_ids`: {session id: {table: number}} where a table's ids were taken here; the number was added to each of
-    them, see id_of(). `unlinked`: {session id: columns} where a session refers to one that is not here; the column is NULL.
+    them, see id_of(). `unlinked`: {id: columns} where a session or a memory refers to what is not here; the column is NULL.
     """
 
     imported: tuple[str, ...]

@@ -324,22 +324,19 @@ EventPage, MemoryPage = _page_of(EventModel), _page_of(MemoryModel)
 
 
 class SearchEntry(BaseModel):
-    """A message that was found, and the part of its text where."""
+    """A message that was found, the name of its session, and the part of its text where."""
 
     message: MessageModel  # type: ignore[valid-type]
+    session_name: str | None
     snippet: str
 
 
 class SearchAnswer(BaseModel):
-    """What was found, the best first."""
+    """What was found, the best first: a page, and next_cursor for the one after it."""
 
     hits: list[SearchEntry]
-
-
-class MessageList(BaseModel):
-    """Messages in their order."""
-
-    messages: list[MessageModel]  # type: ignore[valid-type]
+    next_cursor: str | None
+    has_more: bool
 
 
 class RecallAnswer(BaseModel):

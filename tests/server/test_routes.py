@@ -105,8 +105,14 @@ def test_a_message_is_removed_and_restored(api: TestClient, said: list[dict[str,
 
 def test_search_and_stats_and_fork(api: TestClient, said: list[dict[str, Any]]) -> None:
     hits = api.get("/api/v1/search", params={"q": "two"}).json()["hits"]
-    assert [hit["message"]["id"] for hit in hits] == [said[1]["id"]]
-    assert api.get("/api/v1/search", params={"q": "two", "session_id": "other"}).json() == {"hits": []}
+    assert [(hit["message"]["id"], hit["session_name"]) for hit in hits] == [(said[1]["id"], "Travel")]
+    assert api.get("/api/v1/search", params={"q": "two", "session_id": "other"}).json()["hits"] == []
+    api.post(f"{SESSION}/messages", json={"role": "user", "content": "two again"})
+    first = api.get("/api/v1/search", params={"q": "two", "limit": 1}).json()
+    assert first["has_more"]
+    second = api.get("/api/v1/search", params={"q": "two", "limit": 1, "cursor": first["next_cursor"]}).json()
+    assert (second["has_more"], second["next_cursor"]) == (False, None)
+    assert first["hits"][0]["message"]["id"] != second["hits"][0]["message"]["id"]
     fork = api.post(f"{SESSION}/fork", json={"at_seq": said[0]["seq"], "name": "Other way"})
     assert (fork.status_code, fork.json()["message_count"], fork.json()["forked_from_id"]) == (201, 1, "s")
     assert api.get("/api/v1/sessions/none/stats").status_code == 404

@@ -90,7 +90,9 @@ async def search_messages(
     limit: Limit,
     q: Annotated[str, Query(min_length=1, description="Words; all of them must be there.")],
     session_id: Annotated[str | None, Query()] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """The messages that hold these words, the best first."""
-    hits = await db.messages.search(q, session_id=session_id, limit=limit)
-    return answer({"hits": [{"message": hit.message, "snippet": hit.snippet} for hit in hits]})
+    page = await db.messages.search(q, session_id=session_id, limit=limit, cursor=cursor)
+    hits = [{"message": hit.message, "session_name": hit.session_name, "snippet": hit.snippet} for hit in page.items]
+    return answer({"hits": hits, "next_cursor": page.next_cursor, "has_more": page.has_more})

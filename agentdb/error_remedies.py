@@ -20,7 +20,7 @@ REMEDIES: dict[str, str] = {
     "unsupported_url": "Use a path, a file: URL or ':memory:'.",
     "remote_not_supported": "Open a local file. This version of agentdb does not speak to libSQL servers.",
     "foreign_client": "Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client.",
-    "extra_missing": "Install it with the extra that it belongs to, as in: pip install 'agentdb[server]'.",
+    "extra_missing": "Install what the extra names, as in: pip install fastapi uvicorn.",
     "cannot_listen": "Another program may have the port. Name another, or 0 for any that is free.",
     "wrong_world": "Use Migrator with create_client_sync() and AsyncMigrator with create_client().",
     # the state of a handle

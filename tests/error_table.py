@@ -106,7 +106,7 @@ Pass a client of agentdb.create_client() or create_client_sync(), or a file: cli
 
 == extra_missing: a service without its extra
 the service needs uvicorn
-Install it with the extra `server`: pip install 'agentdb[server]'. [extra_missing]
+Install what the extra `server` names: pip install fastapi uvicorn. [extra_missing]
 
 == cannot_listen: a port that is taken
 cannot listen at 127.0.0.1, port PORT: Address already in use

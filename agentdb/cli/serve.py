@@ -17,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
 
-_EXTRA = "Install it with the extra `server`: pip install 'agentdb[server]'."
+#: Not the extra: the name agentdb is another project's on the package index.
+_EXTRA = "Install what the extra `server` names: pip install fastapi uvicorn."
 
 
 @click.command(short_help="Serve a database over HTTP, on this machine.")

@@ -100,7 +100,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(database: Path) -> 
     )
     found = subprocess.run([sys.executable, "-c", script, str(database)], capture_output=True, text=True, timeout=60)
     assert found.returncode == 1
-    assert "pip install 'agentdb[server]'" in found.stderr
+    assert "pip install fastapi uvicorn" in found.stderr
     assert not database.exists()
 
 

@@ -53,7 +53,7 @@ class AccessLog:
                 "time": now_text(),
                 "method": scope["method"],
                 "route": _pattern(scope),
-                "status": status,
+                "status": status or 500,  # an error that is answered behind this
                 "bytes": size,
                 "ms": round((perf_counter() - began) * 1000, 1),
             }

@@ -257,21 +257,6 @@ class ConversationStore(Operations[W]):
         return [row[0] for row in result.tuples]
 
     @operation
-    def overview(self, limit: int | None = None) -> Steps[list[dict[str, Any]]]:
-        """The live sessions, the latest activity first: {session_id, message_count, last_activity, current_agent}, of at most
-        `limit`; None: of all. current_agent is None where no agent was noted. Raises FieldError."""
-        found = yield from execute(conversations.OVERVIEW, {"limit": at_most(limit)})
-        return [
-            {
-                "session_id": id,
-                "message_count": count,
-                "last_activity": datetime.fromisoformat(active),
-                "current_agent": agent,
-            }
-            for id, count, active, agent in found.tuples
-        ]
-
-    @operation
     def get_messages_paginated(
         self, session_id: str, page: int = 1, page_size: int = 50
     ) -> Steps[list[dict[str, Any]]]:

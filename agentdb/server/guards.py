@@ -85,8 +85,9 @@ class Guards:
         if not rate:
             return True
         address, now = (scope.get("client") or ("",))[0], monotonic()
-        left, since = self._buckets.get(address, (2 * rate, now))
-        left = min(2 * rate, left + (now - since) * rate)
+        most = max(2 * rate, 1.0)  # or nobody would ever have a turn
+        left, since = self._buckets.get(address, (most, now))
+        left = min(most, left + (now - since) * rate)
         if len(self._buckets) >= _MANY:
             self._buckets.clear()
         self._buckets[address] = (max(left - 1, 0), now)

@@ -72,8 +72,9 @@ def _pieces() -> Iterator[bytes]:
 
 def test_who_asks_too_often_has_to_wait(database: Path) -> None:
     with api_of(database, requests_per_second=0.01) as api:
-        found = api.get("/api/v1/sessions")
-        assert (found.status_code, found.headers["Retry-After"]) == (429, "1")
+        first, second = (api.get("/api/v1/sessions") for _ in range(2))
+        assert first.status_code == 200
+        assert (second.status_code, second.headers["Retry-After"]) == (429, "1")
     with api_of(database, requests_per_second=2) as api:
         statuses = [api.get("/api/v1/sessions").status_code for _ in range(10)]
         assert statuses[:4] == [200] * 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -514,7 +514,8 @@ def write(path: str, name: str) -> None:
                 tx.execute("INSERT OR REPLACE INTO latest VALUES (1, ?)", (f"{name} {number}",))
             if name in "0246":
                 db.audit.enable(["agents", "notes"])
-                db.audit.disable(["latest"])
+                with suppress(NotFoundError):  # another writer was first
+                    db.audit.disable(["latest"])
                 db.audit.enable(["latest"])
 
 

@@ -40,12 +40,12 @@ class Message(Values):
     """One message of a session. `seq` is its place there; seqs have gaps where messages were removed.
 
     `role` is any text; 'developer' counts as system, 'model' as assistant, 'function' as tool. `content` is None for a
-    message that only calls tools. `token_count` is None where nobody counted. `usage` has what the model's provider
-    reported (input, output, cache_creation, cache_read). `payload` has content blocks, or an item as a framework wants
-    it back; NOT_READ stands for one in a list that was asked for with payload=False. `external_id` is
-    the caller's key, unique in its session. `status` is 'partial' while the message is still being written.
-    `compaction_event_id` is the compaction that took it out of the model's context,
-    None: it is in it. `removed_at` is when it was taken out of the conversation, None: it is there.
+    message that only calls tools, and where the payload has the text. `token_count` is None where nobody counted.
+    `usage` has what the model's provider reported (input, output, cache_creation, cache_read). `payload` has content
+    blocks, or an item as a framework wants it back; NOT_READ stands for one in a list that was asked for with
+    payload=False. `external_id` is the caller's key, unique in its session. `status` is 'partial' while the message is
+    still being written. `compaction_event_id` is the compaction that took it out of the model's context, None: it is
+    in it. `removed_at` is when it was taken out of the conversation, None: it is there.
     """
 
     id: int

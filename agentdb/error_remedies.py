@@ -50,6 +50,17 @@ REMEDIES: dict[str, str] = {
     "for temporary files, or name another in SQLITE_TMPDIR before the program starts.",
     "io_error": "Check that disk (free space, network mount, system log), then try again.",
     "busy": "Another process or thread is writing. Try again, or open with a longer busy_timeout.",
+    # a server
+    "network": "Check the URL, the network and the server, then try again. Nothing was changed.",
+    "timed_out": "Check the server, then try again, or allow more with timeout=. Nothing was changed.",
+    "outcome_unknown": "Read what the write would have changed, and repeat it only if it is not there. It is done whole or not "
+    "at all.",
+    "token_missing": "Pass the token with auth_token=.",
+    "token_refused": "Pass a token of this server with auth_token=.",
+    "token_expired": "Pass a new token, or a function that gets one: auth_token=get_token.",
+    "token_read_only": "Pass a token that may write. Nothing was changed.",
+    "server_limit": "Send or ask for less at once. Nothing was changed.",
+    "server_too_old": "Use batch(), or a server that speaks Hrana 3 (sqld 0.24 does).",
     # backups
     "backup_failed": "Nothing was changed. Free some space there, or allow this user to write there. Migrator(…, "
     "backup_dir=FOLDER) keeps backups in another folder; backup=False makes none.",

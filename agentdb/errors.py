@@ -78,6 +78,8 @@ class AgentDBError(RuntimeError):
     code: str = "invalid_argument"
     engine_code: str | None = None
     results: tuple[MigrationResult, ...] = ()
+    #: Of a script whose statements were all taken before the first one ran: the number of the one that failed, from 1.
+    script_statement: int | None = None
 
     def __init__(
         self, message: str, *, code: str | None = None, remedy: str | None = None, engine_code: str | None = None
@@ -149,6 +151,43 @@ class BusyError(AgentDBError):
     """Another writer held the write lock for the whole busy timeout."""
 
     code = "busy"
+
+
+class NetworkError(AgentDBError):
+    """A server that cannot be reached, a connection that was lost, or an answer that is none. Nothing was committed, unless it
+    is an OutcomeUnknownError."""
+
+    code = "network"
+
+
+class TimedOutError(NetworkError):
+    """A server that did not answer in time."""
+
+    code = "timed_out"
+
+
+class OutcomeUnknownError(NetworkError):
+    """A connection that was lost after a write or a COMMIT was sent: it may have been done, whole, or not at all."""
+
+    code = "outcome_unknown"
+
+
+class OutcomeTimedOutError(OutcomeUnknownError, TimedOutError):
+    """A write or a COMMIT that was sent, and that the server did not answer in time: it may have been done, or not."""
+
+    code = "outcome_unknown"
+
+
+class AuthenticationError(AgentDBError):
+    """A token that is missing, that the server refuses, that has expired, or that may not write."""
+
+    code = "token_refused"
+
+
+class LimitError(AgentDBError):
+    """A value, a request or an answer beyond what the server takes; nothing was changed."""
+
+    code = "server_limit"
 
 
 class StorageError(AgentDBError):

@@ -34,9 +34,17 @@ __all__ = [
 ]
 
 
-def check_server_options(auth_token: object, tls: object) -> None:
-    """Raises InvalidArgumentError for a value of another type; never with the value, which is a secret."""
-    if auth_token is not None and not isinstance(auth_token, str):
+def check_server_options(
+    auth_token: object, tls: object, connect_timeout: object = None, timeout: object = None
+) -> None:
+    """Raises InvalidArgumentError for a value of another type, never with the value, which is a secret; and for a timeout of a
+    server where the database is a file."""
+    if auth_token is not None and not isinstance(auth_token, str) and not callable(auth_token):
         raise InvalidArgumentError(f"auth_token is text or None, not {type(auth_token).__name__}")
     if tls is not None and type(tls) is not bool:
         raise InvalidArgumentError(f"tls is True, False or None, not {type(tls).__name__}")
+    for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout)):
+        if value is not None:
+            raise InvalidArgumentError(
+                f"{name} is of a server, and the database is a file", remedy="For a file use busy_timeout."
+            )

@@ -23,6 +23,11 @@ def is_place(value: object) -> bool:
     return isinstance(value, (str, os.PathLike))
 
 
+def is_remote(place: object) -> bool:
+    """Whether this is the URL of a server."""
+    return isinstance(place, str) and place[:9].lower().startswith(_REMOTE)
+
+
 def local_path(place: Place) -> str:
     """The absolute path that a path or a `file:` URL names, or ':memory:'.
 

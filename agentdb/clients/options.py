@@ -7,6 +7,7 @@ from typing import TypedDict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agentdb.clients.local.on_connect import OnConnect
+    from agentdb.clients.remote.settings import AuthToken
 
 
 class ClientOptions(TypedDict, total=False):
@@ -15,11 +16,13 @@ class ClientOptions(TypedDict, total=False):
     busy_timeout: float
     synchronous: str
     journal_size_limit: int
-    readers: int
+    readers: int | None
     read_only: bool
     journal_mode: str
     on_connect: OnConnect | None
     mode: int
     secure_delete: str
-    auth_token: str | None
+    auth_token: AuthToken | None
     tls: bool | None
+    connect_timeout: float | None
+    timeout: float | None

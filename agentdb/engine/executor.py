@@ -72,6 +72,9 @@ def apply(
     except AgentDBError as error:
         if passes_through(error):
             raise
+        number = error.script_statement
+        if number is not None and number <= len(run.items):  # all were taken before the first one ran
+            run.number, run.statement = number, str(run.items[number - 1])
         raise run.failure(error) from error
     if not done:
         return None

@@ -68,9 +68,16 @@ class MigratorOperations(Operations[W]):
             check_rules(backup, backup_dir, keep_backups)
         if application_id is not None and not (type(application_id) is int and 0 < application_id < 2**31):
             raise InvalidArgumentError(f"application_id is {application_id!r}; it is a number from 1 to 2147483647")
+        is_remote = bool(getattr(self._target, "is_remote", False))
+        if is_remote and backup_dir is not None:
+            raise InvalidArgumentError(
+                "backup_dir: no backup of a server is made before an upgrade",
+                remedy="Leave it out, and back the server up with its own means before an upgrade.",
+            )
         #: Where backups go, and how many are kept; None: there are none.
-        self._backup: Rules | None = (backup_dir, keep_backups) if backup else None
-        self._application_id = application_id
+        self._backup: Rules | None = (backup_dir, keep_backups) if backup and not is_remote else None
+        #: A server lets nobody mark its database.
+        self._application_id = None if is_remote else application_id
         self._has_table = table is not None
         self._history = History("migrations" if table is None else table)
         self._app_version = app_version

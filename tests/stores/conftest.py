@@ -25,19 +25,41 @@ def path(tmp_path: Path) -> str:
     return new_file(tmp_path)
 
 
-@pytest.fixture(params=["sync", "async"])
-def db(request: pytest.FixtureRequest, path: str) -> Iterator[Facade]:
+#: On a libSQL server: the normal run takes a sample of these.
+ON_A_SERVER = (pytest.mark.soak, pytest.mark.server)
+
+
+def of_a_server(*kinds: str) -> list[object]:
+    return [pytest.param(f"{kind} on a server", marks=ON_A_SERVER) for kind in kinds]
+
+
+@pytest.fixture(params=["sync", "async", *of_a_server("sync", "async")])
+def db(request: pytest.FixtureRequest) -> Iterator[Facade]:
     """A database of each world."""
-    with opened(path, is_async=request.param == "async") as database:
+    with opened(place_of(request), is_async=request.param.startswith("async")) as database:
         yield database
 
 
-@pytest.fixture(params=["sync", "async", "sync in a transaction", "async in a transaction"])
-def stores(request: pytest.FixtureRequest, path: str) -> Iterator[Facade]:
+@pytest.fixture(
+    params=[
+        "sync",
+        "async",
+        "sync in a transaction",
+        "async in a transaction",
+        *of_a_server("sync", "async", "sync in a transaction", "async in a transaction"),
+    ]
+)
+def stores(request: pytest.FixtureRequest) -> Iterator[Facade]:
     """The stores of a database of each world, and those of a transaction of each."""
-    world, _, inside = request.param.partition(" ")
     with (
-        opened(path, is_async=world == "async") as database,
-        database.transaction() if inside else nullcontext(database) as found,
+        opened(place_of(request), is_async=request.param.startswith("async")) as database,
+        database.transaction() if "in a transaction" in request.param else nullcontext(database) as found,
     ):
         yield found
+
+
+def place_of(request: pytest.FixtureRequest) -> str:
+    """The migrated file, or the URL of the migrated server, that a kind of database is about."""
+    if request.param.endswith("on a server"):
+        return str(request.getfixturevalue("migrated_server").url)
+    return str(request.getfixturevalue("path"))

@@ -141,7 +141,9 @@ def opened(path: Any, *, is_async: bool, **options: Any) -> Iterator[Facade]:
     world = OneTask() if is_async else Sync()
     try:
         outside = Facade(world, None)
-        opening = world.open(path, **{"synchronous": "OFF", **options})
+        if not str(path).startswith("http:"):
+            options = {"synchronous": "OFF", **options}
+        opening = world.open(path, **options)
         with outside.entered(opening) as db:
             yield db
     finally:

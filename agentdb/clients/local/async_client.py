@@ -10,6 +10,7 @@ from agentdb.clients.local import fork_safety
 from agentdb.clients.local.async_fair_semaphore import AsyncFairSemaphore, AsyncTurn
 from agentdb.clients.local.connection import Connection
 from agentdb.clients.local.connection_thread import ConnectionThread
+from agentdb.clients.local.file_identity import FileIdentity
 from agentdb.clients.local.pool import Pool, TransactionBase
 from agentdb.clients.local.started_inside import mark
 from agentdb.clients.location import MEMORY
@@ -41,17 +42,27 @@ class AsyncLocalClient(Pool):
         #: Every thread that is not closed. A thread in use must not be garbage together with a transaction that was dropped.
         self._threads: set[ConnectionThread] = set()
         super().__init__(path, settings)
+        self._file = FileIdentity(path)
         self._set_gates()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transaction: ref[AsyncLocalTransaction] | None = None
-        try:
-            # At once, so that a wrong path is an error here; but never by waiting for a lock on the event loop.
-            self._idle.append(self._add_thread(Connection(path, settings, self._file).open(patient=False)))
-        except BusyError:
-            pass
+        self._open_first()
         #: The thread of the connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
         fork_safety.track_pool(self)
+
+    def _open_first(self) -> None:
+        thread = self._new_thread()
+        try:
+            # At once, so that a wrong path is an error here; but never by waiting for a lock on the event loop.
+            thread.connection.open(patient=False)
+            self._idle.append(thread)
+        except BusyError:
+            self._close_thread(thread)
+
+    def _new_thread(self) -> ConnectionThread:
+        """A thread with a connection that is not yet open."""
+        return self._remember(ConnectionThread(Connection(self.path, self.settings, self._file, self._generation)))
 
     def _set_gates(self) -> None:
         self._write_semaphore = AsyncFairSemaphore(1)
@@ -149,7 +160,7 @@ class AsyncLocalClient(Pool):
             raise ClosedError(f"the client of {self.path} is closed")
         if self._only is not None:
             return semaphore, self._only
-        thread = self._add_thread(Connection(self.path, self.settings, self._file, self._generation))
+        thread = self._new_thread()
         try:
             await thread.run(thread.connection.open)
         except BaseException:
@@ -171,8 +182,7 @@ class AsyncLocalClient(Pool):
             self._set_gates()
         self._loop = loop
 
-    def _add_thread(self, connection: Connection) -> ConnectionThread:
-        thread = ConnectionThread(connection)
+    def _remember(self, thread: ConnectionThread) -> ConnectionThread:
         self._threads.add(thread)
         return thread
 
@@ -269,19 +279,19 @@ class AsyncLocalTransaction(TransactionBase):
     async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement inside the transaction. Errors as in LocalClient.execute()."""
         sql, values = statement_of(stmt, args)
-        return await self._run(Connection.execute_inside, sql, values, kind_of(sql))
+        return await self._run("execute_inside", sql, values, kind_of(sql))
 
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements inside the transaction: all, or none of them."""
-        return await self._run(Connection.batch_inside, statements_of(stmts)[0])
+        return await self._run("batch_inside", statements_of(stmts)[0])
 
     async def savepoint(self, *, confined: bool = False) -> str:
         """As LocalTransaction.savepoint()."""
-        return await self._run(Connection.savepoint, confined, interrupt=False)
+        return await self._run("savepoint", confined, interrupt=False)
 
     async def release(self, name: str) -> None:
         """Keep what was done since the savepoint."""
-        await self._run(Connection.release, name, interrupt=False)
+        await self._run("release", name, interrupt=False)
 
     async def rollback_to(self, name: str) -> None:
         """Undo what was done since the savepoint. Does nothing where the transaction is gone already."""
@@ -320,25 +330,25 @@ class AsyncLocalTransaction(TransactionBase):
             return
         client._lift(self._owner)
 
-        def end() -> None:
-            thread.connection.rollback()
+        def give_back() -> None:
             try:
                 assert loop is not None  # a transaction has begun on one
                 loop.call_soon_threadsafe(client._leave, semaphore, thread)
             except RuntimeError:
                 client._leave(semaphore, thread)  # the loop is closed: nobody waits on it
 
-        thread.post(end)
+        thread.post(thread.connection.rollback)
+        thread.post(give_back)
 
     @property
     def closed(self) -> bool:
         """Whether it has ended."""
         return self._ended
 
-    async def _run(self, method: Callable[..., T], *arguments: Any, interrupt: bool = True) -> T:
+    async def _run(self, method: str, *arguments: Any, interrupt: bool = True) -> Any:
         thread = await self._open_thread()
         try:
-            return await thread.run(method, thread.connection, *arguments, interrupt=interrupt)
+            return await thread.run(getattr(thread.connection, method), *arguments, interrupt=interrupt)
         except ClosedError:  # SQLite has rolled back by itself
             self._finish()
             raise

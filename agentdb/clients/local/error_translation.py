@@ -220,7 +220,7 @@ def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:
     if "closed database" in text:
         return ClosedError("the connection is closed")
     if isinstance(error, (OverflowError, UnicodeEncodeError, BufferError)):
-        name, reason = _culprit(args)
+        name, reason = culprit(args)
         return InvalidArgumentError(f"{name} {reason}{where}", code="not_bindable")
     if isinstance(error, sqlite3.Error) and not isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
         # A column that is no UTF-8 is quoted with its value.
@@ -228,7 +228,7 @@ def _misuse(error: Exception, where: str, args: Any) -> AgentDBError:
     return InvalidArgumentError(f"{text}{where}")
 
 
-def _culprit(args: Any) -> tuple[str, str]:
+def culprit(args: Any) -> tuple[str, str]:
     for name, value in named(args):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             return name, "is an integer that does not fit in 64 bits"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from _weakref import ref
 
 from agentdb.clients.local import fork_safety
-from agentdb.clients.local.file_identity import FileIdentity
 from agentdb.clients.local.started_inside import is_inside
 from agentdb.errors import BusyError, ClosedError, TransactionActiveError
 
@@ -27,10 +26,12 @@ class Bar:
 class Pool:
     """One database and its rules. Subclasses bring the connections, and the way to wait."""
 
+    #: Whether the database is on a server.
+    is_remote = False
+
     def __init__(self, path: str, settings: Settings) -> None:
         self.path = path
         self.settings = settings
-        self._file = FileIdentity(path)
         self._born = fork_safety.generation
         self._closed = False
         #: The thread or task that has a transaction open, and those that are inside an event callback. Others wait for

@@ -13,6 +13,7 @@ from agentdb.clients.base import SYNC
 from agentdb.clients.local import fork_safety
 from agentdb.clients.local.connection import Connection
 from agentdb.clients.local.fair_semaphore import FairSemaphore, Turn
+from agentdb.clients.local.file_identity import FileIdentity
 from agentdb.clients.local.pool import Pool, TransactionBase
 from agentdb.clients.local.started_inside import is_waited_for_by, mark
 from agentdb.clients.location import MEMORY
@@ -50,13 +51,14 @@ class LocalClient(Pool):
 
     def __init__(self, path: str, settings: Settings) -> None:
         super().__init__(path, settings)
+        self._file = FileIdentity(path)
         self._write_semaphore = FairSemaphore(1)
         self._read_semaphore = self._write_semaphore if path == MEMORY else FairSemaphore(settings.readers)
         self._transaction: ref[LocalTransaction] | None = None
         #: The connection of the open transaction: it must not be garbage together with a transaction that was dropped.
         self._lent: Connection | None = None
         self._generation = 0
-        self._idle = [Connection(path, settings, self._file).open()]
+        self._idle = [self._new_connection().open()]
         #: The connection that is the database, where it is in memory.
         self._only = self._idle[0] if path == MEMORY else None
         fork_safety.track_pool(self)
@@ -173,7 +175,11 @@ class LocalClient(Pool):
         if self._only is not None:  # lost on its way back, to a KeyboardInterrupt; and so may be its ROLLBACK
             self._only.rollback()
             return self._only
-        return Connection(self.path, self.settings, self._file, self._generation).open()
+        return self._new_connection().open()
+
+    def _new_connection(self) -> Connection:
+        """A connection that is not yet open."""
+        return Connection(self.path, self.settings, self._file, self._generation)
 
     def _give(self, connection: Connection) -> None:
         if not connection.usable:

@@ -1,0 +1,43 @@
+"""The async client of a server."""
+
+from __future__ import annotations
+
+from agentdb.clients.local.async_client import AsyncLocalClient
+from agentdb.clients.remote.aiohttp_transport import Sessions, StreamTask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from agentdb.clients.remote.exchange import Server
+
+
+class AsyncRemoteClient(AsyncLocalClient):
+    """The client of a server, for callers on an event loop; see agentdb.clients.base.AsyncClient for its interface.
+
+    Its rules are those of RemoteClient. Cancelling a call waits for the answer to what has been sent, unless it only reads.
+    """
+
+    is_remote = True
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._sessions = Sessions(server)
+        super().__init__(server.name, server.settings)  # type: ignore[arg-type]
+
+    def _open_first(self) -> None:
+        """Nothing is opened before it is needed."""
+
+    def _new_thread(self) -> Any:
+        return self._remember(StreamTask(self.server, self._sessions, self._generation))  # type: ignore[arg-type]
+
+    async def close(self) -> None:
+        """Close. May be called twice. A transaction of another task is rolled back at its next use."""
+        try:
+            await super().close()
+        finally:
+            await self._sessions.close()
+
+    def __del__(self) -> None:
+        self._sessions.drop()
+        super().__del__()

@@ -1,0 +1,29 @@
+"""The sync client of a server."""
+
+from __future__ import annotations
+
+from agentdb.clients.local.sync_client import LocalClient
+from agentdb.clients.remote.http_transport import HttpConnection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from agentdb.clients.remote.exchange import Server
+
+
+class RemoteClient(LocalClient):
+    """The client of a server, for callers that wait. Thread-safe; see agentdb.clients.base.Client for its interface.
+
+    Its rules are those of a client of a file: one writer at a time in this process, several readers, and one owner of an open
+    transaction. Nothing is sent before the first statement.
+    """
+
+    is_remote = True
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        super().__init__(server.name, server.settings)  # type: ignore[arg-type]
+
+    def _new_connection(self) -> Any:
+        return HttpConnection(self.server, self._generation)

@@ -14,8 +14,14 @@ from typing import Any
 
 from agentdb import AsyncMigrator, Migration, Migrator, create_client, create_client_sync
 from agentdb.errors import AgentDBError
+from agentdb.sql.lexer import split
 
 WORLDS = ("sync", "async")
+
+
+def not_durable(path: Path | str) -> dict[str, Any]:
+    """The options of a client that does not wait for the disk; a server decides that for itself."""
+    return {} if str(path).startswith("http:") else {"synchronous": "OFF"}
 
 
 class Facade:
@@ -38,9 +44,9 @@ class Database:
     def __init__(self, world: str, path: Path | str, **settings: Any) -> None:
         self.world = world
         self.path = path
-        self.is_async = world == "async"
+        self.is_async = world.startswith("async")
         self._runner = asyncio.Runner() if self.is_async else None
-        settings = {"busy_timeout": 0.2, "synchronous": "OFF", **settings}
+        settings = {"busy_timeout": 0.2, **not_durable(path), **settings}
         self.client: Any = (create_client if self.is_async else create_client_sync)(path, **settings)
 
     def wait(self, value: Any) -> Any:
@@ -95,9 +101,46 @@ class Database:
         self.close()
 
 
+class OnServer:
+    """What another program does on a server, in the manner of a connection of sqlite3."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._transaction: Any = None
+
+    def execute(self, sql: str, args: Any = ()) -> Any:
+        rows = []
+        if sql.startswith("BEGIN"):
+            self._transaction = self._client.transaction()
+            self._transaction.execute("SELECT 1")
+        elif sql in ("COMMIT", "ROLLBACK"):
+            transaction, self._transaction = self._transaction, None
+            getattr(transaction, sql.lower())()
+        else:
+            rows = (self._transaction or self._client).execute(sql, args).tuples
+
+        class Rows:
+            fetchall = staticmethod(lambda: rows)
+            fetchone = staticmethod(lambda: rows[0] if rows else None)
+            __iter__ = staticmethod(lambda: iter(rows))
+
+        return Rows()
+
+    def executemany(self, sql: str, rows: Any) -> None:
+        self._client.batch([(sql, row) for row in rows])
+
+    def executescript(self, script: str) -> None:
+        for statement in split(script):
+            self._client.execute(statement)
+
+
 @contextmanager
-def outside(path: Path | str) -> Iterator[sqlite3.Connection]:
+def outside(path: Path | str) -> Iterator[Any]:
     """A plain connection, as another program would have one."""
+    if str(path).startswith("http:"):
+        with create_client_sync(str(path)) as client:
+            yield OnServer(client)
+        return
     connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
     try:
         yield connection

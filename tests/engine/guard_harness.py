@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
+
+from engine_harness import ask, not_durable, outside
 
 from agentdb import Migration, Migrator, create_client_sync
 from agentdb.engine.migration_run import Run
@@ -20,29 +21,22 @@ def run_unguarded(client: Any, items: Any, *, foreign_keys: bool = True, directi
 
 
 def migrate(path: Path | str, *migrations: Migration, **options: Any) -> Any:
-    with create_client_sync(path, synchronous="OFF") as client:
+    with create_client_sync(path, **not_durable(path)) as client:
         return Migrator(client, migrations, **options).migrate()
 
 
 def rows(path: Path | str, sql: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    return ask(path, sql)
 
 
 def snapshot(path: Path | str, *, without: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, and the schema."""
-    connection = sqlite3.connect(path)
-    try:
+    with outside(path) as connection:
         names = [
             name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             if name != "migrations" and name not in without
         ]
         found = {name: connection.execute(f'SELECT * FROM "{name}" ORDER BY 1').fetchall() for name in names}
         found["sqlite_master"] = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
         return found
-    finally:
-        connection.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_harness import Database, applied_ids, ask, caught, ids, make, outside, tables
+from engine_harness import Database, applied_ids, ask, caught, ids, make, not_durable, outside, tables
 
 from agentdb import AsyncMigrator, Migrator, create_client, create_client_sync
 from agentdb.errors import BusyError, MigrationError
@@ -50,7 +50,7 @@ def migrate(db: Database, registered: Any, number: int, act: Callable[[], object
 
 def elsewhere(path: Path, call: Callable[[Migrator], object], registered: Any = THREE) -> Callable[[], object]:
     def act() -> object:
-        with create_client_sync(path, synchronous="OFF") as client:
+        with create_client_sync(path, **not_durable(path)) as client:
             return call(Migrator(client, registered))
 
     return act

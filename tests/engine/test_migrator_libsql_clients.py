@@ -27,7 +27,7 @@ class Borrowing:
     def __init__(self, db: Database, path: Path) -> None:
         self.db = db
         create = libsql_client.create_client if db.is_async else libsql_client.create_client_sync
-        self.client: Any = self._made(create, f"file:{path}")
+        self.client: Any = self._made(create, str(path) if str(path).startswith("http:") else f"file:{path}")
 
     def _made(self, create: Callable[..., Any], url: str) -> Any:
         async def make_one() -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, outside, tables
+from engine_harness import Database, applied_ids, ask, caught, hand_made_row, ids, make, not_durable, outside, tables
 
 from agentdb import Migration, Migrator, create_client_sync
 from agentdb.engine.events import NewerSchemaAccepted
@@ -34,7 +34,7 @@ def elsewhere(path: Path, call: Callable[[Migrator], object], registered: Any = 
     """What another process does to the file, with a client of its own."""
 
     def act() -> object:
-        with create_client_sync(path, synchronous="OFF") as client:
+        with create_client_sync(path, **not_durable(path)) as client:
             return call(Migrator(client, registered))
 
     return act
@@ -177,7 +177,7 @@ def in_threads(number: int, call: Callable[[], Any]) -> list[Any]:
 def test_threads_that_start_together_apply_each_migration_once(tmp_path: Path, shared: str, before: int) -> None:
     for turn in range(8):
         path = tmp_path / f"{turn}.db"
-        with create_client_sync(path, synchronous="OFF") as client:
+        with create_client_sync(path, **not_durable(path)) as client:
             if before:
                 Migrator(client, THREE).migrate(limit=before)
             one = Migrator(client, THREE)
@@ -187,7 +187,7 @@ def test_threads_that_start_together_apply_each_migration_once(tmp_path: Path, s
                     return one.migrate()
                 if shared == "one client":
                     return Migrator(client, THREE).migrate()
-                with create_client_sync(path, synchronous="OFF") as own:
+                with create_client_sync(path, **not_durable(path)) as own:
                     return Migrator(own, THREE).migrate()
 
             answers = in_threads(6, start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from inspect import isgenerator
+from io import BytesIO
 from time import monotonic
 
 import aiohttp
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentdb.clients.remote.exchange import Server
+
+
+#: Bytes of a body from which on aiohttp is to write it in pieces, so that other tasks have their turn.
+_LARGE = 2**20
 
 
 class Sessions:
@@ -70,7 +75,7 @@ class Sessions:
                 asyncio.timeout(max(left, 0)),
                 self.current().post(
                     f"{post.url.scheme}://{post.url.authority}{post.path}",
-                    data=post.body,
+                    data=post.body if len(post.body) < _LARGE else BytesIO(post.body),
                     headers=post.headers,
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
                     allow_redirects=False,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: What the server puts around the words of SQLite.
 _PREFIX = re.compile(r"^(?:SQLite error|SQL input error|SQL string could not be parsed|SQLite failure): ")
 _SUFFIX = re.compile(r" \(at offset \d+\)$")
+_NOT_ALLOWED = "Leave it out: libSQL servers refuse ATTACH, VACUUM, ANALYZE, TEMP tables and most PRAGMAs that set something."
 #: What ends a transaction on the server, whatever it was asked last.
 _LOST = frozenset(("TRANSACTION_TIMEOUT", "TRANSACTION_BUSY", "STREAM_EXPIRED", "TXN_TIMEOUT"))
 _LIMITS = frozenset(("RESPONSE_TOO_LARGE", "SQLITE_TOOBIG", "BLOCKED", "SQLITE_FULL"))
@@ -76,7 +77,9 @@ def statement_error(error: dict[str, Any], place: str, sql: str, args: Any) -> A
         own, what = _STORAGE[code]
         return StorageError(f"{place} {what}: {words}{where}", code=own, engine_code=code)
     if words.startswith("unsupported statement"):
-        return StatementError(f"the server does not allow this{where}", code="not_allowed", engine_code=code)
+        return StatementError(
+            f"the server does not allow this{where}", code="not_allowed", remedy=_NOT_ALLOWED, engine_code=code
+        )
     if "write is forbidden" in words or "read-only" in words.lower() or "not authorized" in words.lower():
         return AuthenticationError(f"{place} refuses the write{where}", code="token_read_only", engine_code=code)
     spoken = sqlite3.OperationalError(words)

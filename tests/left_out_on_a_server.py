@@ -8,6 +8,9 @@ import pytest
 GROUPS: dict[str, tuple[str, ...]] = {
     "it is about the bytes, the locks, the rights or the connections of a file": (
         "test_migrator_quiet.py",
+        "test_transfer.py::test_an_export_is_of_one_moment_and_delays_no_writer",
+        "test_erasure.py::test_a_row_of_the_host_that_forbids_it_keeps_all",
+        "test_erasure.py::test_a_tree_loses_its_root_and_forks_stay_unless_they_are_asked_for",
         "test_host_functions.py",
         "test_left_on_the_connection.py",
         "test_backfill.py::test_a_read_only_look_at_one_that_is_under_way_says_so",
@@ -76,9 +79,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "test_migrator_migrate.py::test_a_failing_statement_takes_its_migration_back_whole_and_keeps_the_earlier_ones",
         "test_migrator_migrate.py::test_a_failure_keeps_the_code_of_its_cause",
     ),
-    "a server takes values of up to 5,000,000 bytes, and sends no infinite number": (
+    "a server takes values of up to 5,000,000 bytes, and sends neither an infinite number nor a text that is no UTF-8": (
         "test_odd_tracking_tables.py::test_a_time_that_is_none_is_a_finding_and_is_not_printed",
         "test_odd_tracking_tables.py::test_what_is_no_table_of_values_is_foreign_and_is_not_read",
+        "test_message_store.py::test_hard_contents_are_stored_faithfully_found_and_removed",
+        "test_transfer.py::test_a_place_that_cannot_be_written_keeps_nothing",
         "test_memory_store.py::test_a_content_can_be_nested_deep_and_be_ten_megabytes",
     ),
 }

@@ -63,8 +63,9 @@ class ErasureStore(Operations[W]):
         scope = scope_of(session_id, user_id)
         with_forks: bool = bool(BOOLEAN.encode("forks", forks))
         with_vacuum = bool(BOOLEAN.encode("vacuum", vacuum))
-        erased: _Erasure = _Erasure(scope, with_forks)
-        is_file = getattr(self._target, "path", MEMORY) != MEMORY
+        is_remote = bool(getattr(self._target, "is_remote", False))
+        erased: _Erasure = _Erasure(scope, with_forks, is_remote)
+        is_file = getattr(self._target, "path", MEMORY) != MEMORY and not is_remote
         try:
             yield from atomically(erased.steps())
         except AgentDBError:
@@ -73,6 +74,10 @@ class ErasureStore(Operations[W]):
         yield from renew()  # the connection that deleted has another setting than the client's
         if is_file:
             yield from self._clean(erased, vacuum=with_vacuum)
+        elif is_remote:
+            erased.remains.append(
+                "The rows are gone. Freed space of the server's files, its log and its replicas may hold what was in them."
+            )
         backups: list[str] = []
         if is_file:
             backups = yield from call(copies_with, self._target.path, self._backups, erased.names)
@@ -132,7 +137,8 @@ def _size(path: str) -> int:
 class _Erasure:
     """The rows of one erasure, inside one transaction."""
 
-    def __init__(self, scope: dict[str, str], with_forks: bool) -> None:
+    def __init__(self, scope: dict[str, str], with_forks: bool, is_remote: bool) -> None:
+        self._is_remote = is_remote
         self._scope = scope
         self._with_forks = with_forks
         #: What copies that hold it are found by.
@@ -144,7 +150,8 @@ class _Erasure:
 
     def steps(self) -> Steps[None]:
         # Whatever the client's own setting is. Inside the transaction, so that it is of the connection that deletes.
-        yield from execute(erasure.OVERWRITE_FREED)
+        if not self._is_remote:  # a server does not let a client set this
+            yield from execute(erasure.OVERWRITE_FREED)
         before = (yield from execute(erasure.CONTENT_COUNTS)).rows[0].asdict()
         ids = yield from self._sessions()
         if "user_id" in self._scope:

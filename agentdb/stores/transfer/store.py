@@ -40,7 +40,7 @@ class TransferStore(Operations[W]):
         yield from export.check()  # by the client itself, which refuses the owner of an open transaction
         try:
             yield from call(sink.open)
-            if getattr(self._target, "path", MEMORY) == MEMORY:
+            if getattr(self._target, "path", MEMORY) == MEMORY or getattr(self._target, "is_remote", False):
                 yield from atomically(export.steps())
             else:
                 yield from backup(SnapshotTask(export.steps))

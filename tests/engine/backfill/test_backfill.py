@@ -557,6 +557,6 @@ def test_a_read_only_look_at_one_that_is_under_way_says_so(db: Database, path: P
     assert [finding.code for finding in migrator.validate_migrations().warnings] == ["interrupted_migration"]
     assert migrator.get_migration_summary().pending_migration_ids == ("002",)
     migrator.mark_applied("002", reason="by hand")
-    with closing(sqlite3.connect(path)) as connection:
+    with outside(path) as connection:
         ((note,),) = connection.execute("SELECT note FROM migrations WHERE id = '002'").fetchall()
     assert "at {" not in note

@@ -99,6 +99,10 @@ def why_left_out(item: pytest.Item) -> str | None:
     if f"{file}::{name}" in LEFT_OUT:
         return LEFT_OUT[f"{file}::{name}"]
     function = getattr(item, "function", None)
-    if item.path.parts[-2] == "stores" and function is not None and "path" in function.__code__.co_varnames[: function.__code__.co_argcount]:
+    if (
+        item.path.parts[-2] == "stores"
+        and function is not None
+        and "path" in function.__code__.co_varnames[: function.__code__.co_argcount]
+    ):
         return "it looks into the file itself"
     return None

@@ -120,7 +120,9 @@ def create_client(
         check_extra()
         from agentdb.clients.remote.async_client import AsyncRemoteClient
 
-        return AsyncRemoteClient(server_of(url, given, busy_timeout, readers, auth_token, tls, connect_timeout, timeout))
+        return AsyncRemoteClient(
+            server_of(url, given, busy_timeout, readers, auth_token, tls, connect_timeout, timeout)
+        )
     from agentdb.clients.local.async_client import AsyncLocalClient
 
     if (auth_token, tls, connect_timeout, timeout) != (None, None, None, None):

@@ -255,14 +255,24 @@ class LocalTransaction(TransactionBase):
         if self._ended or client._in_callback or client._born != fork_safety.generation:
             self._check(ended=self._ended)
         with self._lock:
-            return self._open_connection().execute(sql, values, kind)
+            connection = self._open_connection()
+            try:
+                return connection.execute(sql, values, kind)
+            except ClosedError:  # a server has rolled back by itself
+                self._finish()
+                raise
 
     def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements inside the transaction: all, or none of them."""
         prepared, _ = statements_of(stmts)
         self._check(ended=self._ended)
         with self._lock:
-            return self._open_connection().batch_inside(prepared)
+            connection = self._open_connection()
+            try:
+                return connection.batch_inside(prepared)
+            except ClosedError:  # rolled back by the database itself
+                self._finish()
+                raise
 
     def savepoint(self, *, confined: bool = False) -> str:
         """Open a SAVEPOINT and return its name, for release() or rollback_to(). confined: until then statements can change

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     Talk: TypeAlias = Generator[Any, Any, T]
 
 
-
 class OlderServerError(Exception):
     """The server has just said that it does not know Hrana 3: what was asked is to be written anew for it."""
 
@@ -153,7 +152,9 @@ class Exchange:
         if status == 413 or status == 429 or error["code"] == "RESPONSE_TOO_LARGE":
             return LimitError(f"{place}: {error['message'] or 'too much at once'}", engine_code=f"HTTP {status}")
         if "invalid utf-8" in error["message"]:
-            return StatementError("a text of the answer is not UTF-8, so the server cannot send it", engine_code=f"HTTP {status}")
+            return StatementError(
+                "a text of the answer is not UTF-8, so the server cannot send it", engine_code=f"HTTP {status}"
+            )
         if status in (404, 405):
             return server_errors.no_answer(place, f"HTTP {status} at {self._url.path}/v3/pipeline")
         if status >= 500:
@@ -179,7 +180,9 @@ class Exchange:
     def _late(self, effect: str) -> NetworkError:
         place, seconds = self.server.name, self.server.settings.timeout
         if effect == WRITE:
-            return OutcomeTimedOutError(f"whether {place} has done a write is not known: no answer within {seconds:g} s")
+            return OutcomeTimedOutError(
+                f"whether {place} has done a write is not known: no answer within {seconds:g} s"
+            )
         return TimedOutError(f"{place} gave no answer within {seconds:g} s")
 
 

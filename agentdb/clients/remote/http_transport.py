@@ -40,12 +40,13 @@ class HttpTransport:
         """Send, and wait for the answer. Raises NotSentError, LostError, LateError."""
         connection = self._ready(post)
         try:
-            connection.sock.settimeout(_left(post.deadline))
+            sock = connection.sock  # the connection forgets it where the server closes behind its answer
+            sock.settimeout(_left(post.deadline))
             connection.request("POST", post.path, post.body, post.headers)
             response = connection.getresponse()
             pieces = []
             while True:
-                connection.sock.settimeout(_left(post.deadline))
+                sock.settimeout(_left(post.deadline))
                 piece = response.read(_PIECE)
                 pieces.append(piece)
                 if len(piece) < _PIECE:

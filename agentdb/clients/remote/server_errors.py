@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 #: What the server puts around the words of SQLite.
 _PREFIX = re.compile(r"^(?:SQLite error|SQL input error|SQL string could not be parsed|SQLite failure): ")
 _SUFFIX = re.compile(r" \(at offset \d+\)$")
-_NOT_ALLOWED = "Leave it out: libSQL servers refuse ATTACH, VACUUM, ANALYZE, TEMP tables and most PRAGMAs that set something."
+_NOT_ALLOWED = (
+    "Leave it out: libSQL servers refuse ATTACH, VACUUM, ANALYZE, TEMP tables and most PRAGMAs that set something."
+)
 #: What ends a transaction on the server, whatever it was asked last.
 _LOST = frozenset(("TRANSACTION_TIMEOUT", "TRANSACTION_BUSY", "STREAM_EXPIRED", "TXN_TIMEOUT"))
 _LIMITS = frozenset(("RESPONSE_TOO_LARGE", "SQLITE_TOOBIG", "BLOCKED", "SQLITE_FULL"))

@@ -80,6 +80,8 @@ def _with_tls(given: str, spoken: str, port: int | None, tls: bool | None, shown
         )
     if port is None:
         raise InvalidArgumentError(
-            f"{shown!r} has no port, which tls=False needs", code="unsupported_url", remedy="Write the port, as in :8080."
+            f"{shown!r} has no port, which tls=False needs",
+            code="unsupported_url",
+            remedy="Write the port, as in :8080.",
         )
     return wanted

@@ -60,7 +60,9 @@ class Token:
     def take(self, value: object) -> None:
         """What the source gave. Raises InvalidArgumentError."""
         if not isinstance(value, str):
-            raise InvalidArgumentError(f"auth_token is text, a function that gives text, or None, not {type(value).__name__}")
+            raise InvalidArgumentError(
+                f"auth_token is text, a function that gives text, or None, not {type(value).__name__}"
+            )
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise InvalidArgumentError("auth_token is empty, or holds a blank or a character that is not ASCII")
         self.value = value

@@ -10,7 +10,17 @@ from time import monotonic
 
 from agentdb.clients.base import ResultSet
 from agentdb.clients.remote import server_errors, values
-from agentdb.clients.remote.exchange import READ, STEP, WRITE, Exchange, OlderServerError, Server, ended, pause_before, too_old
+from agentdb.clients.remote.exchange import (
+    READ,
+    STEP,
+    WRITE,
+    Exchange,
+    OlderServerError,
+    Server,
+    ended,
+    pause_before,
+    too_old,
+)
 from agentdb.clients.remote.guarded import Steps
 from agentdb.clients.remote.requests import Pause
 from agentdb.clients.statements import OTHER

@@ -9,7 +9,7 @@ from agentdb.clients.base import ResultSet
 from agentdb.clients.local.error_translation import culprit
 from agentdb.clients.statements import CHANGE, INSERT
 from agentdb.errors import InvalidArgumentError, LimitError, StatementError
-from agentdb.sql.lexer import tokens
+from agentdb.sql.lexer import OTHER, tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,14 +77,18 @@ def check_sizes(sql: str, args: Any) -> None:
     for name, value in named(args):
         size = size_of("", (value,))
         if size >= VALUE_LIMIT:
-            raise LimitError(f"{name} has {size} bytes, and the server takes less than {VALUE_LIMIT} in: {shorten(sql)}")
+            raise LimitError(
+                f"{name} has {size} bytes, and the server takes less than {VALUE_LIMIT} in: {shorten(sql)}"
+            )
 
 
 def _parameters(sql: str) -> frozenset[str]:
     """The names of a statement's parameters, without their marks."""
     found = _names.get(sql)
     if found is None:
-        found = frozenset(token.text[1:] for token in tokens(sql) if token.text[:1] in (":", "@", "$"))
+        found = frozenset(
+            token.text[1:] for token in tokens(sql) if token.kind == OTHER and token.text[:1] in (":", "@", "$")
+        )
         if len(sql) <= 16_384:
             if len(_names) >= 1024:
                 _names.clear()

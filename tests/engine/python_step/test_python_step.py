@@ -56,7 +56,10 @@ STEP = "-- Python step 'split_names', version 1"
 def snapshot(path: Path | str) -> list[str]:
     if str(path).startswith("http:"):
         schema = ask(path, "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2")
-        return [repr(schema), *[repr(ask(path, f'SELECT * FROM "{name}"')) for kind, name, _ in schema if kind == "table"]]
+        return [
+            repr(schema),
+            *[repr(ask(path, f'SELECT * FROM "{name}"')) for kind, name, _ in schema if kind == "table"],
+        ]
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
 

@@ -14,6 +14,7 @@ from agentdb.operations.requests import batch as batch
 from agentdb.operations.requests import call as call
 from agentdb.operations.requests import emit as emit
 from agentdb.operations.requests import execute as execute
+from agentdb.operations.requests import later as later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -48,6 +48,15 @@ class Batch:
         self.stmts = stmts
 
 
+class Later:
+    """Statements whose results nobody needs; they run before whatever is asked for next."""
+
+    __slots__ = ("stmts",)
+
+    def __init__(self, stmts: tuple[InStatement, ...]) -> None:
+        self.stmts = stmts
+
+
 class Script:
     """Statements of one write transaction, each taken when the one before has run; none of them where `unless` gives a row."""
 
@@ -131,6 +140,16 @@ def batch(stmts: Iterable[InStatement]) -> Steps[list[ResultSet]]:
     """Ask for statements that happen all or not at all."""
     results: list[ResultSet] = yield Batch(stmts)
     return results
+
+
+def later(*stmts: InStatement) -> Steps[None]:
+    """Ask for statements whose results nobody needs, in the body of a transaction: they run before whatever is asked for next.
+
+    On a server they travel with that, or with the COMMIT. What they raise is raised there, and ends the transaction: so a body
+    must not catch it.
+    """
+    if stmts:
+        yield Later(stmts)
 
 
 def script(statements: Iterable[tuple[str, Any]], *, unless: tuple[str, Any]) -> Steps[bool]:

@@ -14,6 +14,7 @@ from agentdb.operations.requests import (
     Commit,
     Emit,
     Execute,
+    Later,
     Pause,
     Renew,
     Rollback,
@@ -49,6 +50,8 @@ def run(target: Any, steps: Steps[T], on_event: Callback | None = None) -> T:
                     answer = target.script(request.statements, request.unless)
                 elif type(request) is Batch:
                     answer = (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Later:
+                    _ask_later(levels[-1][0] if levels else target, request)
                 elif type(request) is Backup:
                     answer = _back_up(target, request, on_event)
                 elif type(request) is Call:
@@ -106,6 +109,15 @@ def _refuse_options(request: Begin) -> None:
             "foreign keys cannot be switched off inside a transaction that is open already",
             remedy="End the transaction first; what works without foreign keys needs one of its own.",
         )
+
+
+def _ask_later(target: Any, request: Later) -> None:
+    if len(request.stmts) == 1 and not hasattr(target, "later"):
+        target.execute(request.stmts[0])
+    elif hasattr(target, "later"):
+        target.later(request.stmts)
+    else:
+        target.batch(request.stmts)
 
 
 def _end(transaction: Any, savepoint: str | None, *, keep: bool) -> None:
@@ -175,6 +187,8 @@ async def run_async(target: Any, steps: Steps[T], on_event: Callback | None = No
                     answer = await target.script(request.statements, request.unless)
                 elif type(request) is Batch:
                     answer = await (levels[-1][0] if levels else target).batch(request.stmts)
+                elif type(request) is Later:
+                    await _ask_later_async(levels[-1][0] if levels else target, request)
                 elif type(request) is Backup:
                     answer = await _back_up_async(target, request, on_event)
                 elif type(request) is Call:
@@ -215,6 +229,15 @@ async def _begin_async(target: Any, request: Begin) -> tuple[Any, str | None]:
     transaction = target.transaction(**request.options)
     await transaction.begin()
     return transaction, None
+
+
+async def _ask_later_async(target: Any, request: Later) -> None:
+    if len(request.stmts) == 1 and not hasattr(target, "later"):
+        await target.execute(request.stmts[0])
+    elif hasattr(target, "later"):
+        await target.later(request.stmts)
+    else:
+        await target.batch(request.stmts)
 
 
 async def _end_async(transaction: Any, savepoint: str | None, *, keep: bool) -> None:

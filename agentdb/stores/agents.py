@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agentdb.errors import IntegrityError
-from agentdb.operations import Operations, W, atomic, execute, operation
+from agentdb.operations import Operations, W, atomic, execute, later, operation
 from agentdb.queries import agents, sessions
 from agentdb.stores.entity import Entity, Values
 from agentdb.stores.fields import (
@@ -273,8 +273,7 @@ class AgentStore(Operations[W]):
 
 def make_default(id: str) -> Steps[None]:
     """Make an agent that is there the default one. For an atomic body."""
-    yield from execute(agents.CLEAR_DEFAULT, {"id": id})
-    yield from execute(agents.SET_DEFAULT, {"id": id})
+    yield from later((agents.CLEAR_DEFAULT, {"id": id}), (agents.SET_DEFAULT, {"id": id}))
 
 
 def _count(args: dict[str, Any]) -> Steps[int]:

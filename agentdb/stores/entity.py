@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from uuid import uuid4
 
 from agentdb.errors import AlreadyExistsError, NotFoundError, StatementError, UnreadableRowError
-from agentdb.operations import execute
+from agentdb.operations import execute, later
 from agentdb.stores.fields import UNSET, NotRead, now_text, time_text
 
 if TYPE_CHECKING:
@@ -269,12 +269,13 @@ class Entity(Generic[E]):
         write: str,
         hidden_by: str | None = None,
         derive: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        at_once: bool = False,
         **args: Any,
     ) -> Steps[E]:
         """Read a row, write it with the changes and a new updated_at, and give it as it is now. For an atomic body.
 
         hidden_by: a column; a row that has a value there counts as missing. derive: gives the row as it is written, with the
-        columns that follow from others. args: what `read` takes beside the id.
+        columns that follow from others. at_once: the caller catches what the write raises. args: what `read` takes beside the id.
 
         Raises NotFoundError, FieldError for an id that is none.
         """
@@ -287,7 +288,11 @@ class Entity(Generic[E]):
         row |= {**changes, "updated_at": now_text()}
         if bytes in map(type, row.values()):  # raises where it is not among the changes
             self._decode_carefully(tuple(row), tuple(row.values()), "raise")
-        yield from execute(write, row if derive is None else derive(row))
+        written = row if derive is None else derive(row)
+        if at_once:
+            yield from execute(write, written)
+        else:
+            yield from later((write, written))
         return self.of_encoded(row)
 
     def not_found(self, id: object) -> NotFoundError:

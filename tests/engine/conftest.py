@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from engine_harness import WORLDS, Database
 
-
 #: On a libSQL server: the normal run takes a sample of these.
 ON_A_SERVER = (pytest.mark.soak, pytest.mark.server)
 

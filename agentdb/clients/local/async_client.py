@@ -20,7 +20,7 @@ from agentdb.logs import WARNING, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Hashable, Iterable
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
@@ -115,6 +115,9 @@ class AsyncLocalClient(Pool):
         foreign_keys: as for LocalClient.transaction().
         """
         self._check()
+        return self._new_transaction(foreign_keys)
+
+    def _new_transaction(self, foreign_keys: bool) -> AsyncLocalTransaction:
         return AsyncLocalTransaction(self, foreign_keys)
 
     async def close(self) -> None:

@@ -141,9 +141,12 @@ class LocalClient(Pool):
         connection that nobody else gets meanwhile. What it leaves dangling, nobody reports.
         """
         self._check()
-        transaction = LocalTransaction(self)
+        transaction = self._new_transaction()
         transaction._begin(foreign_keys)
         return transaction
+
+    def _new_transaction(self) -> LocalTransaction:
+        return LocalTransaction(self)
 
     def close(self) -> None:
         """Close. May be called twice. A statement that runs on another thread ends first; a transaction of

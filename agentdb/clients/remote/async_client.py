@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from agentdb.clients.local.async_client import AsyncLocalClient
+from agentdb.clients.local.async_client import AsyncLocalClient, AsyncLocalTransaction
 from agentdb.clients.remote.aiohttp_transport import Sessions, StreamTask
+from agentdb.clients.statements import statements_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+    from agentdb.clients.base import InStatement
     from agentdb.clients.remote.exchange import Server
 
 
@@ -31,6 +34,9 @@ class AsyncRemoteClient(AsyncLocalClient):
     def _new_thread(self) -> Any:
         return self._remember(StreamTask(self.server, self._sessions, self._generation))  # type: ignore[arg-type]
 
+    def _new_transaction(self, foreign_keys: bool) -> AsyncLocalTransaction:
+        return AsyncRemoteTransaction(self, foreign_keys)
+
     async def close(self) -> None:
         """Close. May be called twice. A transaction of another task is rolled back at its next use."""
         try:
@@ -41,3 +47,11 @@ class AsyncRemoteClient(AsyncLocalClient):
     def __del__(self) -> None:
         self._sessions.drop()
         super().__del__()
+
+
+class AsyncRemoteTransaction(AsyncLocalTransaction):
+    """A write transaction on a server. Its BEGIN travels with its first statement."""
+
+    async def later(self, stmts: Iterable[InStatement]) -> None:
+        """As RemoteTransaction.later()."""
+        await self._run("later", statements_of(stmts)[0], interrupt=False)

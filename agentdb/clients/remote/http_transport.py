@@ -196,6 +196,9 @@ class HttpConnection:
     def batch_inside(self, prepared: list[Prepared]) -> list[ResultSet]:
         return self._drive(self._stream.batch_inside(prepared))  # type: ignore[no-any-return]
 
+    def later(self, prepared: list[Prepared]) -> None:
+        self._stream.later(prepared)
+
     def commit(self) -> None:
         self._drive(self._stream.commit())
 

@@ -54,7 +54,8 @@ class Stream:
         self._closed = False
         self._is_begun = False
         self._opening: list[str] | None = None  # what begins the transaction, until it is sent
-        self._controls: list[str] = []  # savepoints and their ends, which travel with the next statement
+        #: Savepoints and their ends, and statements whose results nobody needs: they travel with the next statement.
+        self._waiting: list[str | Prepared] = []
         self._lost: AgentDBError | None = None
         self._savepoints = 0
 
@@ -184,7 +185,7 @@ class Stream:
             raise too_old(self.path)
         self._opening = [] if foreign_keys else ["PRAGMA foreign_keys=OFF"]
         self._opening.append("BEGIN IMMEDIATE" if writing else "BEGIN")
-        self._controls = []
+        self._waiting = []
         self._savepoints = 0
         self._lost = None
         self._is_begun = True
@@ -235,9 +236,9 @@ class Stream:
                     yield Pause(pause_before(tries))
                     continue
             if any(one is None for one in results[:first]):
-                raise self._is_lost(next((one for one in errors[:first] if one is not None), None))
+                raise self._failed_before(errors[:first])
             self._opening = None
-            self._controls = []
+            self._waiting = []
             for number, (sql, args, _) in enumerate(prepared, first):
                 if errors[number] is not None:
                     raise self._refused(errors[number], sql, args)
@@ -256,8 +257,8 @@ class Stream:
             last = steps.always(sql)
             if sql.startswith("PRAGMA"):
                 last = steps.always({"sql": "PRAGMA foreign_keys", "want_rows": True})
-        for sql in self._controls:
-            last = self._next(steps, last, sql)
+        for one in self._waiting:
+            last = self._next(steps, last, one if isinstance(one, str) else self._statement(*one))
         return len(steps.list)
 
     def _failed_begin(self, results: list[Any], errors: list[Any]) -> BusyError | None:
@@ -275,6 +276,17 @@ class Stream:
             return error
         self._lost = server_errors.lost(self.path)
         raise error
+
+    def _failed_before(self, errors: list[Any]) -> AgentDBError:
+        """The error of what went before a statement. Whoever asked for it does not hear of it, so the transaction is over."""
+        number, error = next(((n, one) for n, one in enumerate(errors) if one is not None), (0, None))
+        if error is None or server_errors.is_lost(error):
+            return self._is_lost(error)
+        begins = 0 if self._opening is None else (1 if len(self._opening) == 1 else 3)
+        waiting = self._waiting[number - begins] if 0 <= number - begins < len(self._waiting) else ""
+        sql, args = (waiting, ()) if isinstance(waiting, str) else waiting[:2]
+        self._lost = server_errors.lost(self.path)
+        return server_errors.statement_error(error, self.path, sql, args)
 
     def _refused(self, error: dict[str, Any], sql: str, args: Any) -> AgentDBError:
         """The error of a statement; the transaction goes on, unless this is its end."""
@@ -299,8 +311,8 @@ class Stream:
         """
         self.check_transaction()
         try:
-            if self._opening is not None:  # no statement was ever sent
-                return
+            if self._opening is not None and not any(type(one) is tuple for one in self._waiting):
+                return  # no statement was ever sent
             steps = Steps()
             before = self._before(steps)
             self._next(steps, before - 1 if before else None, "COMMIT")
@@ -309,6 +321,8 @@ class Stream:
                 raise self._failed(found["error"])
             result = found["response"]["result"]
             if result["step_results"][-1] is None:
+                if any(one is not None for one in result["step_errors"][:-1]):
+                    raise self._failed_before(result["step_errors"][:-1])
                 raise self._not_committed(result["step_errors"][-1])
         finally:
             self._end()
@@ -330,26 +344,36 @@ class Stream:
         self.check_transaction()
         self._savepoints += 1
         name = f"agentdb_{self._savepoints}"
-        self._controls.append(f"SAVEPOINT {name}")
+        self._waiting.append(f"SAVEPOINT {name}")
         return name
 
     def release(self, name: str) -> None:
         """Keep what was done since the savepoint; travels with the next statement."""
         self.check_transaction()
-        if not self._take_back(name):
-            self._controls.append(f"RELEASE {name}")
+        if self._waiting[-1:] == [f"SAVEPOINT {name}"]:
+            self._waiting.pop()  # nothing was done since
+        else:
+            self._waiting.append(f"RELEASE {name}")
+
+    def later(self, prepared: list[Prepared]) -> None:
+        """Statements whose results nobody needs: they travel with the next one, or with the COMMIT, and what they raise is
+        raised there."""
+        self.check_transaction()
+        for one in prepared:
+            self._statement(*one)  # what cannot be sent is refused here
+        self._waiting += prepared
 
     def rollback_to(self, name: str) -> None:
         """Undo what was done since the savepoint, and forget it; travels with the next statement."""
         if self.in_transaction and not self._take_back(name):
-            self._controls += [f"ROLLBACK TO {name}", f"RELEASE {name}"]
+            self._waiting += [f"ROLLBACK TO {name}", f"RELEASE {name}"]
 
     def _take_back(self, name: str) -> bool:
         """Whether the savepoint was never sent: then nothing was done since, and it is forgotten."""
         opening = f"SAVEPOINT {name}"
-        if opening not in self._controls:
+        if opening not in self._waiting:
             return False
-        del self._controls[self._controls.index(opening) :]
+        del self._waiting[self._waiting.index(opening) :]
         return True
 
     def check_transaction(self) -> None:
@@ -361,7 +385,7 @@ class Stream:
     def _end(self) -> None:
         self._is_begun = False
         self._opening = None
-        self._controls = []
+        self._waiting = []
         self._lost = None
         self._exchange.forget()
 

@@ -137,7 +137,7 @@ class AttachmentStore(Operations[W]):
         try:
             return (
                 yield from ATTACHMENT.change(
-                    id, changes, read=attachments.GET_BY_ID, write=attachments.UPDATE, include_deleted=0
+                    id, changes, read=attachments.GET_BY_ID, write=attachments.UPDATE, at_once=True, include_deleted=0
                 )
             )
         except IntegrityError as error:

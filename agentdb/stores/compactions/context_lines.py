@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agentdb.operations import execute
+from agentdb.operations import batch, execute
 from agentdb.queries import compactions
 from agentdb.stores.links import Links, begins_turn
 from agentdb.stores.messages.derived import details_of, links_of_row
@@ -37,12 +37,12 @@ class Totals(NamedTuple):
 def totals_of(session_id: str) -> Steps[Totals]:
     """How many tokens the context of a session has; what nobody counted is estimated."""
     args = {"session_id": session_id}
-    tokens, uncounted, unestimated = (yield from execute(compactions.TOTALS, args)).tuples[0]
+    totals, without_links = yield from batch([(compactions.TOTALS, args), (compactions.WITHOUT_LINKS, args)])
+    tokens, uncounted, unestimated = totals.tuples[0]
     estimates: dict[int, int] = {}
     if unestimated:
         found = yield from execute(compactions.UNESTIMATED, args)
         estimates = {row["id"]: details_of(row)[1] for row in found.rows}
-    without_links = yield from execute(compactions.WITHOUT_LINKS, args)
     links = {row["id"]: details_of(row)[0] for row in without_links.rows}
     return Totals(tokens + sum(estimates.values()), uncounted > 0, estimates, links)
 

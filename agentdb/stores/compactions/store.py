@@ -223,7 +223,6 @@ class CompactionStore(Operations[W]):
         not restored; `output_changed` where a pruned message is not as it was left.
         """
         event = yield from self.require.steps(event_id)
-        yield from check_live(event.session_id)
         yield from undo(event)
         return (yield from self.require.steps(event_id))
 

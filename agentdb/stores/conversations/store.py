@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from agentdb.errors import FieldError
-from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, operation
+from agentdb.operations import Async, Operations, Sync, W, atomically, batch, execute, later, operation
 from agentdb.queries import agent_contexts, agents, conversations, messages, sessions
 from agentdb.stores.agent_contexts import AGENT_SWITCH
 from agentdb.stores.agents import AGENT, make_default
@@ -171,13 +171,13 @@ class ConversationStore(Operations[W]):
             writes.insert(0, (conversations.INSERT_SESSION, row))
         # What only comes back, or moves, is no activity.
         active = activity or max(before or "", *times, "") or None
-        yield from batch([*writes, (conversations.SAVED, {"id": session_id, "last_activity_at": active})])
+        yield from later(*writes, (conversations.SAVED, {"id": session_id, "last_activity_at": active}))
 
     def _ensure_default_agent(self) -> Steps[None]:
         id = self._default_agent["id"]
         there = yield from AGENT.one(agents.GET_BY_ID, {"id": id})
         if there is None:
-            yield from execute(agents.CREATE, _new_agent(self._default_agent))
+            yield from later((agents.CREATE, _new_agent(self._default_agent)))
         if there is None or not there.is_default:
             yield from make_default(id)
 

@@ -215,7 +215,9 @@ class SessionStore(SessionHierarchy[W], SessionForks[W], SessionLists[W]):
             changes["ended_at"] = None  # it is open again
         try:
             read, write = sessions.GET_BY_ID, sessions.CHANGE
-            return (yield from SESSION.change(id, changes, read=read, write=write, hidden_by="deleted_at"))
+            return (
+                yield from SESSION.change(id, changes, read=read, write=write, hidden_by="deleted_at", at_once=True)
+            )
         except IntegrityError as error:
             raise explained(error, changes) from error
 

@@ -116,11 +116,6 @@ def options_in_the_url(path: Path) -> AgentDBError:
 
 
 @situation
-def a_server(path: Path) -> AgentDBError:
-    return caught(create_client_sync, "libsql://agents.example.com?authToken=secret")
-
-
-@situation
 def a_service_without_its_extra(path: Path) -> str:
     program = """
 import sys

@@ -90,7 +90,7 @@ Pass one statement per call. agentdb.sql.lexer.split() divides a script. [many_s
 
 == unsupported_url: an unknown scheme
 'postgres://host/db' has an unknown scheme
-Use a path, a file: URL or ':memory:'. [unsupported_url]
+Use a path, a file: URL, ':memory:', or the URL of a libSQL server. [unsupported_url]
 
 == unsupported_url: options in the url
 'file:agents.db?mode=ro' carries options after '?'
@@ -98,11 +98,11 @@ Give options as arguments of create_client(); write ? and # in a file name as %3
 
 == remote_not_supported: a server
 'libsql://agents.example.com' names a libSQL server
-Open a local file. This version of agentdb does not speak to libSQL servers. [remote_not_supported]
+Name a file: this works on files only. AgentDB, Migrator and the clients take the URL of a server. [remote_not_supported]
 
 == foreign_client: a path for a client
 str is not a client
-Pass a client of agentdb.create_client() or create_client_sync(), or a file: client of libsql-client. [foreign_client]
+Pass a client of agentdb.create_client() or create_client_sync(), or a client of libsql-client. [foreign_client]
 
 == extra_missing: a service without its extra
 the service needs uvicorn
@@ -211,6 +211,42 @@ Check that disk (free space, network mount, system log), then try again. [io_err
 == busy: another writer
 FILE is locked by another writer in: BEGIN IMMEDIATE
 Another process or thread is writing. Try again, or open with a longer busy_timeout. [busy]
+
+== network: a server that is not there
+http://127.0.0.1:1 cannot be reached: Connection refused
+Check the URL, the network and the server, then try again. Nothing was changed. [network]
+
+== timed_out: a server that does not answer
+URL gave no answer within 0.2 s
+Check the server, then try again, or allow more with timeout=. Nothing was changed. [timed_out]
+
+== outcome_unknown: a write that is not answered
+whether URL has done a write is not known: no answer within 0.2 s
+Read what the write would have changed, and repeat it only if it is not there. It is done whole or not at all. [outcome_unknown]
+
+== token_missing: a server that asks for a token
+URL asks for a token
+Pass the token with auth_token=. [token_missing]
+
+== token_refused: a token that is refused
+URL refuses the token
+Pass a token of this server with auth_token=. [token_refused]
+
+== token_expired: a token that has expired
+URL says that the token has expired
+Pass a new token, or a function that gets one: auth_token=get_token. [token_expired]
+
+== token_read_only: a token that may only read
+URL does not allow this with the token
+Pass a token that may write. Nothing was changed. [token_read_only]
+
+== server_limit: a value that is too long for a server
+parameter 1 has 5000000 bytes, and the server takes less than 5000000 in: SELECT ?
+Send or ask for less at once. Nothing was changed. [server_limit]
+
+== server_too_old: a transaction on an old server
+URL does not speak Hrana 3, so it cannot guard a transaction
+Use batch(), or a server that speaks Hrana 3 (sqld 0.24 does). [server_too_old]
 
 == backup_failed: a file in the place of the backups
 no backup of FILE could be made: FILE.backups: File exists

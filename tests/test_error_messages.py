@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import error_situations_engine
+import error_situations_servers
 import error_situations_stores
 import error_situations_tools
 import pytest
@@ -21,7 +22,12 @@ from agentdb.errors import REMEDIES
 HERE = Path(__file__).parent
 #: These run their situations in both worlds.
 ELSEWHERE = ("engine/test_messages.py", "engine/backup/test_backup_messages.py")
-NEEDED = (error_situations_engine, error_situations_stores, error_situations_tools)  # they register what they have
+NEEDED = (
+    error_situations_engine,
+    error_situations_servers,
+    error_situations_stores,
+    error_situations_tools,
+)  # they register what they have
 
 
 def normalised(text: str, path: Path) -> str:

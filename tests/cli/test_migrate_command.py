@@ -223,9 +223,9 @@ def test_a_directory_is_no_database(cli: Any, place: Path) -> None:
     assert cli.error("migrate", place)["code"] == "is_a_directory"
 
 
-def test_the_url_of_a_server_is_refused_without_its_token(cli: Any) -> None:
-    error = cli.error("migrate", "libsql://host?authToken=secret")
-    assert error["code"] == "remote_not_supported"
+def test_a_server_that_is_not_there_is_told_of_without_its_token(cli: Any) -> None:
+    error = cli.error("migrate", "http://127.0.0.1:1?authToken=secret")
+    assert error["code"] == "network"
     assert "secret" not in str(error)
 
 

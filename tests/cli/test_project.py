@@ -226,8 +226,8 @@ def test_memory_and_urls_stay_what_they_are(cli: Any, place: Path, monkeypatch: 
     monkeypatch.chdir(place / "below")
     says(place, 'database = ":memory:"')
     assert cli.json("migrate")["database"] == ":memory:"
-    says(place, 'database = "libsql://host"')
-    assert cli.error("migrate")["code"] == "remote_not_supported"
+    says(place, 'database = "http://127.0.0.1:1"')
+    assert cli.error("migrate")["code"] == "network"
     says(place, f"database = '{place / 'whole.db'}'")
     assert cli.json("migrate")["database"] == str(place / "whole.db")
 

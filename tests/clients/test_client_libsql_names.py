@@ -103,8 +103,7 @@ def test_an_option_of_another_type_is_refused_without_its_value(make: Any, path:
 
 
 @pytest.mark.parametrize("make", [create_client, create_client_sync])
-def test_a_server_is_refused_without_telling_the_token(make: Any) -> None:
-    with pytest.raises(errors.AgentDBError) as refused:
-        make("libsql://host.example", auth_token="secret-token", tls=True)
-    assert refused.value.code == "remote_not_supported"
-    assert "secret-token" not in str(refused.value)
+def test_the_options_of_a_server_are_taken_for_one(make: Any) -> None:
+    client = make("libsql://host.example", auth_token="secret-token", tls=True)  # nothing is sent yet
+    assert client.path == "https://host.example"
+    assert "secret-token" not in repr(client)

@@ -13,7 +13,7 @@ from agentdb import create_client, create_client_sync
 from agentdb.clients import ResultSet, Row, Statement
 from agentdb.clients import base as ours
 from agentdb.clients.adapters import borrow
-from agentdb.errors import AgentDBError, ClosedError, InvalidArgumentError
+from agentdb.errors import ClosedError, InvalidArgumentError
 
 theirs = pytest.importorskip("libsql_client")
 
@@ -287,10 +287,12 @@ def test_what_of_theirs_is_no_file_is_refused_with_the_reason(tmp_path: Path) ->
     async def remote() -> None:
         for url in ("http://localhost:1", "ws://localhost:1"):
             client = theirs.create_client(url)
-            with pytest.raises(AgentDBError) as caught:
-                borrow(client)
-            assert caught.value.code == "remote_not_supported"
+            borrowed = borrow(client)
+            assert borrowed is not None
+            assert borrowed.is_remote
             await client.close()
+            with pytest.raises(ClosedError):
+                borrowed.open_async()
 
     asyncio.run(remote())
     assert borrow(create_client_sync(":memory:")) is None

@@ -99,11 +99,8 @@ def test_two_slashes_are_one_root(both: Both, tmp_path: Path) -> None:
         ("file:a.db#x", "unsupported_url"),
         ("file://example.com/a.db", "unsupported_url"),
         ("postgres://user:secret@host/db", "unsupported_url"),
-        ("http://host", "remote_not_supported"),
-        ("https://user:secret@host/db?authToken=secret", "remote_not_supported"),
-        ("ws://host", "remote_not_supported"),
-        ("WSS://host", "remote_not_supported"),
-        ("libsql://host?authToken=secret", "remote_not_supported"),
+        ("https://user:secret@host/db?authToken=secret", "unsupported_url"),
+        ("libsql://?authToken=secret", "unsupported_url"),
     ],
 )
 def test_what_names_no_local_database_is_refused_by_name(both: Both, place: Any, code: str) -> None:

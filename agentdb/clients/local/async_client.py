@@ -282,15 +282,15 @@ class AsyncLocalTransaction(TransactionBase):
     async def execute(self, stmt: InStatement, args: InArgs = None) -> ResultSet:
         """Run one statement inside the transaction. Errors as in LocalClient.execute()."""
         sql, values = statement_of(stmt, args)
-        return await self._run("execute_inside", sql, values, kind_of(sql))
+        return await self._run("execute_inside", sql, values, kind_of(sql))  # type: ignore[no-any-return]
 
     async def batch(self, stmts: Iterable[InStatement]) -> list[ResultSet]:
         """Run statements inside the transaction: all, or none of them."""
-        return await self._run("batch_inside", statements_of(stmts)[0])
+        return await self._run("batch_inside", statements_of(stmts)[0])  # type: ignore[no-any-return]
 
     async def savepoint(self, *, confined: bool = False) -> str:
         """As LocalTransaction.savepoint()."""
-        return await self._run("savepoint", confined, interrupt=False)
+        return await self._run("savepoint", confined, interrupt=False)  # type: ignore[no-any-return]
 
     async def release(self, name: str) -> None:
         """Keep what was done since the savepoint."""

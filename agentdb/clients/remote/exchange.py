@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class OlderServerError(Exception):
-    """The server has just said that it does not know Hrana 3: what was asked is to be written anew for it."""
+    """The server has just said that it does not know Hrana 3: what was asked must be written again for it."""
 
 
 #: What may have happened where no answer comes: nothing; something that is committed; something that is rolled back.
@@ -194,9 +194,7 @@ def pause_before(tries: int) -> float:
 
 def too_old(place: str) -> AgentDBError:
     """The error for a transaction on a server that cannot guard it."""
-    return AgentDBError(
-        f"{place} does not speak Hrana 3, so a transaction cannot be kept apart from its loss", code="server_too_old"
-    )
+    return AgentDBError(f"{place} does not speak Hrana 3, so it cannot guard a transaction", code="server_too_old")
 
 
 def ended(place: str) -> ClosedError:

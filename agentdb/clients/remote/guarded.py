@@ -19,7 +19,7 @@ class Steps:
     __slots__ = ("has_autocommit", "list")
 
     def __init__(self, *, has_autocommit: bool = True) -> None:
-        """has_autocommit: whether the server can say so; without it a step hangs on the one before alone."""
+        """has_autocommit: whether the server can say so; without it a step depends on the one before alone."""
         self.has_autocommit = has_autocommit
         self.list: list[dict[str, Any]] = []
 
@@ -36,7 +36,7 @@ class Steps:
         return self._add(stmt, self._inside({"type": "not", "cond": {"type": "ok", "step": step}}))
 
     def inside(self, stmt: dict[str, Any] | str) -> int:
-        """A step that runs inside a transaction, whatever became of the others."""
+        """A step that runs inside a transaction, also where another has failed."""
         return self._add(stmt, _INSIDE)
 
     def _inside(self, condition: dict[str, Any]) -> dict[str, Any]:

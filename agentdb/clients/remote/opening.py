@@ -48,14 +48,14 @@ def server_of(
     timeout: float | None,
 ) -> Server:
     """The server behind a URL. Raises InvalidArgumentError, also for an option of a file."""
+    if tls is not None and type(tls) is not bool:
+        raise InvalidArgumentError(f"tls is True, False or None, not {type(tls).__name__}")
+    place, token = server_url(url, tls=tls)
     for (name, usual), value in zip(_OF_A_FILE.items(), of_a_file, strict=True):
         if value != usual or type(value) is not type(usual):
             raise InvalidArgumentError(
                 f"{name} is an option of a file, and the database is on a server", remedy=f"Leave {name} out."
             )
-    if tls is not None and type(tls) is not bool:
-        raise InvalidArgumentError(f"tls is True, False or None, not {type(tls).__name__}")
-    place, token = server_url(url, tls=tls)
     settings = RemoteSettings(
         busy_timeout,
         16 if readers is None else readers,

@@ -10,152 +10,63 @@ from time import monotonic
 
 from agentdb.clients.base import ResultSet
 from agentdb.clients.remote import server_errors, values
-from agentdb.clients.remote.exchange import (
-    READ,
-    STEP,
-    WRITE,
-    Exchange,
-    OlderServerError,
-    Server,
-    ended,
-    pause_before,
-    too_old,
-)
+from agentdb.clients.remote.exchange import STEP, WRITE, Server, pause_before, too_old
 from agentdb.clients.remote.guarded import Steps
 from agentdb.clients.remote.requests import Pause
-from agentdb.clients.statements import OTHER
+from agentdb.clients.remote.whole_transactions import CLOSE, WholeTransactions
 from agentdb.clients.statements import READ as READING
 from agentdb.errors import AgentDBError, BusyError, ClosedError
 from agentdb.logs import INFO, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
     from agentdb.clients.remote.exchange import Talk
     from agentdb.clients.statements import Prepared
 
-_CLOSE = {"type": "close"}
-#: An error where the statement in it gives a row: then the steps behind it are left out.
-_REFUSE = "SELECT CASE WHEN EXISTS ({}) THEN json('') END"
-#: Bytes of a batch from which on each of its values is measured.
-_LARGE = values.VALUE_LIMIT // 2
 
-
-class Stream:
+class Stream(WholeTransactions):
     """One connection to a server. Used by one caller at a time; outside a transaction it keeps nothing there."""
 
     def __init__(self, server: Server, generation: int = 0) -> None:
+        super().__init__(server)
         self.generation = generation
-        self.path = server.name
-        self._server = server
-        self._exchange = Exchange(server)
-        self._closed = False
-        self._is_begun = False
         self._opening: list[str] | None = None  # what begins the transaction, until it is sent
         #: Savepoints and their ends, and statements whose results nobody needs: they travel with the next statement.
         self._waiting: list[str | Prepared] = []
-        self._lost: AgentDBError | None = None
         self._savepoints = 0
 
     def open(self) -> None:
         """Nothing is opened before it is needed."""
 
-    # -- outside a transaction
+    # -- outside a transaction; one that somebody left behind would swallow what is sent
 
     def execute(self, sql: str, args: Any, kind: str = READING) -> Talk[ResultSet]:
         """Run one statement: of the open transaction, or in one of its own."""
         if self._is_begun:
             return (yield from self._inside([(sql, args, kind)]))[0]
-        stmt = self._statement(sql, args, kind)
-        give_up = monotonic() + self._server.settings.busy_timeout
-        tries = 0
-        while True:
-            tries += 1
-            found = yield from self._send_one(
-                lambda: {"type": "execute", "stmt": stmt}, READ if kind == READING else WRITE
-            )
-            if found["type"] == "ok":
-                return values.result_of(found["response"]["result"], kind)
-            if not server_errors.is_busy(found["error"]) or monotonic() >= give_up:
-                raise server_errors.statement_error(found["error"], self.path, sql, args)
-            yield Pause(pause_before(tries))
+        return (yield from self._execute_alone(sql, args, kind))
 
     def write(self, sql: str, args: Any, kind: str) -> Talk[ResultSet]:
         """Run one statement that is no READ, in a transaction of its own."""
         if self._is_begun:
             yield from self.rollback()
-        return (yield from self.execute(sql, args, kind))
+        return (yield from self._execute_alone(sql, args, kind))
 
     def batch(self, prepared: list[Prepared], writing: bool) -> Talk[list[ResultSet]]:
         """Run statements in one transaction: all, or none."""
         if self._is_begun:
             yield from self.rollback()
-        if not prepared:
-            return []
-        results, errors = yield from self._transaction_of(prepared, WRITE if writing else READ)
-        self._raise_first(errors[1:-2], prepared)
-        if results[-2] is None:
-            raise self._not_committed(errors[-2])
-        return [values.result_of(result, one[2]) for result, one in zip(results[1:-2], prepared, strict=True)]
+        return (yield from self._batch_alone(prepared, writing))
 
     def script(self, statements: Iterable[tuple[str, Any]], unless: tuple[str, Any]) -> Talk[bool]:
         """Run statements in one transaction: all, or none. False, and nothing is done, where the SELECT `unless` gives a
         row. The statements are taken before the first one runs."""
         if self._is_begun:
             yield from self.rollback()
-        sql, args = unless
-        prepared: list[Prepared] = [(_REFUSE.format(sql), args, READING)]
-        prepared += [(each, values_, OTHER) for each, values_ in statements]
-        results, errors = yield from self._transaction_of(prepared, WRITE)
-        if errors[1] is not None and "malformed JSON" in str(errors[1].get("message")):
-            return False
-        self._raise_first(errors[1:-2], prepared, is_script=True)
-        if results[-2] is None:
-            raise self._not_committed(errors[-2])
-        return True
-
-    def _transaction_of(self, prepared: list[Prepared], effect: str) -> Talk[tuple[list[Any], list[Any]]]:
-        """The results and the errors of a whole transaction: BEGIN, the statements, COMMIT, ROLLBACK. Tried again while
-        another writer has the lock, for then none of it has run."""
-        stmts = [self._statement(*one) for one in prepared]
-
-        def build() -> dict[str, Any]:
-            steps = Steps(has_autocommit=self._server.version >= 3)
-            last = steps.always("BEGIN IMMEDIATE" if effect == WRITE else "BEGIN")
-            for stmt in stmts:
-                last = steps.if_ok(last, stmt)
-            steps.unless_ok(steps.if_ok(last, "COMMIT"), "ROLLBACK")
-            return steps.request()
-
-        give_up = monotonic() + self._server.settings.busy_timeout
-        tries = 0
-        while True:
-            tries += 1
-            found = yield from self._send_one(build, effect)
-            if found["type"] != "ok":
-                raise server_errors.statement_error(found["error"], self.path, "", ())
-            results, errors = found["response"]["result"]["step_results"], found["response"]["result"]["step_errors"]
-            if errors[0] is None:
-                return results, errors
-            if not server_errors.is_busy(errors[0]) or monotonic() >= give_up:
-                raise server_errors.statement_error(errors[0], self.path, "", ())
-            yield Pause(pause_before(tries))
-
-    def _raise_first(self, errors: list[Any], prepared: list[Prepared], *, is_script: bool = False) -> None:
-        for number, (error, (sql, args, _)) in enumerate(zip(errors, prepared, strict=True)):
-            if error is not None:
-                raised = server_errors.statement_error(error, self.path, sql, args)
-                if is_script:
-                    raised.script_statement = number or None
-                raise raised
-
-    def _not_committed(self, error: dict[str, Any] | None) -> AgentDBError:
-        """The error of a COMMIT that failed, or that was left out because the transaction was gone."""
-        if error is None:
-            return server_errors.lost(self.path)
-        return server_errors.statement_error(error, self.path, "", ())
+        return (yield from self._script_alone(statements, unless))
 
     # -- transactions
 
@@ -316,7 +227,7 @@ class Stream:
             steps = Steps()
             before = self._before(steps)
             self._next(steps, before - 1 if before else None, "COMMIT")
-            found, _ = yield from self._send([steps.request(), _CLOSE], WRITE)
+            found, _ = yield from self._send([steps.request(), CLOSE], WRITE)
             if found["type"] != "ok":
                 raise self._failed(found["error"])
             result = found["response"]["result"]
@@ -332,7 +243,7 @@ class Stream:
         stream by itself."""
         try:
             if self._exchange.baton is not None:
-                yield from self._send([_CLOSE], STEP)
+                yield from self._send([CLOSE], STEP)
         except AgentDBError as error:
             log(INFO, "%s was not told of a rollback; it ends the transaction by itself", self.path, error=error)
         finally:
@@ -393,36 +304,3 @@ class Stream:
         """Keep nothing open."""
         self._closed = True
         self._end()
-
-    # -- what is sent
-
-    def _statement(self, sql: str, args: Any, kind: str) -> dict[str, Any]:
-        stmt = values.statement(sql, args)
-        try:
-            size = values.size_of(sql, args)
-        except UnicodeEncodeError:
-            raise values.not_bindable(sql, args) from None
-        if size >= _LARGE:
-            values.check_sizes(sql, args)
-        return stmt
-
-    def _send_one(self, build: Callable[[], dict[str, Any]], effect: str) -> Talk[dict[str, Any]]:
-        """The result of one request on a stream of its own, written anew where the server is found to be older."""
-        while True:
-            try:
-                return (yield from self._send([build(), _CLOSE], effect))[0]
-            except OlderServerError:
-                continue
-
-    def _send(self, requests: list[dict[str, Any]], effect: str) -> Talk[list[dict[str, Any]]]:
-        if self._closed:
-            raise ended(self.path)
-        try:
-            return (yield from self._exchange.send(requests, effect))
-        except BaseException as error:
-            # The baton is used up, and what became of the transaction is not known: it is dead for good.
-            if self._is_begun:
-                engine_code = error.engine_code if isinstance(error, AgentDBError) else None
-                self._lost = server_errors.lost(self.path, engine_code)
-            self._exchange.forget()
-            raise

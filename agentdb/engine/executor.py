@@ -11,6 +11,8 @@ from agentdb.errors import (
     BusyError,
     ClosedError,
     MigrationError,
+    NetworkError,
+    OutcomeUnknownError,
     StorageError,
     TransactionActiveError,
 )
@@ -69,6 +71,8 @@ def apply(
     try:
         steps = body(history, run, create_table, checksums, app_version)
         done = yield from (run.on_own_connection(steps) if run.leaves_something else steps)
+    except OutcomeUnknownError as error:
+        done = yield from _settled(history, run, error)
     except AgentDBError as error:
         if passes_through(error):
             raise
@@ -83,6 +87,22 @@ def apply(
     if told:
         yield from emit(Applied(result))
     return result
+
+
+def _settled(history: History, run: Run, error: OutcomeUnknownError) -> Steps[bool]:
+    """True where a migration was applied although no answer came: its row says so. It is read under the write lock, so that
+    what the server still works on is at its end. Raises MigrationError where nothing of it was done, or nobody can tell."""
+    try:
+        row = yield from atomically(history.find(run.recorded_id))
+    except NetworkError:
+        raise run.failure(error) from error
+    if row is not None and row.in_progress is None and run.migration.is_of(row.checksum):
+        log(WARNING, "no answer came to migration %s, but it is applied", run.migration.label)
+        return True
+    if row is None and not run.is_outside:
+        settled = NetworkError(f"{error.message}. It was looked up since: nothing was done")
+        raise run.failure(settled) from error
+    raise run.failure(error) from error
 
 
 def _is_applied(history: History, run: Run, checksums: bool) -> Steps[bool]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import libsql_client
@@ -247,9 +250,48 @@ def test_clients_that_libsql_client_made_are_accepted(server: LibsqlServer, sche
         theirs.close()
 
 
-def test_nothing_of_it_is_imported_by_a_start_on_a_file() -> None:
-    import subprocess
+def test_the_examples_of_the_page_run_on_a_server(server: LibsqlServer, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "run-on-a-server.md"
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL) * 2:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block],
+            cwd=tmp_path,
+            env={**os.environ, "DATABASE_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("*.db")) == []
+    with create_client_sync(server.url) as client:
+        assert client.execute("SELECT (SELECT count(*) FROM agents), (SELECT count(*) FROM notes)").tuples == [(1, 2)]
 
+
+def test_an_async_client_without_its_extra_says_what_to_install() -> None:
+    program = """
+import sys
+from importlib import machinery
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("aiohttp", "libsql_client"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from agentdb import create_client, create_client_sync
+create_client_sync("http://127.0.0.1:1").close()
+try:
+    create_client("http://127.0.0.1:1")
+except Exception as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == (
+        "an async client of a server needs aiohttp\n"
+        "Install libsql-client==0.3.1, which brings it: pip install 'libsql-client==0.3.1'. [extra_missing]\n"
+    ), done.stderr
+
+
+def test_nothing_of_it_is_imported_by_a_start_on_a_file() -> None:
     program = "import sys\nfrom agentdb import AgentDB\nAgentDB.open(':memory:').close()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     loaded = set(done.stdout.split())

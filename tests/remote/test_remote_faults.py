@@ -24,6 +24,7 @@ from agentdb.errors import (
     AgentDBError,
     AuthenticationError,
     ClosedError,
+    MigrationError,
     NetworkError,
     OutcomeTimedOutError,
     OutcomeUnknownError,
@@ -394,3 +395,24 @@ def test_twelve_kills_of_the_server_lose_nothing_that_was_acknowledged(server: L
     for number in range(12):
         acknowledged, unknown, found = a_round_of_kills(server, 0.2 + number * 0.05)
         assert acknowledged <= found <= acknowledged | unknown
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["one request", "statement by statement"])
+@pytest.mark.parametrize(("action", "is_done"), [(CUT, False), (CUT_ANSWER, True)])
+def test_a_migration_whose_outcome_is_unknown_is_settled_by_its_row(
+    server: LibsqlServer, action: str, is_done: bool, told: bool
+) -> None:
+    two = [Migration(f"{n:03}", f"t{n}", f"CREATE TABLE t{n} (x)") for n in (1, 2)]
+    with create_client_sync(server.url) as client:
+        Migrator(client, two[:1]).migrate()
+    with TcpProxy(server.port, once(action, b"COMMIT")) as proxy, create_client_sync(proxy.url) as client:
+        migrator = Migrator(client, two, on_event=(lambda _: None) if told else None)
+        if is_done:
+            assert [result.migration.id for result in migrator.migrate()] == ["002"]
+        else:
+            with pytest.raises(MigrationError) as caught:
+                migrator.migrate()
+            assert caught.value.code == "network"
+            assert [result.migration.id for result in migrator.migrate()] == ["002"]
+        assert migrator.migrate() == []
+        assert client.execute("SELECT count(*) FROM t2").tuples == [(0,)]

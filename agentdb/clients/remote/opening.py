@@ -29,7 +29,11 @@ _OF_A_FILE = {
 
 def check_extra() -> None:
     """Raises AgentDBError `extra_missing` where the transport of the async client is not installed."""
-    if find_spec("aiohttp") is None:
+    try:
+        is_there = find_spec("aiohttp") is not None
+    except ImportError:
+        is_there = False
+    if not is_there:
         raise AgentDBError(
             "an async client of a server needs aiohttp",
             code="extra_missing",

@@ -15,7 +15,7 @@ from worlds import World
 from agentdb import create_client_sync
 from agentdb.clients.remote import values
 from agentdb.clients.statements import statement_of
-from agentdb.errors import InvalidArgumentError, LimitError
+from agentdb.errors import InvalidArgumentError, LimitError, OutcomeUnknownError
 
 VALUES = (
     st.none()
@@ -108,3 +108,17 @@ def test_an_answer_that_is_too_long_is_a_limit(world: World, server: LibsqlServe
     with pytest.raises(LimitError) as caught:
         world(client.execute(many))
     assert caught.value.engine_code == "RESPONSE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("how", ["execute", "batch"])
+def test_a_write_that_returns_too_much_is_not_called_undone_where_it_may_be_done(
+    world: World, server: LibsqlServer, how: str
+) -> None:
+    client = world.client(server.url)
+    world(client.execute("CREATE TABLE t (x)"))
+    count = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 40) SELECT printf('%.*c', 400000, 'x') FROM c"
+    insert = f"INSERT INTO t {count} RETURNING x"
+    with pytest.raises(OutcomeUnknownError if how == "execute" else LimitError) as caught:
+        world(getattr(client, how)(insert if how == "execute" else [insert]))
+    assert caught.value.engine_code == "RESPONSE_TOO_LARGE"
+    assert world.rows(client, "SELECT count(*) FROM t") == [(40 if how == "execute" else 0,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentdb.clients.local import fork_safety
 from agentdb.clients.local.async_client import AsyncLocalClient, AsyncLocalTransaction
 from agentdb.clients.remote.aiohttp_transport import Sessions, StreamTask
 from agentdb.clients.statements import statements_of
@@ -45,7 +46,8 @@ class AsyncRemoteClient(AsyncLocalClient):
             await self._sessions.close()
 
     def __del__(self) -> None:
-        self._sessions.drop()
+        if self._born == fork_safety.generation:
+            self._sessions.drop()
         super().__del__()
 
 

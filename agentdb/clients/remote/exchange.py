@@ -138,7 +138,9 @@ class Exchange:
         except (ValueError, TypeError, KeyError) as error:
             raise self._unknown(effect, "the answer cannot be read") from error
         if base:
-            self._url = server_url(base)[0]
+            found_url = server_url(base)[0]
+            if found_url.is_encrypted or not self.server.url.is_encrypted:  # the token is never sent in the clear by this
+                self._url = found_url
         return results
 
     def _refused(self, status: int, answer: bytes, effect: str) -> AgentDBError:

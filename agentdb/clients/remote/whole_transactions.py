@@ -11,7 +11,7 @@ from agentdb.clients.remote.guarded import Steps
 from agentdb.clients.remote.requests import Pause
 from agentdb.clients.statements import OTHER
 from agentdb.clients.statements import READ as READING
-from agentdb.errors import AgentDBError
+from agentdb.errors import AgentDBError, OutcomeUnknownError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class WholeTransactions:
             )
             if found["type"] == "ok":
                 return values.result_of(found["response"]["result"], kind)
+            if kind != READING and found["error"].get("code") == "RESPONSE_TOO_LARGE":
+                # Outside a transaction the server keeps what it has written before it finds that.
+                what = f"whether {self.path} has done a write is not known: what it returns is too large to be sent"
+                raise OutcomeUnknownError(what, engine_code="RESPONSE_TOO_LARGE")
             if not server_errors.is_busy(found["error"]) or monotonic() >= give_up:
                 raise server_errors.statement_error(found["error"], self.path, sql, args)
             yield Pause(pause_before(tries))

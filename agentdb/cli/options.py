@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from agentdb.cli.open_database import without_token
 from agentdb.cli.project import database as database_of_project
 from agentdb.cli.sets import find_modules_in, select
 
@@ -18,7 +19,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def database_argument(command: Command) -> Command:
     """DATABASE, with its default: $AGENTDB_URL, then the one of pyproject.toml, then agents.db."""
     default = "agents.db"
-    return click.argument("database", envvar="AGENTDB_URL", default=lambda: database_of_project() or default)(command)
+    return click.argument(
+        "database",
+        envvar="AGENTDB_URL",
+        default=lambda: database_of_project() or default,
+        callback=lambda _context, _parameter, value: without_token(value) if isinstance(value, str) else value,
+    )(command)
 
 
 def selection_options(command: Command) -> Command:

@@ -60,11 +60,11 @@ class Sessions:
         if session is not None and not session.closed:
             connector = session.connector
             session.detach()
-            if connector is not None and self._loop is not None and not self._loop.is_closed():
+            if connector is not None and self._loop is not None:
                 try:
                     self._loop.call_soon_threadsafe(connector.close)
-                except RuntimeError:
-                    pass
+                except RuntimeError:  # the loop is closed, and what it had open with it
+                    connector.close()
 
     async def post(self, post: Post) -> tuple[int, bytes]:
         """Send, and wait for the answer. Raises NotSentError, LostError, LateError."""
